@@ -1,0 +1,23 @@
+/**
+ * Bytes by URI. A URI such as `minio://mlpipeline/v2/artifacts/p/run/task/0/model` is a location; what an attempt wrote there
+ * is read-only once the attempt ended. Everything below a store's root is opened without following links.
+ */
+export interface ArtifactStore {
+  /** Whether this store can hold or read the URI; the reason if not. */
+  supports(uri: string): { readonly ok: true } | { readonly ok: false; readonly reason: string };
+  stat(uri: string): Promise<{ readonly kind: "file" | "tree"; readonly size: number } | undefined>;
+  /** At most `limit` bytes from `offset`. Throws ApiError NotFound. */
+  read(uri: string, options?: { offset?: number; limit?: number; signal?: AbortSignal }): AsyncIterable<Uint8Array>;
+  write(uri: string, content: AsyncIterable<Uint8Array> | Uint8Array | string): Promise<{ readonly size: number; readonly digest: string }>;
+  list(uri: string): Promise<readonly { readonly path: string; readonly size: number }[]>;
+  remove(uri: string): Promise<void>;
+  /** A local path for mounting, if the store has one: made (as an empty directory) when `create`. */
+  localPath(uri: string, options: { create: boolean }): Promise<string | undefined>;
+  /** Size and digest of a file or tree, links refused, with limits on count and bytes. */
+  measure(uri: string): Promise<Measured>;
+}
+
+export type Measured =
+  | { readonly kind: "file" | "tree"; readonly size: number; readonly digest: string; readonly files: number }
+  | { readonly kind: "missing" }
+  | { readonly kind: "refused"; readonly reason: string };

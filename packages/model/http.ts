@@ -1,0 +1,48 @@
+import type { User } from "./identity.ts";
+
+/**
+ * A request as every face of Headrace sees it: the server is a plain function from this to an ApiResponse, and sockets are
+ * adapters. Header names are lower case; repeated headers are joined with ", ".
+ */
+export interface ApiRequest {
+  readonly method: string;
+  /** Path as sent, still percent-encoded, without the query. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly user: User;
+  /** Aborted when the caller goes away. */
+  readonly signal: AbortSignal;
+  /** Bytes of the body as they arrive; read them through `readBody`, which has a limit. */
+  readonly body?: AsyncIterable<Uint8Array>;
+  /**
+   * Callers inside the process pass a value instead of bytes and get `value` back: no parsing, no serialising, and the
+   * server's own frozen objects. Never set from a socket.
+   */
+  readonly value?: unknown;
+}
+
+export interface ApiResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** A complete body, or a stream that ends when the iterator does. */
+  readonly body?: Uint8Array | string | AsyncIterable<Uint8Array | string>;
+  /** For callers inside the process (request.value or `accept: application/x-headrace-value`): the object, list or watch itself. */
+  readonly value?: unknown;
+}
+
+export type Handler = (request: ApiRequest) => Promise<ApiResponse>;
+
+/** A route of a component's own HTTP face. `{name}` in the pattern matches one segment, `{name...}` the rest of the path. */
+export interface Route {
+  readonly method: string;
+  readonly pattern: string;
+  /**
+   * What the caller must be allowed to do, asked at the one decision point before `handle` runs. `undefined` only for
+   * routes that answer anybody (health checks) or that ask themselves, once they know the namespace.
+   */
+  readonly access: "open" | "asks" | ((params: RouteParams) => { verb: string; group: string; resource: string; namespace: string; name: string });
+  readonly handle: (request: ApiRequest, params: RouteParams) => Promise<ApiResponse>;
+}
+
+export type RouteParams = Readonly<Record<string, string>>;

@@ -1,0 +1,117 @@
+/**
+ * Processes in isolation. Knows no Pod: a container here is a command in a private root with limits, in the network of its
+ * group. One launcher per node serves the door; it outlives this process, so containers do too.
+ */
+export interface Sandbox {
+  /** What this host can do and cannot, with the remedy. */
+  readonly capabilities: Capabilities;
+  /** Resolves when the container's process runs. Starting an id that the launcher knows is refused with `already-started`. */
+  start(spec: ContainerSpec): Promise<Started>;
+  /** Called once for each exit, again after a reconnect until `acknowledge`. */
+  onExit(listener: (exit: ContainerExit) => void): Disposable;
+  /** Signals the first process; SIGKILL ends the whole tree. */
+  signal(id: string, signal: "SIGTERM" | "SIGKILL" | "SIGINT"): Promise<void>;
+  acknowledge(id: string): Promise<void>;
+  /** Ids that run now and exits not acknowledged: what a restarted agent asks first. */
+  sync(): Promise<{ readonly running: readonly Started[]; readonly exits: readonly ContainerExit[] }>;
+  /** Frees the group's network and cgroup after its last container. */
+  removeGroup(group: string): Promise<void>;
+  /** Prepares a cell ahead of its first container; resolves when its zygote is ready. */
+  warm(cell: CellSpec): Promise<void>;
+  stats(): Promise<SandboxStats>;
+  /** Ends every container, cell and the launcher itself. */
+  shutdown(): Promise<void>;
+  /** Lets go of the socket; containers go on. */
+  disconnect(): Promise<void>;
+}
+
+/** (tenant, environment): what shares an interpreter. */
+export interface CellSpec {
+  /** Namespace and service account: nothing is shared across tenants. */
+  readonly tenant: string;
+  /** Absent: the bare cell, which only executes commands. */
+  readonly environment?: {
+    readonly digest: string;
+    /** Directory to mount read-only at the same path. */
+    readonly path: string;
+    /** The interpreter within it. */
+    readonly python: string;
+    readonly preload: readonly string[];
+    /** Further trees that the interpreter needs, mounted read-only at the same path (its base installation). */
+    readonly trees: readonly string[];
+  };
+}
+
+export interface ContainerSpec {
+  /** Unique for ever: `<pod uid>/<container>/<restart>`. */
+  readonly id: string;
+  /** Containers of one group share network, ipc and uts: a pod. */
+  readonly group: string;
+  readonly cell: CellSpec;
+  readonly hostname: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly workingDirectory: string;
+  /** Run the zygote's KFP entry in place of `command`. */
+  readonly warm?: { readonly entry: "kfp-executor"; readonly source: string; readonly arguments: readonly string[] };
+  readonly mounts: readonly Mount[];
+  readonly limits: Limits;
+  readonly log: { readonly path: string; readonly maxBytes: number; readonly maxFiles: number };
+  /** `name address` pairs for /etc/hosts besides the usual. */
+  readonly hosts?: readonly { readonly address: string; readonly names: readonly string[] }[];
+}
+
+export type Mount =
+  | { readonly kind: "bind"; readonly source: string; readonly target: string; readonly readOnly: boolean }
+  | { readonly kind: "tmpfs"; readonly target: string; readonly sizeBytes: number };
+
+export interface Limits {
+  readonly memoryBytes?: number;
+  readonly cpuMillis?: number;
+  readonly cpuRequestMillis?: number;
+  readonly processes: number;
+  readonly sharedMemoryBytes: number;
+  readonly ephemeralBytes: number;
+}
+
+export interface Started {
+  readonly id: string;
+  readonly startedAt: number;
+  /** Address of the group on the bridge; undefined without a network of its own. */
+  readonly address: string | undefined;
+  readonly warm: boolean;
+}
+
+export interface ContainerExit {
+  readonly id: string;
+  readonly exitCode: number;
+  /** Set when a signal ended it; exitCode is then 128 + signal. */
+  readonly signal?: number;
+  readonly reason: "Completed" | "Error" | "OOMKilled" | "StartError";
+  readonly message?: string;
+  readonly startedAt: number;
+  readonly finishedAt: number;
+  readonly cpuMillis: number;
+  readonly maxResidentBytes: number;
+}
+
+export interface Capabilities {
+  readonly mode: "root" | "user" | "process";
+  readonly cgroups: "v1" | "v2" | "none";
+  readonly findings: readonly Finding[];
+}
+
+/** One line of `headrace doctor`. */
+export interface Finding {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail: string;
+  readonly remedy?: string;
+}
+
+export interface SandboxStats {
+  readonly cells: readonly { readonly tenant: string; readonly environment: string | undefined; readonly containers: number; readonly residentBytes: number }[];
+  readonly launcherBytes: number;
+}
