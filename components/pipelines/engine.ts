@@ -1,0 +1,22 @@
+import type { StepReport } from "@headrace/model";
+
+/** The door of the engine, for the component's REST face. Every method is safe to repeat. */
+export interface Engine {
+  /** Picks up what earlier processes left, then reacts to changes until the signal aborts. */
+  start(signal: AbortSignal): Promise<void>;
+  /** Call after the rows of a new run (`run`, `pipeline_run`, its document) are committed. Does not wait for anything. */
+  submitted(run: RunKey): void;
+  /** Marks CANCELING durably, then stops every pod. Throws ApiError BadRequest in a state that cannot be terminated. */
+  terminate(run: RunKey): Promise<void>;
+  /** Runs again what did not succeed. Throws ApiError BadRequest if the run is not finished or succeeded. */
+  retry(run: RunKey): Promise<void>;
+  /** A step's end. Resolves once it is recorded; repeating a report changes nothing. */
+  report(attempt: { run: string; task: number; n: number }, report: StepReport): Promise<void>;
+  /** Ends pods of a run that is about to be deleted; resolves when nothing of it can still report. */
+  forget(run: RunKey): Promise<void>;
+}
+
+export interface RunKey {
+  readonly ns: string;
+  readonly id: string;
+}

@@ -1,0 +1,80 @@
+import type { LineageTables } from "@headrace/records";
+
+/** The component's own tables beside the lineage. Times in milliseconds; JSON columns hold text. */
+export interface PipelineTables extends LineageTables {
+  experiment: ExperimentTable;
+  pipeline: PipelineTable;
+  pipeline_version: PipelineVersionTable;
+  pipeline_run: PipelineRunTable;
+  run_state: RunStateTable;
+}
+
+export type StorageState = "AVAILABLE" | "ARCHIVED";
+
+export interface ExperimentTable {
+  id: string;
+  ns: string;
+  name: string;
+  description: string;
+  storage_state: StorageState;
+  created_at: number;
+  last_run_created_at: number;
+}
+
+export interface PipelineTable {
+  id: string;
+  ns: string;
+  name: string;
+  display_name: string;
+  description: string;
+  tags: string;
+  created_at: number;
+}
+
+export interface PipelineVersionTable {
+  id: string;
+  ns: string;
+  pipeline: string;
+  name: string;
+  display_name: string;
+  description: string;
+  tags: string;
+  /** document.digest of the spec as uploaded, normalised to JSON. */
+  spec: string;
+  package_url: string;
+  code_source_url: string;
+  created_at: number;
+}
+
+/** What a run of a pipeline has beyond `run`. */
+export interface PipelineRunTable {
+  run: string;
+  ns: string;
+  experiment: string;
+  display_name: string;
+  description: string;
+  storage_state: StorageState;
+  pipeline: string | null;
+  pipeline_version: string | null;
+  /** The name in the spec, in artifact paths, and the cache's scope. */
+  pipeline_name: string;
+  /** `<pipeline name>-<suffix>`: KFP's pipeline_job_resource_name, name of the Workflow. */
+  resource_name: string;
+  spec: string;
+  /** runtime_config.parameters as sent, JSON object. */
+  parameters: string;
+  pipeline_root: string;
+  service_account: string;
+  /** 0 switches caching off for the whole run. */
+  cache: number;
+  created_at: number;
+  scheduled_at: number;
+}
+
+export interface RunStateTable {
+  run: string;
+  ns: string;
+  at: number;
+  state: string;
+  error: string | null;
+}
