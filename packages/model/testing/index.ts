@@ -1,0 +1,3 @@
+export { settle, testClock, type TestClock } from "./clock.ts";
+export { eventually, NeverHeldError } from "./eventually.ts";
+export { testIds } from "./ids.ts";
