@@ -1,0 +1,50 @@
+/**
+ * Runs the tests in two lanes side by side. *In process*: memory store, fake clock, no isolation, one process. *Real*: the
+ * launcher, SQLite and stock clients; files named `*.real.test.ts`. `npm test -- PATTERN` keeps the files whose path contains it.
+ */
+import { spawn } from "node:child_process";
+import { globSync } from "node:fs";
+
+interface Lane {
+  readonly name: string;
+  readonly files: readonly string[];
+}
+
+const roots = "{packages,components,platform,apps,tools,examples,bench}";
+const pattern = process.argv[2] ?? "";
+const files = globSync(`${roots}/**/*.test.ts`, { exclude: (path) => path.endsWith("node_modules") })
+  .filter((file) => file.includes(pattern))
+  .sort();
+const isReal = (file: string): boolean => file.endsWith(".real.test.ts");
+const lanes: readonly Lane[] = [
+  { name: "in process", files: files.filter((file) => !isReal(file)) },
+  { name: "real", files: files.filter(isReal) },
+].filter((lane) => lane.files.length > 0);
+
+if (lanes.length === 0) {
+  console.error(`Cannot run tests: no test file matches "${pattern}"`);
+  process.exit(1);
+}
+
+function run(lane: Lane): Promise<{ lane: Lane; code: number; output: string }> {
+  const flags = ["--test", "--test-isolation=none", "--test-reporter=./tools/reporter.ts", "--test-timeout=300000"];
+  const child = spawn(process.execPath, [...flags, ...lane.files], { stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  const keep = (chunk: Buffer): void => {
+    output += chunk.toString();
+  };
+  child.stdout.on("data", keep);
+  child.stderr.on("data", keep);
+  return new Promise((resolve) => {
+    child.on("close", (code) => resolve({ lane, code: code ?? 1, output }));
+  });
+}
+
+const results = await Promise.all(
+  lanes.map(async (lane) => {
+    const result = await run(lane);
+    process.stdout.write(`\n━━ ${result.lane.name}: ${result.lane.files.length} files ━━\n${result.output}`);
+    return result;
+  }),
+);
+process.exit(results.some((result) => result.code !== 0) ? 1 : 0);
