@@ -1,4 +1,5 @@
 import type { User } from "./identity.ts";
+import { ApiError } from "./status.ts";
 
 /**
  * A request as every face of Headrace sees it: the server is a plain function from this to an ApiResponse, and sockets are
@@ -41,8 +42,39 @@ export interface Route {
    * What the caller must be allowed to do, asked at the one decision point before `handle` runs. `undefined` only for
    * routes that answer anybody (health checks) or that ask themselves, once they know the namespace.
    */
-  readonly access: "open" | "asks" | ((params: RouteParams) => { verb: string; group: string; resource: string; namespace: string; name: string });
+  readonly access:
+    | "open"
+    | "asks"
+    | ((params: RouteParams) => { verb: string; group: string; resource: string; namespace: string; name: string });
   readonly handle: (request: ApiRequest, params: RouteParams) => Promise<ApiResponse>;
 }
 
 export type RouteParams = Readonly<Record<string, string>>;
+
+/** The whole body. Empty if there is none. Throws RequestEntityTooLarge once more than `limit` bytes came, without reading on. */
+export async function readBody(request: ApiRequest, limit: number): Promise<Uint8Array> {
+  if (Number(request.headers["content-length"] ?? 0) > limit) throw bodyTooLarge(limit);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.byteLength;
+    if (size > limit) throw bodyTooLarge(limit);
+    chunks.push(chunk);
+  }
+  const [only] = chunks;
+  return only && chunks.length === 1 ? only : joined(chunks, size);
+}
+
+function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  const whole = new Uint8Array(size);
+  let offset = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return whole;
+}
+
+function bodyTooLarge(limit: number): ApiError {
+  return new ApiError("RequestEntityTooLarge", `Request entity too large: limit is ${limit}`);
+}

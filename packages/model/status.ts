@@ -86,18 +86,35 @@ interface Kinded {
   readonly kind: string;
 }
 
-const qualified = (resource: Kinded): string => (resource.group ? `${resource.plural}.${resource.group}` : resource.plural);
+const qualified = (resource: Kinded): string =>
+  resource.group ? `${resource.plural}.${resource.group}` : resource.plural;
 
 export function notFound(resource: Kinded, name: string): ApiError {
-  return new ApiError("NotFound", `${qualified(resource)} "${name}" not found`, { name, group: resource.group, kind: resource.plural });
+  return new ApiError("NotFound", `${qualified(resource)} "${name}" not found`, {
+    name,
+    group: resource.group,
+    kind: resource.plural,
+  });
 }
 
 export function alreadyExists(resource: Kinded, name: string): ApiError {
-  return new ApiError("AlreadyExists", `${qualified(resource)} "${name}" already exists`, { name, group: resource.group, kind: resource.plural });
+  return new ApiError("AlreadyExists", `${qualified(resource)} "${name}" already exists`, {
+    name,
+    group: resource.group,
+    kind: resource.plural,
+  });
 }
 
-export function conflict(resource: Kinded, name: string, why = "the object has been modified; please apply your changes to the latest version and try again"): ApiError {
-  return new ApiError("Conflict", `Operation cannot be fulfilled on ${qualified(resource)} "${name}": ${why}`, { name, group: resource.group, kind: resource.plural });
+export function conflict(
+  resource: Kinded,
+  name: string,
+  why = "the object has been modified; please apply your changes to the latest version and try again",
+): ApiError {
+  return new ApiError("Conflict", `Operation cannot be fulfilled on ${qualified(resource)} "${name}": ${why}`, {
+    name,
+    group: resource.group,
+    kind: resource.plural,
+  });
 }
 
 /** Upstream's wording of a failed validation: `Pod "x" is invalid: spec.containers: Required value` with the causes in details. */
@@ -105,7 +122,12 @@ export function invalid(resource: Kinded, name: string, causes: readonly StatusC
   const lines = causes.map((cause) => (cause.field ? `${cause.field}: ${cause.message}` : cause.message));
   const text = lines.length === 1 ? lines.join("") : `[${lines.join(", ")}]`;
   const kind = resource.group ? `${resource.kind}.${resource.group}` : resource.kind;
-  return new ApiError("Invalid", `${kind} "${name}" is invalid: ${text}`, { name, group: resource.group, kind: resource.kind, causes });
+  return new ApiError("Invalid", `${kind} "${name}" is invalid: ${text}`, {
+    name,
+    group: resource.group,
+    kind: resource.kind,
+    causes,
+  });
 }
 
 export function badRequest(message: string, options?: ErrorOptions): ApiError {
