@@ -66,7 +66,16 @@ export interface TaskTable {
 }
 
 /** KFP's coming task API: RUNTIME is a container step. */
-export type TaskType = "ROOT" | "RUNTIME" | "CONDITION_BRANCH" | "CONDITION" | "LOOP" | "ITERATION" | "EXIT_HANDLER" | "IMPORTER" | "DAG";
+export type TaskType =
+  | "ROOT"
+  | "RUNTIME"
+  | "CONDITION_BRANCH"
+  | "CONDITION"
+  | "LOOP"
+  | "ITERATION"
+  | "EXIT_HANDLER"
+  | "IMPORTER"
+  | "DAG";
 
 export type TaskState = "PENDING" | "RUNNING" | "SUCCEEDED" | "FAILED" | "SKIPPED" | "CACHED" | "CANCELED";
 

@@ -1,0 +1,108 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { ApiError, type Clock } from "@headrace/model";
+import type { Kysely, Transaction } from "kysely";
+import { QueryBesideTransactionError, RecordsClosedError } from "./errors.ts";
+import type { LineageTables } from "./tables.ts";
+
+/** Bodies that share one commit, and for how many milliseconds the first of them may be kept waiting for the others. */
+const batchLimit = 64;
+const batchMs = 5;
+/** Bodies that may wait before callers are turned away. */
+const queueLimit = 10_000;
+
+type Body = (tx: Transaction<LineageTables>) => Promise<void>;
+
+interface Job {
+  readonly body: Body;
+  readonly done: () => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/**
+ * Group commit: writers run one after another, each beneath a savepoint of its own, and those that were waiting share one
+ * commit, that is one wait for the disk. A body that throws undoes only itself. Nobody is told of success before the commit.
+ */
+export class CommitQueue {
+  readonly #db: Kysely<LineageTables>;
+  readonly #clock: Clock;
+  readonly #waiting: Job[] = [];
+  readonly #inside = new AsyncLocalStorage<true>();
+  #running: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(db: Kysely<LineageTables>, clock: Clock) {
+    this.#db = db;
+    this.#clock = clock;
+  }
+
+  /** Resolves once what `body` did is durable. Rejects with what it threw, or with the failure of the commit. */
+  async run(body: Body): Promise<void> {
+    this.refuseInside();
+    if (this.#closed) throw new RecordsClosedError();
+    if (this.#waiting.length >= queueLimit) {
+      throw new ApiError(
+        "ServiceUnavailable",
+        `Cannot write to the records: ${queueLimit} writers are waiting; try again later`,
+      );
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiting.push({ body, done: resolve, failed: reject });
+    this.#running ??= this.#drain().finally(() => {
+      this.#running = undefined;
+    });
+    await promise;
+  }
+
+  /** Throws if the caller is inside a transaction's body, where waiting for the connection would never end. */
+  refuseInside(): void {
+    if (this.#inside.getStore()) throw new QueryBesideTransactionError();
+  }
+
+  /** Lets those who wait finish; refuses new ones. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#running;
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#waiting.length > 0) await this.#commitBatch();
+  }
+
+  async #commitBatch(): Promise<void> {
+    const succeeded: Job[] = [];
+    try {
+      const tx = await this.#db.startTransaction().execute();
+      try {
+        const deadline = this.#clock.monotonic() + batchMs;
+        for (let count = 0; count < batchLimit; count++) {
+          const job = this.#waiting.shift();
+          if (!job) break;
+          const beneath = await tx.savepoint("writer").execute();
+          try {
+            await this.#inside.run(true, () => job.body(beneath));
+            await beneath.releaseSavepoint("writer").execute();
+            succeeded.push(job);
+          } catch (error) {
+            job.failed(error);
+            await beneath.rollbackToSavepoint("writer").execute();
+          }
+          if (this.#clock.monotonic() >= deadline) break;
+        }
+        await tx.commit().execute();
+      } catch (error) {
+        await tx.rollback().execute();
+        throw error;
+      }
+    } catch (error) {
+      this.#failAll(succeeded, error);
+      return;
+    }
+    for (const job of succeeded) job.done();
+  }
+
+  // Without a transaction to run in, those who wait would fail one by one all the same.
+  #failAll(jobs: readonly Job[], error: unknown): void {
+    const waiting = jobs.length > 0 ? [] : this.#waiting.splice(0);
+    for (const job of [...jobs, ...waiting]) job.failed(error);
+  }
+}

@@ -1,0 +1,24 @@
+export { openRecords } from "./open.ts";
+export { column, withCounter } from "./columns.ts";
+export {
+  DatabaseNewerError,
+  MigrationFailedError,
+  MigrationOrderError,
+  QueryBesideTransactionError,
+  RecordsClosedError,
+  RecordsError,
+} from "./errors.ts";
+export type { Change, Records, RecordsOptions, Scope, WriteScope } from "./records.ts";
+export type {
+  ArtifactTable,
+  AttemptTable,
+  ContextTable,
+  DocumentTable,
+  LineageTables,
+  RunState,
+  RunTable,
+  TaskArtifactTable,
+  TaskState,
+  TaskTable,
+  TaskType,
+} from "./tables.ts";

@@ -1,0 +1,1 @@
+export { recordsConformance, type MakeRecords } from "./conformance.ts";
