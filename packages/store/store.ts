@@ -10,21 +10,30 @@ export interface Store {
   /** The newest committed revision. */
   readonly revision: number;
   get(key: StoreKey): Promise<Stored | undefined>;
-  /** Sorted by (namespace, name). `namespace` empty = all. The snapshot is that of `revision` in the answer. */
+  /**
+   * Sorted by (namespace, name). `namespace` empty = all. The snapshot is that of `revision` in the answer. Throws
+   * CompactedError if `at` is older than the log keeps.
+   */
   list(query: StoreListQuery): Promise<StoreList>;
-  /** Resolves after the commit is durable. Throws StoreConflict when the precondition does not hold. */
+  /**
+   * Resolves after the commit is durable. Throws StoreConflict when the precondition does not hold, StoreUnavailable when
+   * the commit failed or the store is closed. Takes the object over: it is frozen, deeply.
+   */
   write(write: StoreWrite): Promise<Stored>;
   /**
    * Events of one resource with revision > `since`, in order, until the signal aborts. Throws CompactedError if `since` is older
-   * than the log keeps. A consumer that falls too far behind gets CompactedError too: nothing is buffered without bound.
+   * than the log keeps. A consumer that falls too far behind gets CompactedError too: nothing is buffered for it, it reads
+   * from the log.
    */
-  watch(query: { resource: string; since: number; signal: AbortSignal }): AsyncIterable<StoreEvent>;
+  watch(query: StoreWatchQuery): AsyncIterable<StoreEvent>;
+  /** Commits what was queued, ends all watches, lets go of the disk. Writes after it throw StoreUnavailable. */
   close(): Promise<void>;
 }
 
 export interface StoreKey {
   /** `pods` or `runs.headrace.io`. */
   readonly resource: string;
+  /** Empty for cluster-scoped objects. */
   readonly namespace: string;
   readonly name: string;
 }
@@ -36,12 +45,12 @@ export interface Stored extends StoreKey {
   readonly bytes: Uint8Array;
 }
 
-export type StoreWrite = StoreKey & {
-  /** What must be there now: nothing (`create`), this revision, or anything that exists (`undefined`). */
+export interface StoreWrite extends StoreKey {
+  /** What must be there now: nothing, or this revision. */
   readonly expect: { readonly absent: true } | { readonly revision: number };
   /** undefined deletes. The store sets metadata.resourceVersion. */
   readonly object: KubeObject | undefined;
-};
+}
 
 export interface StoreListQuery {
   readonly resource: string;
@@ -49,7 +58,7 @@ export interface StoreListQuery {
   readonly limit?: number;
   /** Last key of the page before, exclusive. */
   readonly after?: { readonly namespace: string; readonly name: string };
-  /** Show the state as of this revision (paging); CompactedError if too old. */
+  /** Show the state as of this revision (paging). */
   readonly at?: number;
 }
 
@@ -61,9 +70,33 @@ export interface StoreList {
   readonly remaining: number;
 }
 
+export interface StoreWatchQuery {
+  readonly resource: string;
+  readonly since: number;
+  readonly signal: AbortSignal;
+}
+
 export interface StoreEvent {
   readonly type: "ADDED" | "MODIFIED" | "DELETED";
+  /** For DELETED the last state, with the deletion's revision. */
   readonly stored: Stored;
-  /** State before the change: selectors need it. For DELETED, `stored` is the last state with the deletion's revision. */
+  /** State before the change: selectors need it. */
   readonly previous: KubeObject | undefined;
+}
+
+/** A resource whose objects vanish by themselves (events). They are kept in a table of their own, apart from the log. */
+export interface TransientResource {
+  readonly resource: string;
+  /** Seconds after its last write that an object stays. */
+  readonly ttlSeconds: number;
+  /** The oldest go first when there are more than this. Default 20,000. */
+  readonly rows?: number;
+}
+
+/** How far back watches can resume and pages stay consistent: whichever limit is reached first. */
+export interface HistoryLimits {
+  /** Changes kept; default 10,000. */
+  readonly rows?: number;
+  /** Bytes of JSON kept in those changes; default 64 MiB. */
+  readonly bytes?: number;
 }

@@ -1,0 +1,15 @@
+export type {
+  HistoryLimits,
+  Store,
+  Stored,
+  StoreEvent,
+  StoreKey,
+  StoreList,
+  StoreListQuery,
+  StoreWatchQuery,
+  StoreWrite,
+  TransientResource,
+} from "./store.ts";
+export { CompactedError, StoreConflict, StoreUnavailable } from "./errors.ts";
+export { createMemoryStore, type MemoryStoreOptions } from "./memory.ts";
+export { openSqliteStore, type SqliteStoreOptions } from "./sqlite.ts";

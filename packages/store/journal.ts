@@ -1,0 +1,41 @@
+import type { StoreEvent, Stored } from "./store.ts";
+
+/** Where commits become durable. Memory keeps none; SQLite is the one that does. */
+export interface Journal {
+  /** What was committed before, for the store to begin with. */
+  load(): JournalContent;
+  /** Makes the batch durable, all of it or nothing, before it returns. Throws when it cannot. */
+  append(batch: JournalBatch): void;
+  close(): void;
+}
+
+export interface JournalContent {
+  /** The newest revision ever given out. */
+  readonly revision: number;
+  /** Changes up to this revision are no longer kept as history; what they left behind is. */
+  readonly floor: number;
+  /** In revision order: the live objects and the history above the floor, with what each replaced. */
+  readonly rows: Iterable<JournalRow>;
+}
+
+export interface JournalBatch {
+  readonly rows: readonly JournalRow[];
+  readonly revision: number;
+  /** As it stands before the batch: rows that only changes up to here needed can go. */
+  readonly floor: number;
+}
+
+export interface JournalRow {
+  readonly type: StoreEvent["type"];
+  readonly stored: Stored;
+  /** Revision that this one replaced. */
+  readonly previous: number | undefined;
+  /** Undefined for objects of the log; for transient ones, milliseconds since the epoch at which they vanish. */
+  readonly expires: number | undefined;
+}
+
+export const memoryJournal: Journal = {
+  load: () => ({ revision: 0, floor: 0, rows: [] }),
+  append: () => {},
+  close: () => {},
+};

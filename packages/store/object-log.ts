@@ -1,0 +1,224 @@
+import type { Clock } from "@headrace/model";
+import { StoreConflict, StoreUnavailable } from "./errors.ts";
+import type { Journal, JournalRow } from "./journal.ts";
+import { createResourceLog, type ResourceLog } from "./resource-log.ts";
+import { storedVersion } from "./stored.ts";
+import type { HistoryLimits, Store, Stored, StoreKey, StoreWrite, TransientResource } from "./store.ts";
+
+export interface ObjectLogOptions {
+  readonly journal: Journal;
+  readonly clock: Clock;
+  /** Calls back when the writes of this turn have gathered. */
+  readonly gather: (commit: () => void) => void;
+  readonly history?: HistoryLimits;
+  readonly transient?: readonly TransientResource[];
+}
+
+interface QueuedWrite {
+  readonly write: StoreWrite;
+  readonly resolve: (stored: Stored) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A change that the batch will make once it is durable. */
+interface Change {
+  readonly row: JournalRow;
+  readonly acknowledge: () => void;
+}
+
+const defaultRows = 10_000;
+const defaultBytes = 64 * 1024 * 1024;
+const defaultTransientRows = 20_000;
+const longestQueue = 20_000;
+const sweepMs = 30_000;
+
+/** The store over a journal: everything but the disk. */
+export function createObjectLog({ journal, clock, gather, history, transient = [] }: ObjectLogOptions): Store {
+  const limits = { rows: history?.rows ?? defaultRows, bytes: history?.bytes ?? defaultBytes };
+  const transients = new Map(transient.map((each) => [each.resource, each]));
+  const logs = new Map<string, ResourceLog>();
+  /** Whose change came when, for the changes kept: the order in which they are forgotten. */
+  const order: ResourceLog[] = [];
+  let orderHead = 0;
+  let bytesKept = 0;
+  const expiries = new WeakMap<Stored, number>();
+
+  const content = journal.load();
+  let { revision, floor } = content;
+  let queue: QueuedWrite[] = [];
+  let sweep: Disposable | undefined;
+  let closed = false;
+
+  function logOf(resource: string): ResourceLog {
+    let log = logs.get(resource);
+    if (log === undefined) {
+      log = createResourceLog(transients.has(resource) ? content.revision : content.floor);
+      logs.set(resource, log);
+    }
+    return log;
+  }
+
+  for (const row of content.rows) {
+    if (row.expires !== undefined) expiries.set(row.stored, row.expires);
+    if (row.stored.revision > floor && row.expires === undefined) remember(row);
+    else if (row.type !== "DELETED") logOf(row.stored.resource).restore(row.stored);
+  }
+  armSweep();
+
+  function remember({ type, stored, expires }: JournalRow): void {
+    const log = logOf(stored.resource);
+    log.apply(type, stored);
+    if (expires === undefined) {
+      order.push(log);
+      bytesKept += stored.bytes.length;
+    } else {
+      expiries.set(stored, expires);
+      if (log.changes > limits.rows) log.forgetOldest();
+    }
+  }
+
+  /** Returns the floor that the limits leave. The disk forgets the same rows in the transaction of the next batch. */
+  function forgetBeyondLimits(): number {
+    let reached = floor;
+    while (order.length - orderHead > limits.rows || bytesKept > limits.bytes) {
+      const log = order[orderHead];
+      if (log === undefined) break;
+      orderHead += 1;
+      const forgotten = log.forgetOldest();
+      reached = forgotten.revision;
+      bytesKept -= forgotten.bytes;
+    }
+    if (orderHead > 4096 && orderHead * 2 > order.length) {
+      order.splice(0, orderHead);
+      orderHead = 0;
+    }
+    return reached;
+  }
+
+  function enqueue(queued: QueuedWrite): void {
+    if (queue.length === 0) gather(commit);
+    queue.push(queued);
+  }
+
+  function commit(): void {
+    const batch = queue;
+    queue = [];
+    let next = revision;
+    const pending = new Map<string, Stored | undefined>();
+    const changes: Change[] = [];
+    const refusals: (() => void)[] = [];
+
+    const present = (key: StoreKey): Stored | undefined => {
+      const id = `${key.resource}\u0000${key.namespace}\u0000${key.name}`;
+      return pending.has(id) ? pending.get(id) : logs.get(key.resource)?.current(key.namespace, key.name);
+    };
+    const change = (
+      key: StoreKey,
+      object: StoreWrite["object"],
+      was: Stored | undefined,
+      acknowledge: (stored: Stored) => void,
+    ): void => {
+      const target = object ?? was?.object;
+      if (target === undefined) return;
+      next += 1;
+      const stored = storedVersion(key, target, next);
+      const type = object === undefined ? "DELETED" : was === undefined ? "ADDED" : "MODIFIED";
+      const ttl = transients.get(key.resource)?.ttlSeconds;
+      const expires = ttl === undefined ? undefined : clock.now() + ttl * 1000;
+      changes.push({ row: { type, stored, previous: was?.revision, expires }, acknowledge: () => acknowledge(stored) });
+      pending.set(`${key.resource}\u0000${key.namespace}\u0000${key.name}`, object === undefined ? undefined : stored);
+    };
+
+    for (const { write, resolve, reject } of batch) {
+      const was = present(write);
+      const holds =
+        "absent" in write.expect ? was === undefined : was !== undefined && was.revision === write.expect.revision;
+      if (!holds) {
+        refusals.push(() => reject(new StoreConflict(write, was)));
+        continue;
+      }
+      try {
+        change(write, write.object, was, resolve);
+      } catch (cause) {
+        refusals.push(() => reject(cause));
+      }
+    }
+    if (changes.length > 0) {
+      try {
+        journal.append({ rows: changes.map(({ row }) => row), revision: next, floor });
+      } catch (cause) {
+        const failure = new StoreUnavailable("Cannot commit to the object log: the disk refused the transaction", {
+          cause,
+        });
+        for (const { reject } of batch) reject(failure);
+        return;
+      }
+    }
+    revision = next;
+    for (const { row } of changes) remember(row);
+    floor = forgetBeyondLimits();
+    for (const resource of new Set(changes.map(({ row }) => row.stored.resource))) logs.get(resource)?.announce();
+    for (const { acknowledge } of changes) acknowledge();
+    for (const refuse of refusals) refuse();
+    dropTransients();
+    armSweep();
+  }
+
+  /** Queues the deletion of transient objects that are past their time or beyond their number. */
+  function dropTransients(): void {
+    const now = clock.now();
+    for (const { resource, rows = defaultTransientRows } of transients.values()) {
+      const log = logs.get(resource);
+      let surplus = (log?.size ?? 0) - rows;
+      for (const stored of log?.oldestFirst() ?? []) {
+        if (surplus <= 0 && (expiries.get(stored) ?? 0) > now) break;
+        surplus -= 1;
+        const write = { ...keyOf(stored), expect: { revision: stored.revision }, object: undefined };
+        // Written again in the meantime: then it is not the oldest any more, and stays.
+        enqueue({ write, resolve: () => {}, reject: () => {} });
+      }
+    }
+  }
+
+  function armSweep(): void {
+    if (
+      sweep !== undefined ||
+      closed ||
+      ![...transients.keys()].some((resource) => (logs.get(resource)?.size ?? 0) > 0)
+    )
+      return;
+    sweep = clock.after(sweepMs, () => {
+      sweep = undefined;
+      dropTransients();
+      armSweep();
+    });
+  }
+
+  return {
+    get revision() {
+      return revision;
+    },
+    get: async ({ resource, namespace, name }) => logs.get(resource)?.current(namespace, name),
+    list: async (query) => logOf(query.resource).list(query, revision),
+    write: (write) =>
+      new Promise((resolve, reject) => {
+        if (closed) reject(new StoreUnavailable("Cannot write to the object log: it is closed"));
+        else if (queue.length >= longestQueue)
+          reject(new StoreUnavailable(`Cannot write to the object log: ${longestQueue} writes wait already`));
+        else enqueue({ write, resolve, reject });
+      }),
+    watch: ({ resource, since, signal }) => logOf(resource).watch(since, signal),
+    async close() {
+      if (closed) return;
+      closed = true;
+      sweep?.[Symbol.dispose]();
+      if (queue.length > 0) commit();
+      for (const log of logs.values()) log.close();
+      journal.close();
+    },
+  };
+}
+
+function keyOf({ resource, namespace, name }: Stored): StoreKey {
+  return { resource, namespace, name };
+}

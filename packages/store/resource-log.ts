@@ -1,0 +1,190 @@
+import { CompactedError } from "./errors.ts";
+import type { Stored, StoreEvent, StoreList, StoreListQuery } from "./store.ts";
+
+interface LogEntry {
+  readonly type: StoreEvent["type"];
+  readonly stored: Stored;
+  readonly previous: Stored | undefined;
+}
+
+/** The state of one resource in memory and the changes that led to it, as far back as they are kept. */
+export interface ResourceLog {
+  current(namespace: string, name: string): Stored | undefined;
+  /** In order of their last write. */
+  oldestFirst(): Iterable<Stored>;
+  readonly size: number;
+  /** Without history or waking anybody: for what was there before the process started. */
+  restore(stored: Stored): void;
+  apply(type: StoreEvent["type"], stored: Stored): void;
+  /** Wakes those who watch. Called once for a batch, after all of its changes were applied. */
+  announce(): void;
+  list(query: StoreListQuery, revision: number): StoreList;
+  watch(since: number, signal: AbortSignal): AsyncGenerator<StoreEvent, void, undefined>;
+  readonly changes: number;
+  /** Forgets the oldest change and says how many bytes that frees. */
+  forgetOldest(): { revision: number; bytes: number };
+  /** Ends every watch. */
+  close(): void;
+}
+
+/** The separator sorts before every character of a name, so that joined keys sort as (namespace, name). */
+const joined = (namespace: string, name: string): string => `${namespace}\u0000${name}`;
+
+/** `floor`: changes up to this revision are not known. */
+export function createResourceLog(floor: number): ResourceLog {
+  const objects = new Map<string, Stored>();
+  /** Sorted keys of `objects`; undefined while a restore has left them unsorted. */
+  let sorted: string[] | undefined = [];
+  const entries: LogEntry[] = [];
+  /** How many entries were forgotten, so that a reader's place stays valid while the front of the array moves. */
+  let forgotten = 0;
+  /** Forgotten entries that still lie at the front of the array. */
+  let head = 0;
+  let oldest = floor;
+  const waiting = new Set<() => void>();
+  let closed = false;
+
+  const keys = (): string[] => (sorted ??= [...objects.keys()].sort());
+
+  function put(stored: Stored): void {
+    const key = joined(stored.namespace, stored.name);
+    if (!objects.delete(key) && sorted) sorted.splice(lowerBound(sorted, key), 0, key);
+    objects.set(key, stored);
+  }
+
+  function remove(stored: Stored): void {
+    const key = joined(stored.namespace, stored.name);
+    if (objects.delete(key) && sorted) sorted.splice(lowerBound(sorted, key), 1);
+  }
+
+  /** Index of the first kept entry with a revision above `since`. */
+  function firstAfter(since: number): number {
+    let low = head;
+    let high = entries.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const entry = entries[middle];
+      if (entry !== undefined && entry.stored.revision <= since) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  function announce(): void {
+    for (const wake of waiting) wake();
+    waiting.clear();
+  }
+
+  /** Resolves at the next change, when the signal aborts, or when the log closes. */
+  function nextChange(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        waiting.delete(wake);
+        signal.removeEventListener("abort", wake);
+        resolve();
+      };
+      waiting.add(wake);
+      signal.addEventListener("abort", wake);
+    });
+  }
+
+  /** What was there at `revision`: the present state with every later change undone. */
+  function stateAt(revision: number): { keys: string[]; at: (key: string) => Stored | undefined } {
+    const first = firstAfter(revision);
+    if (first === entries.length) return { keys: keys(), at: (key) => objects.get(key) };
+    const before = new Map<string, Stored | undefined>();
+    for (let index = entries.length - 1; index >= first; index -= 1) {
+      const entry = entries[index];
+      if (entry) before.set(joined(entry.stored.namespace, entry.stored.name), entry.previous);
+    }
+    const at = (key: string): Stored | undefined => (before.has(key) ? before.get(key) : objects.get(key));
+    const then = keys().filter((key) => at(key) !== undefined);
+    const gone = [...before.keys()].filter((key) => !objects.has(key) && before.get(key) !== undefined);
+    return { keys: gone.length === 0 ? then : [...then, ...gone].sort(), at };
+  }
+
+  return {
+    current: (namespace, name) => objects.get(joined(namespace, name)),
+    oldestFirst: () => objects.values(),
+    get size() {
+      return objects.size;
+    },
+    restore(stored) {
+      sorted = undefined;
+      const key = joined(stored.namespace, stored.name);
+      objects.delete(key);
+      objects.set(key, stored);
+    },
+    apply(type, stored) {
+      const previous = objects.get(joined(stored.namespace, stored.name));
+      if (type === "DELETED") remove(stored);
+      else put(stored);
+      entries.push({ type, stored, previous });
+    },
+    announce,
+    list({ namespace, limit, after, at }, revision) {
+      const asked = at ?? revision;
+      if (asked < oldest) throw new CompactedError(asked, oldest);
+      const state = asked < revision ? stateAt(asked) : { keys: keys(), at: (key: string) => objects.get(key) };
+      const from = namespace === "" ? 0 : lowerBound(state.keys, joined(namespace, ""));
+      const end = namespace === "" ? state.keys.length : lowerBound(state.keys, `${namespace}\u0001`);
+      const start =
+        after === undefined
+          ? from
+          : Math.max(from, lowerBound(state.keys, `${joined(after.namespace, after.name)}\u0000`));
+      const stop = limit === undefined ? end : Math.min(end, start + limit);
+      const items: Stored[] = [];
+      for (let index = start; index < stop; index += 1) {
+        const stored = state.at(state.keys[index] ?? "");
+        if (stored) items.push(stored);
+      }
+      return { revision: asked, items, more: stop < end, remaining: Math.max(0, end - stop) };
+    },
+    async *watch(since, signal) {
+      if (since < oldest) throw new CompactedError(since, oldest);
+      let place = forgotten - head + firstAfter(since);
+      for (;;) {
+        if (signal.aborted || closed) return;
+        if (place < forgotten) throw new CompactedError(since, oldest);
+        const entry = entries[place - forgotten + head];
+        if (entry === undefined) {
+          await nextChange(signal);
+          continue;
+        }
+        place += 1;
+        since = entry.stored.revision;
+        yield { type: entry.type, stored: entry.stored, previous: entry.previous?.object };
+      }
+    },
+    get changes() {
+      return entries.length - head;
+    },
+    forgetOldest() {
+      const entry = entries[head];
+      if (entry === undefined) return { revision: oldest, bytes: 0 };
+      head += 1;
+      forgotten += 1;
+      oldest = entry.stored.revision;
+      if (head > 1024 && head * 2 > entries.length) {
+        entries.splice(0, head);
+        head = 0;
+      }
+      return { revision: oldest, bytes: entry.stored.bytes.length };
+    },
+    close() {
+      closed = true;
+      announce();
+    },
+  };
+}
+
+function lowerBound(keys: readonly string[], key: string): number {
+  let low = 0;
+  let high = keys.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((keys[middle] ?? "") < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,45 @@
+import type { KubeObject } from "@headrace/model";
+import type { Stored, StoreKey } from "./store.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** The version of `object` that `revision` names: frozen, with its resourceVersion set and its JSON made once. */
+export function storedVersion(key: StoreKey, object: KubeObject, revision: number): Stored {
+  const metadata = { ...object.metadata, resourceVersion: String(revision) };
+  const version = deepFreeze({ ...object, metadata });
+  return {
+    resource: key.resource,
+    namespace: key.namespace,
+    name: key.name,
+    uid: metadata.uid ?? "",
+    revision,
+    object: version,
+    bytes: encoder.encode(JSON.stringify(version)),
+  };
+}
+
+/** A version read back from disk. Its JSON is parsed when somebody first looks at the object: most are never looked at. */
+export function storedFromBytes(key: StoreKey, uid: string, revision: number, bytes: Uint8Array): Stored {
+  let parsed: KubeObject | undefined;
+  return {
+    resource: key.resource,
+    namespace: key.namespace,
+    name: key.name,
+    uid,
+    revision,
+    bytes,
+    get object(): KubeObject {
+      return (parsed ??= deepFreeze(JSON.parse(decoder.decode(bytes)) as KubeObject));
+    },
+  };
+}
+
+/** Stops at what is frozen already: objects that come from the store share their unchanged parts with it. */
+function deepFreeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const child of Object.values(value)) deepFreeze(child);
+  }
+  return value;
+}

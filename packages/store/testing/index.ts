@@ -1,0 +1,1 @@
+export { storeConformance, type MakeStore, type StoreUnderTest } from "./conformance.ts";
