@@ -3,16 +3,15 @@ import { s, type Schema } from "./schema.ts";
 
 const ownerReference = s.object(
   {
-    apiVersion: s.string({ nonEmpty: true }),
-    kind: s.string({ nonEmpty: true }),
-    name: s.string({ nonEmpty: true }),
-    uid: s.string({ nonEmpty: true }),
+    apiVersion: s.at(5, s.string({ nonEmpty: true })),
+    kind: s.at(1, s.string({ nonEmpty: true })),
+    name: s.at(3, s.string({ nonEmpty: true })),
+    uid: s.at(4, s.string({ nonEmpty: true })),
   },
-  { controller: s.boolean(), blockOwnerDeletion: s.boolean() },
+  { controller: s.at(6, s.boolean()), blockOwnerDeletion: s.at(7, s.boolean()) },
   {
     name: "io.k8s.apimachinery.pkg.apis.meta.v1.OwnerReference",
     atomic: true,
-    numbers: { kind: 1, name: 3, uid: 4, apiVersion: 5, controller: 6, blockOwnerDeletion: 7 },
   },
 );
 
@@ -20,17 +19,16 @@ const ownerReference = s.object(
 const managedFieldsEntry = s.object(
   {},
   {
-    manager: s.string(),
-    operation: s.string(),
-    apiVersion: s.string(),
-    time: s.time(),
-    fieldsType: s.string(),
-    fieldsV1: s.preserveUnknown(),
-    subresource: s.string(),
+    manager: s.at(1, s.string()),
+    operation: s.at(2, s.string()),
+    apiVersion: s.at(3, s.string()),
+    time: s.at(4, s.time()),
+    fieldsType: s.at(6, s.string()),
+    fieldsV1: s.at(7, s.preserveUnknown()),
+    subresource: s.at(8, s.string()),
   },
   {
     name: "io.k8s.apimachinery.pkg.apis.meta.v1.ManagedFieldsEntry",
-    numbers: { manager: 1, operation: 2, apiVersion: 3, time: 4, fieldsType: 6, fieldsV1: 7, subresource: 8 },
   },
 );
 
@@ -38,41 +36,24 @@ const managedFieldsEntry = s.object(
 export const objectMeta: Schema<ObjectMeta> = s.object(
   {},
   {
-    name: s.string(),
-    generateName: s.string(),
-    namespace: s.string(),
-    selfLink: s.string(),
-    uid: s.string(),
-    resourceVersion: s.string(),
-    generation: s.integer({ format: "int64" }),
-    creationTimestamp: s.time(),
-    deletionTimestamp: s.time(),
-    deletionGracePeriodSeconds: s.integer({ format: "int64" }),
-    labels: s.map(s.string()),
-    annotations: s.map(s.string()),
-    ownerReferences: s.listMap("uid", ownerReference),
-    finalizers: s.list(s.string(), { listType: "set" }),
-    managedFields: s.list(managedFieldsEntry),
+    name: s.at(1, s.string()),
+    generateName: s.at(2, s.string()),
+    namespace: s.at(3, s.string()),
+    selfLink: s.at(4, s.string()),
+    uid: s.at(5, s.string()),
+    resourceVersion: s.at(6, s.string()),
+    generation: s.at(7, s.integer({ format: "int64" })),
+    creationTimestamp: s.at(8, s.time()),
+    deletionTimestamp: s.at(9, s.time()),
+    deletionGracePeriodSeconds: s.at(10, s.integer({ format: "int64" })),
+    labels: s.at(11, s.map(s.string())),
+    annotations: s.at(12, s.map(s.string())),
+    ownerReferences: s.at(13, s.listMap("uid", ownerReference)),
+    finalizers: s.at(14, s.list(s.string(), { listType: "set" })),
+    managedFields: s.at(17, s.list(managedFieldsEntry)),
   },
   {
     name: "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta",
-    numbers: {
-      name: 1,
-      generateName: 2,
-      namespace: 3,
-      selfLink: 4,
-      uid: 5,
-      resourceVersion: 6,
-      generation: 7,
-      creationTimestamp: 8,
-      deletionTimestamp: 9,
-      deletionGracePeriodSeconds: 10,
-      labels: 11,
-      annotations: 12,
-      ownerReferences: 13,
-      finalizers: 14,
-      managedFields: 17,
-    },
   },
 );
 
@@ -80,13 +61,12 @@ export const objectMeta: Schema<ObjectMeta> = s.object(
 export const listMeta = s.object(
   {},
   {
-    selfLink: s.string(),
-    resourceVersion: s.string(),
-    continue: s.string(),
-    remainingItemCount: s.integer({ format: "int64" }),
+    selfLink: s.at(1, s.string()),
+    resourceVersion: s.at(2, s.string()),
+    continue: s.at(3, s.string()),
+    remainingItemCount: s.at(4, s.integer({ format: "int64" })),
   },
   {
     name: "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta",
-    numbers: { selfLink: 1, resourceVersion: 2, continue: 3, remainingItemCount: 4 },
   },
 );

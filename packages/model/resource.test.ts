@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { column, conditions, defineResource, s, type Component, type KubeObject, type ResourceOf } from "./index.ts";
+import { conditions, defineResource, s, type Component, type KubeObject, type ResourceOf } from "./index.ts";
 
 const Trial = defineResource({
   group: "example.org",
@@ -8,7 +8,7 @@ const Trial = defineResource({
   kind: "Trial",
   spec: s.object({ objective: s.string({ enum: ["minimize", "maximize"] }), goal: s.withDefault(s.integer(), 3) }),
   status: s.object({}, { conditions: conditions("Created", "Succeeded") }),
-  columns: [column("Objective", (trial) => trial.spec.objective)],
+  columns: [{ name: "Objective", value: (trial) => trial.spec.objective }],
   gracePeriodSeconds: (trial) => trial.spec.goal ?? 0,
 });
 type Trial = ResourceOf<typeof Trial>;
@@ -18,8 +18,7 @@ const Bag = defineResource({
   version: "v1",
   kind: "Bag",
   builtIn: true,
-  fields: { data: s.optional(s.map(s.string())) },
-  numbers: { data: 2 },
+  fields: { data: s.at(2, s.optional(s.map(s.string()))) },
 });
 type Bag = ResourceOf<typeof Bag>;
 

@@ -1,7 +1,7 @@
 import { age } from "./duration.ts";
 import { objectMeta } from "./metadata.ts";
 import type { KubeObject } from "./object.ts";
-import { s, type Fields, type ObjectOf, type Schema, type TypeOf } from "./schema.ts";
+import { s, type Fields, type ObjectNode, type ObjectOf, type Schema, type TypeOf } from "./schema.ts";
 import type { StatusCause } from "./status.ts";
 
 /**
@@ -74,6 +74,14 @@ export interface Column<T extends KubeObject = KubeObject> {
   value(object: T, now: number): string | number | boolean | null;
 }
 
+/** As written in `defineResource`: a string shown always, unless it says otherwise; `undefined` is an empty cell. */
+export interface ColumnDeclaration<T extends KubeObject = KubeObject> extends Partial<
+  Omit<Column<T>, "name" | "value">
+> {
+  readonly name: string;
+  value(object: T, now: number): string | number | boolean | null | undefined;
+}
+
 /** The object type of a definition: `type Trial = ResourceOf<typeof Trial>`. */
 export type ResourceOf<D> = D extends { readonly schema: Schema<infer T> } ? T : never;
 
@@ -108,15 +116,13 @@ export interface ResourceDeclaration<Spec, Status, F extends Fields, T extends K
   readonly status?: Status;
   /** Fields beside metadata, spec and status, such as a ConfigMap's `data`. */
   readonly fields?: F;
-  /** Protobuf numbers of the top-level fields; metadata is 1, spec 2 and status 3 where they exist. */
-  readonly numbers?: Readonly<Record<string, number>>;
   /** Name of the whole object's schema. Default: reversed group, version, kind. */
   readonly schemaName?: string;
   readonly description?: string;
   /** Beside `status`, which is one wherever the kind has a status. */
   readonly subresources?: readonly Subresource[];
   /** Beside Name, which comes first, and Age, which comes last unless a column of that name is given. */
-  readonly columns?: readonly Column<T>[];
+  readonly columns?: readonly ColumnDeclaration<T>[];
   readonly selectableFields?: readonly string[];
   /** Default: true for kinds that are not built in. */
   readonly requiresResourceVersion?: boolean;
@@ -140,7 +146,7 @@ export interface ResourceDeclaration<Spec, Status, F extends Fields, T extends K
  * export const Trial = defineResource({
  *   group: "kubeflow.org", version: "v1beta1", kind: "Trial",
  *   spec: s.object({ objective: Objective }), status: s.object({}, { conditions: conditions("Created", "Succeeded") }),
- *   columns: [column("Objective", (trial) => trial.spec.objective.type)],
+ *   columns: [{ name: "Objective", value: (trial) => trial.spec.objective.type }],
  * });
  * export type Trial = ResourceOf<typeof Trial>;
  * ```
@@ -166,7 +172,7 @@ export function defineResource<
     scope: declaration.scope ?? "Namespaced",
     schema: wholeObject(declaration),
     subresources: [...(declaration.status ? [{ name: "status" } as const] : []), ...(declaration.subresources ?? [])],
-    columns: [nameColumn, ...columns, ...(columns.some((each) => each.name === "Age") ? [] : [ageColumn])],
+    columns: [nameColumn, ...columns, ...(columns.some((each) => each.name === "Age") ? [] : [ageColumn])].map(whole),
     selectableFields: declaration.selectableFields ?? [],
     requiresResourceVersion: declaration.requiresResourceVersion ?? !builtIn,
     createsOnUpdate: declaration.createsOnUpdate ?? false,
@@ -187,24 +193,21 @@ function wholeObject<Spec extends Schema | undefined, Status extends Schema | un
   const { group, version, kind, spec, status, fields, description } = declaration;
   // Go's structs are never absent: a built-in object without spec has an empty one, and is told which of its fields are missing.
   const ownSpec: Schema | undefined =
-    spec && declaration.builtIn && !spec.optional ? s.withDefault<unknown>(spec, {}) : spec;
-  const whole = s.object(
-    { apiVersion: s.string(), kind: s.string(), metadata: objectMeta },
-    {},
-    {
-      name: declaration.schemaName ?? [...(group || "core").split(".").toReversed(), version, kind].join("."),
-      ...(description !== undefined && { description }),
-      numbers: { metadata: 1, ...(spec && { spec: 2 }), ...(status && { status: 3 }), ...declaration.numbers },
-    },
-  );
-  if (whole.type !== "object") return whole;
-  const all: Record<string, Schema> = {
-    ...whole.fields,
-    ...(ownSpec && { spec: ownSpec }),
-    ...fields,
-    ...(status && { status: s.optional(status) }),
+    spec && declaration.builtIn && !spec.optional ? s.orZero<unknown>(spec, {}) : spec;
+  const own: ObjectNode = {
+    type: "object",
+    name: declaration.schemaName ?? [...(group || "core").split(".").toReversed(), version, kind].join("."),
+    ...(description !== undefined && { description }),
+    fields: Object.freeze({
+      apiVersion: s.string(),
+      kind: s.string(),
+      metadata: s.at(1, objectMeta),
+      ...(ownSpec && { spec: s.at(2, ownSpec) }),
+      ...fields,
+      ...(status && { status: s.at(3, s.optional(status)) }),
+    }),
   };
-  return Object.freeze({ ...whole, fields: Object.freeze(all) });
+  return Object.freeze(own);
 }
 
 function pluralOf(singular: string): string {
@@ -212,31 +215,22 @@ function pluralOf(singular: string): string {
   return /(s|x|ch|sh)$/.test(singular) ? `${singular}es` : `${singular}s`;
 }
 
-/** A column whose cell is computed from the object. */
-export function column<T extends KubeObject>(
-  name: string,
-  value: (object: T, now: number) => string | number | boolean | null | undefined,
-  options: {
-    readonly type?: Column["type"];
-    readonly priority?: 0 | 1;
-    readonly description?: string;
-    readonly format?: string;
-  } = {},
-): Column<T> {
+function whole<T extends KubeObject>(declared: ColumnDeclaration<T>): Column<T> {
   return Object.freeze({
     type: "string",
     priority: 0,
-    ...options,
-    name,
-    value: (object: T, now: number) => value(object, now) ?? null,
+    ...declared,
+    value: (object: T, now: number) => declared.value(object, now) ?? null,
   });
 }
 
-export const nameColumn: Column = column("Name", (object) => object.metadata.name, { format: "name" });
+const nameColumn: ColumnDeclaration = { name: "Name", format: "name", value: (object) => object.metadata.name };
 
-export const ageColumn: Column = column("Age", (object, now) => age(object.metadata.creationTimestamp, now), {
+const ageColumn: ColumnDeclaration = {
+  name: "Age",
   type: "date",
-});
+  value: (object, now) => age(object.metadata.creationTimestamp, now),
+};
 
 /** `apps/v1`, or `v1` for the core group. */
 export function apiVersionOf(definition: { readonly group: string; readonly version: string }): string {

@@ -42,6 +42,11 @@ interface Facts {
   readonly default?: unknown;
   readonly nullable?: true;
   readonly optional?: true;
+  /**
+   * Protobuf field number in the message around it; fields without one don't travel as protobuf. A pair is field [1] of the
+   * message in field [0], for what Go embeds: inlined in JSON, a message of its own in protobuf.
+   */
+  readonly number?: number | readonly [number, number];
 }
 
 export interface ObjectNode extends Facts {
@@ -59,8 +64,6 @@ export interface ObjectNode extends Facts {
   readonly retainKeys?: true;
   /** `exactly`: one of these fields must be set, and no more; `at-most`: no more than one. */
   readonly union?: { readonly rule: "exactly" | "at-most"; readonly of: readonly string[] };
-  /** Protobuf field numbers by field. Fields without one don't travel as protobuf. */
-  readonly numbers?: Readonly<Record<string, number>>;
 }
 
 export interface MapNode extends Facts {
@@ -178,10 +181,7 @@ function frozen<T>(value: T): T {
 function object<F extends Fields, O extends Fields = Record<never, never>>(
   required: F,
   optional?: O,
-  options: Options<
-    ObjectNode,
-    "name" | "preserveUnknown" | "embedded" | "atomic" | "retainKeys" | "union" | "numbers"
-  > = {},
+  options: Options<ObjectNode, "name" | "preserveUnknown" | "embedded" | "atomic" | "retainKeys" | "union"> = {},
 ): Schema<ObjectOf<F, O>> {
   const fields: Record<string, Schema> = { ...required };
   for (const [name, field] of Object.entries(optional ?? {})) fields[name] = { ...field, optional: true };
@@ -269,7 +269,14 @@ export const s = {
   /** Absent becomes `value`, which is frozen and shared by all objects that get it. */
   withDefault: <T>(schema: Schema<T>, value: NoInfer<T>): Optional<T> =>
     frozen({ ...schema, default: value, optional: true }),
+  /**
+   * Required of those who write TypeScript, though where it is absent on the wire it gets its zero value: the meaning of a field
+   * that Go's JSON always writes (`ready: false`, `restartCount: 0`).
+   */
+  orZero: <T>(schema: Schema<T>, zero: NoInfer<T>): Schema<T> => frozen({ ...schema, default: zero }),
   nullable: <T>(schema: Schema<T>): Schema<T | null> => frozen({ ...schema, nullable: true }),
+  /** The field's protobuf number. */
+  at: <S extends Schema>(number: number | readonly [number, number], schema: S): S => frozen({ ...schema, number }),
   described: <S extends Schema>(description: string, schema: S): S => frozen({ ...schema, description }),
 };
 
