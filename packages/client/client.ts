@@ -5,11 +5,14 @@ export interface Client {
   resource<T extends KubeObject>(definition: ResourceDefinition<T>): ResourceClient<T>;
 }
 
-/** Objects that come out are frozen and shared: never changed, always replaced. Every method throws ApiError. */
+/**
+ * Objects that come out are never changed, always replaced: within the process they are the server's own, frozen. Every method
+ * throws ApiError, or the signal's reason once it is aborted.
+ */
 export interface ResourceClient<T extends KubeObject> {
   readonly definition: ResourceDefinition<T>;
   get(key: ObjectKey, options?: CallOptions): Promise<T>;
-  /** Follows `continue` until `limit` or the end. Without limit everything. */
+  /** Follows `continue` until `limit` or the end. Without limit everything, as of one revision. */
   list(query?: ListQuery): Promise<ObjectList<T>>;
   /** Ends when the signal aborts (without an error) or the server closes; an ERROR event is thrown as its ApiError. */
   watch(query: WatchQuery): AsyncIterable<WatchEvent<T>>;
