@@ -1,0 +1,70 @@
+import { once } from "node:events";
+import { createPlatform, StartError, type Running } from "@headrace/platform";
+import { startDetached, type StartAnswer } from "../connection.ts";
+import type { Surroundings } from "../environment.ts";
+import { createDashboard } from "../pages.ts";
+import type { Terminal } from "../terminal.ts";
+
+export interface UpFlags {
+  readonly dataDir?: string;
+  readonly port: string;
+  readonly kubePort: string;
+  readonly host: string;
+  readonly auth: "local" | "token";
+  readonly share: readonly string[];
+  readonly detach: boolean;
+}
+
+/** Starts the platform and stays until a signal, or in the background with `--detach`. Resolves to the exit status. */
+export async function up(flags: UpFlags, surroundings: Surroundings, terminal: Terminal): Promise<number> {
+  const home = flags.dataDir ?? surroundings.home;
+  if (flags.detach) {
+    announce(await startDetached(home, backgroundFlags(flags)), terminal);
+    return 0;
+  }
+  try {
+    return await serve(home, flags, surroundings, terminal);
+  } catch (error) {
+    if (error instanceof StartError) tellParent({ error: error.message, remedy: error.remedy });
+    throw error;
+  }
+}
+
+async function serve(home: string, flags: UpFlags, surroundings: Surroundings, terminal: Terminal): Promise<number> {
+  const platform = await createPlatform({
+    dataDirectory: home,
+    cacheDirectory: surroundings.cache,
+    runtimeDirectory: surroundings.runtime,
+    host: flags.host,
+    port: Number(flags.port),
+    kubePort: Number(flags.kubePort),
+    auth: flags.auth,
+    shares: flags.share,
+    packaging: surroundings.packaging,
+    path: surroundings.path,
+    dashboard: createDashboard(terminal),
+    log: (line) => terminal.note(line),
+  });
+  announce(platform.running, terminal);
+  tellParent({ running: platform.running });
+  const [signal] = await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM"), once(process, "SIGUSR2")]);
+  await platform.stop({ keepPods: signal === "SIGUSR2" });
+  return 0;
+}
+
+function announce(running: Running, terminal: Terminal): void {
+  if (terminal.json) {
+    const { gateway, kube, kubeconfig, dataDir, pid } = running;
+    terminal.print(JSON.stringify({ gateway, kube, kubeconfig, dataDir, pid }));
+  } else {
+    terminal.print(`Headrace is ready at ${running.gateway}  (KUBECONFIG=${running.kubeconfig})`);
+  }
+}
+
+function tellParent(answer: StartAnswer): void {
+  process.send?.(answer);
+}
+
+function backgroundFlags(flags: UpFlags): readonly string[] {
+  return ["--port", flags.port, "--kube-port", flags.kubePort, "--host", flags.host, "--auth", flags.auth, ...flags.share.flatMap((share) => ["--share", share])];
+}

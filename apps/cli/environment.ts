@@ -1,0 +1,37 @@
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** What the command line takes from the process's surroundings: read here, once, and nowhere else. */
+export interface Surroundings {
+  /** `$HEADRACE_HOME`, else `~/.headrace`. */
+  readonly home: string;
+  /** `$HEADRACE_CACHE`, else `~/.cache/headrace`: environments and uv's cache, shared by all data directories. */
+  readonly cache: string;
+  /** For sockets, whose paths may have 107 bytes: `$XDG_RUNTIME_DIR`, else the system's temporary directory. */
+  readonly runtime: string;
+  readonly color: boolean;
+  readonly interactive: boolean;
+  readonly columns: number;
+  /** pip's, uv's and the proxies' variables, for building environments. */
+  readonly packaging: Readonly<Record<string, string>>;
+  readonly path: string;
+}
+
+const packagingPattern = /^(PIP_|UV_|SSL_CERT_|REQUESTS_CA_BUNDLE$|CURL_CA_BUNDLE$|(HTTPS?|NO|ALL)_PROXY$)/i;
+
+export function readSurroundings(): Surroundings {
+  const { env, stdout } = process;
+  const interactive = stdout.isTTY === true;
+  return {
+    home: env["HEADRACE_HOME"] ?? join(homedir(), ".headrace"),
+    cache: env["HEADRACE_CACHE"] ?? join(env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "headrace"),
+    runtime: env["XDG_RUNTIME_DIR"] ?? tmpdir(),
+    color: interactive && !env["NO_COLOR"],
+    interactive,
+    columns: stdout.columns ?? 100,
+    packaging: Object.fromEntries(
+      Object.entries(env).filter((entry): entry is [string, string] => packagingPattern.test(entry[0]) && entry[1] !== undefined),
+    ),
+    path: env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin",
+  };
+}

@@ -1,0 +1,73 @@
+import { ApiError } from "@headrace/model";
+import { StartError } from "@headrace/platform";
+import type { Surroundings } from "./environment.ts";
+
+const styles = { bold: 1, faint: 2, red: 31, green: 32, yellow: 33, blue: 34, cyan: 36 } as const;
+
+export type Style = keyof typeof styles;
+
+/** Where commands write. Colour only on a terminal; results go to stdout, everything about them to stderr. */
+export interface Terminal {
+  readonly interactive: boolean;
+  readonly columns: number;
+  readonly json: boolean;
+  paint(style: Style, text: string): string;
+  print(line: string): void;
+  note(line: string): void;
+  /** Replaces what the last call drew. Does nothing off a terminal. */
+  redraw(lines: readonly string[]): void;
+}
+
+export function createTerminal(surroundings: Surroundings, options: { json: boolean }): Terminal {
+  let drawn = 0;
+  return {
+    interactive: surroundings.interactive && !options.json,
+    columns: surroundings.columns,
+    json: options.json,
+    paint: (style, text) => (surroundings.color ? `\u001b[${styles[style]}m${text}\u001b[0m` : text),
+    print: (line) => process.stdout.write(`${line}\n`),
+    note: (line) => process.stderr.write(`${line}\n`),
+    redraw(lines) {
+      if (!surroundings.interactive || options.json) return;
+      const up = drawn > 0 ? `\u001b[${drawn}A` : "";
+      process.stdout.write(`${up}${lines.map((line) => `\u001b[2K${line}\n`).join("")}\u001b[J`);
+      drawn = lines.length;
+    },
+  };
+}
+
+/** A failure of a command as the user reads it. */
+export class CommandError extends Error {
+  override readonly name = "CommandError";
+  readonly why: string | undefined;
+  readonly remedy: string | undefined;
+
+  constructor(message: string, details: { why?: string; remedy?: string } = {}, options?: ErrorOptions) {
+    super(message, options);
+    this.why = details.why;
+    this.remedy = details.remedy;
+  }
+}
+
+/** Three lines: what could not be done, why, how to fix it. A stack only with `--debug`. */
+export function describeError(error: unknown, debug: boolean): string {
+  if (debug && error instanceof Error) return error.stack ?? error.message;
+  if (error instanceof StartError) return lines(error.message, undefined, error.remedy);
+  if (error instanceof CommandError) return lines(error.message, error.why, error.remedy);
+  if (error instanceof ApiError) return lines(`Refused: ${error.message}`, undefined, undefined);
+  return lines(error instanceof Error ? error.message : String(error), undefined, "Run the command again with --debug for the stack, and report it");
+}
+
+function lines(message: string, why: string | undefined, remedy: string | undefined): string {
+  return [message, why === undefined ? [] : `Why: ${why}`, remedy === undefined ? [] : `How to fix it: ${remedy}`].flat().join("\n");
+}
+
+/** `850 ms`, `12.4 s`, `3m 12s`, `2h 05m`. */
+export function formatDuration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes}m ${String(seconds % 60).padStart(2, "0")}s`;
+  return `${Math.floor(minutes / 60)}h ${String(minutes % 60).padStart(2, "0")}m`;
+}

@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { StartError } from "./errors.ts";
+import { findRunning, openHome } from "./home.ts";
+
+function withDirectory(body: (directory: string) => void): void {
+  const directory = mkdtempSync(join(tmpdir(), "headrace-home-"));
+  try {
+    body(directory);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+const running = (dataDir: string) => ({ gateway: "http://127.0.0.1:1", kube: "https://127.0.0.1:2", kubeconfig: "k", dataDir, pid: 3, version: "0", token: "t" });
+
+test("a data directory is private to its owner", () => {
+  withDirectory((directory) => {
+    const home = openHome(join(directory, "new"));
+    assert.equal(statSync(home.directory).mode & 0o777, 0o700);
+    home.release();
+  });
+});
+
+test("a second Headrace on one data directory is refused and told who holds it", () => {
+  withDirectory((directory) => {
+    const home = openHome(directory);
+    home.announce(running(directory));
+    assert.throws(
+      () => openHome(directory),
+      (error) => error instanceof StartError && /another Headrace holds it \(pid 3, http:\/\/127\.0\.0\.1:1\)/.test(error.message),
+    );
+    assert.equal(findRunning(directory)?.pid, 3);
+    home.release();
+    assert.equal(findRunning(directory), undefined);
+    openHome(directory).release();
+  });
+});
+
+test("a data directory written by a newer Headrace is refused", () => {
+  withDirectory((directory) => {
+    openHome(directory).release();
+    writeFileSync(join(directory, "VERSION"), "99\n");
+    assert.throws(() => openHome(directory), /its layout is 99/);
+  });
+});
