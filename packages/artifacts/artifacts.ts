@@ -8,7 +8,10 @@ export interface ArtifactStore {
   stat(uri: string): Promise<{ readonly kind: "file" | "tree"; readonly size: number } | undefined>;
   /** At most `limit` bytes from `offset`. Throws ApiError NotFound. */
   read(uri: string, options?: { offset?: number; limit?: number; signal?: AbortSignal }): AsyncIterable<Uint8Array>;
-  write(uri: string, content: AsyncIterable<Uint8Array> | Uint8Array | string): Promise<{ readonly size: number; readonly digest: string }>;
+  write(
+    uri: string,
+    content: AsyncIterable<Uint8Array> | Uint8Array | string,
+  ): Promise<{ readonly size: number; readonly digest: string }>;
   list(uri: string): Promise<readonly { readonly path: string; readonly size: number }[]>;
   remove(uri: string): Promise<void>;
   /** A local path for mounting, if the store has one: made (as an empty directory) when `create`. */
