@@ -1,0 +1,52 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { pythonWith, startFresh } from "../fresh.ts";
+import { writeTable, type Row } from "../table.ts";
+import { goldens, type Golden } from "./goldens.ts";
+
+interface Result {
+  readonly name: string;
+  readonly state: string;
+  readonly error?: string | null;
+  readonly how?: string;
+}
+
+const sdk = "kfp==2.17.3";
+
+/** Runs the golden pipelines whose name contains `filter`; writes the pass table when none was left out. Resolves to the exit status. */
+export async function main(checkout: string, filter: string): Promise<number> {
+  const chosen = goldens.filter((golden) => golden.name.includes(filter));
+  await using headrace = await startFresh();
+  const python = await pythonWith(sdk);
+  const results = new Map<string, Result>();
+  for await (const result of runGoldens(python, headrace.platform.running.gateway, checkout, chosen)) {
+    results.set(result.name, result);
+    const golden = chosen.find(({ name }) => name === result.name);
+    const passed = golden?.ends === result.state;
+    console.log(`${passed ? "pass" : "MISS"}  ${result.name}  ${result.state}${passed ? "" : `  ${result.error ?? ""}`}`);
+  }
+  const rows = chosen.map((golden) => toRow(golden, results.get(golden.name)));
+  const passed = rows.filter((row) => row.outcome === "pass").length;
+  console.log(`\n${passed} of ${rows.length} golden pipelines end as upstream's do`);
+  if (filter === "") await writeTable("docs/compatibility.md", "kfp-goldens", "npm run conformance -- kfp --checkout DIR", rows);
+  return passed === rows.length ? 0 : 1;
+}
+
+async function* runGoldens(python: string, gateway: string, checkout: string, chosen: readonly Golden[]): AsyncGenerator<Result> {
+  const script = fileURLToPath(new URL("run_goldens.py", import.meta.url));
+  const child = spawn(python, [script, gateway, checkout], { stdio: ["pipe", "pipe", "inherit"] });
+  child.stdin.end(JSON.stringify(chosen.filter(({ skip }) => skip === undefined)));
+  const ended = once(child, "exit");
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (line.startsWith("{")) yield JSON.parse(line) as Result;
+  }
+  await ended;
+}
+
+function toRow(golden: Golden, result: Result | undefined): Row {
+  if (golden.skip !== undefined) return { name: golden.name, outcome: "skip", note: golden.skip };
+  if (result?.state === golden.ends) return { name: golden.name, outcome: "pass", note: golden.ends === "FAILED" ? "fails, as it must" : "" };
+  return { name: golden.name, outcome: "miss", note: (result?.error ?? result?.state ?? "no result").split("\n").at(-1) ?? "" };
+}

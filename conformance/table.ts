@@ -1,0 +1,27 @@
+import { readFile, writeFile } from "node:fs/promises";
+
+export interface Row {
+  readonly name: string;
+  readonly outcome: "pass" | "miss" | "skip";
+  readonly note: string;
+}
+
+/** Replaces the part of a page between `<!-- begin: NAME -->` and `<!-- end: NAME -->` by a pass table, made by `command`. */
+export async function writeTable(page: string, name: string, command: string, rows: readonly Row[]): Promise<void> {
+  const text = await readFile(page, "utf8");
+  const count = (outcome: Row["outcome"]): number => rows.filter((row) => row.outcome === outcome).length;
+  const table = [
+    `<!-- begin: ${name} -->`,
+    "",
+    `Made by \`${command}\`: ${count("pass")} pass, ${count("miss")} miss, ${count("skip")} left out.`,
+    "",
+    "| name | outcome | note |",
+    "|---|---|---|",
+    ...rows.map((row) => `| ${row.name} | ${row.outcome} | ${row.note.replaceAll("|", "\\|")} |`),
+    "",
+    `<!-- end: ${name} -->`,
+  ].join("\n");
+  const pattern = new RegExp(`<!-- begin: ${name} -->[\\s\\S]*?<!-- end: ${name} -->`);
+  if (!pattern.test(text)) throw new RangeError(`${page} has no place for the table ${name}`);
+  await writeFile(page, text.replace(pattern, () => table));
+}
