@@ -22,7 +22,7 @@ import type {
   RetryPolicy,
   Task,
 } from "./ir.ts";
-import { isList, isObject, type JsonObject, type JsonValue } from "./json.ts";
+import { isObject, type JsonObject, type JsonValue } from "./json.ts";
 import { Place } from "./reader.ts";
 
 export const schemaVersion = "2.1.0";
@@ -188,11 +188,10 @@ class ComponentReader {
     const retry = readRetry(place.at("retryPolicy"));
     const cache = place.at("cachingOptions");
     const key = cache.at("cacheKey").text();
-    return {
+    const task = {
       name,
       displayName: place.at("taskInfo").at("name").text() || name,
       component,
-      dependencies: place.at("dependentTasks").items(),
       parameters: readMap(place.at("inputs").at("parameters"), readParameterSource),
       artifacts: readMap(place.at("inputs").at("artifacts"), readArtifactSource),
       ...(!condition.absent && { condition: compiled(condition, compileCondition) }),
@@ -201,37 +200,40 @@ class ComponentReader {
       ...(retry && { retry }),
       cache: { enabled: cache.at("enableCache").flag(), ...(key && { key }) },
     };
+    return { task, dependencies: place.at("dependentTasks").items() };
   }
 }
 
 /** A task before its neighbours are known. */
-type TaskDraft = Omit<Task, "upstream" | "downstream"> & { readonly dependencies: readonly Place[] };
+interface TaskDraft {
+  readonly task: Omit<Task, "upstream" | "downstream">;
+  readonly dependencies: readonly Place[];
+}
 
 /** Adds the dependencies that inputs imply to those that are declared, and the way back. */
 function connect(drafts: readonly TaskDraft[], place: Place): ReadonlyMap<string, Task> {
-  const names = new Set(drafts.map((draft) => draft.name));
-  const downstream = new Map<string, string[]>(drafts.map((draft) => [draft.name, []]));
+  const downstream = new Map<string, string[]>(drafts.map(({ task }) => [task.name, []]));
   const upstream = new Map<string, string[]>();
-  for (const draft of drafts) {
+  for (const { task, dependencies } of drafts) {
     const needs = new Set<string>();
-    for (const dependency of draft.dependencies) {
+    for (const dependency of dependencies) {
       const name = dependency.requiredText();
-      if (!names.has(name)) dependency.fail(`no task "${name}" in this DAG`);
+      if (!downstream.has(name)) dependency.fail(`no task "${name}" in this DAG`);
       needs.add(name);
     }
-    for (const producer of producers(draft)) {
-      if (!names.has(producer)) place.at(draft.name).at("inputs").fail(`no task "${producer}" in this DAG`);
+    for (const producer of producers(task)) {
+      if (!downstream.has(producer)) place.at(task.name).at("inputs").fail(`no task "${producer}" in this DAG`);
       needs.add(producer);
     }
     const sorted = [...needs].sort();
-    upstream.set(draft.name, sorted);
-    for (const need of sorted) downstream.get(need)?.push(draft.name);
+    upstream.set(task.name, sorted);
+    for (const need of sorted) downstream.get(need)?.push(task.name);
   }
   return new Map(
-    drafts.map(({ dependencies: _, ...draft }) => [
-      draft.name,
-      { ...draft, upstream: upstream.get(draft.name) ?? [], downstream: downstream.get(draft.name) ?? [] },
-    ]),
+    drafts.map(({ task }) => {
+      const links = { upstream: upstream.get(task.name) ?? [], downstream: downstream.get(task.name) ?? [] };
+      return [task.name, { ...task, ...links }];
+    }),
   );
 }
 
