@@ -1,0 +1,3 @@
+export { createEnvironments } from "./environments.ts";
+export type { Environment, Environments, EnvironmentsOptions, ResolveRequest } from "./environments.ts";
+export { EnvironmentError, type EnvironmentErrorCode } from "./errors.ts";
