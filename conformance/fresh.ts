@@ -9,7 +9,9 @@ import { createPlatform, type Platform } from "@headrace/platform";
 export const cacheDirectory = process.env["HEADRACE_CACHE"] ?? join(homedir(), ".cache", "headrace");
 
 const packaging = Object.fromEntries(
-  Object.entries(process.env).filter((entry): entry is [string, string] => /^(PIP_|UV_|SSL_CERT_|HTTPS?_PROXY|NO_PROXY)/i.test(entry[0])),
+  Object.entries(process.env).filter((entry): entry is [string, string] =>
+    /^(PIP_|UV_|SSL_CERT_|HTTPS?_PROXY|NO_PROXY)/i.test(entry[0]),
+  ),
 );
 const path = process.env["PATH"] ?? "/usr/bin:/bin";
 

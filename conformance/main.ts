@@ -4,9 +4,10 @@
  */
 import { parseArgs } from "node:util";
 
-const suites: Readonly<Record<string, () => Promise<{ main: (checkout: string, filter: string) => Promise<number> }>>> = {
-  kfp: () => import("./kfp/main.ts"),
-};
+const suites: Readonly<Record<string, () => Promise<{ main: (checkout: string, filter: string) => Promise<number> }>>> =
+  {
+    kfp: () => import("./kfp/main.ts"),
+  };
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -14,7 +15,9 @@ const { positionals, values } = parseArgs({
 });
 const suite = suites[positionals[0] ?? ""];
 if (suite === undefined || values.checkout === undefined) {
-  console.error(`usage: npm run conformance -- SUITE --checkout DIR [--only TEXT]\nSuites: ${Object.keys(suites).join(", ")}`);
+  console.error(
+    `usage: npm run conformance -- SUITE --checkout DIR [--only TEXT]\nSuites: ${Object.keys(suites).join(", ")}`,
+  );
   process.exit(2);
 }
 const { main } = await suite();

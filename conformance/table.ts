@@ -23,5 +23,8 @@ export async function writeTable(page: string, name: string, command: string, ro
   ].join("\n");
   const pattern = new RegExp(`<!-- begin: ${name} -->[\\s\\S]*?<!-- end: ${name} -->`);
   if (!pattern.test(text)) throw new RangeError(`${page} has no place for the table ${name}`);
-  await writeFile(page, text.replace(pattern, () => table));
+  await writeFile(
+    page,
+    text.replace(pattern, () => table),
+  );
 }

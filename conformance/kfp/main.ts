@@ -25,16 +25,24 @@ export async function main(checkout: string, filter: string): Promise<number> {
     results.set(result.name, result);
     const golden = chosen.find(({ name }) => name === result.name);
     const passed = golden?.ends === result.state;
-    console.log(`${passed ? "pass" : "MISS"}  ${result.name}  ${result.state}${passed ? "" : `  ${result.error ?? ""}`}`);
+    console.log(
+      `${passed ? "pass" : "MISS"}  ${result.name}  ${result.state}${passed ? "" : `  ${result.error ?? ""}`}`,
+    );
   }
   const rows = chosen.map((golden) => toRow(golden, results.get(golden.name)));
   const passed = rows.filter((row) => row.outcome === "pass").length;
   console.log(`\n${passed} of ${rows.length} golden pipelines end as upstream's do`);
-  if (filter === "") await writeTable("docs/compatibility.md", "kfp-goldens", "npm run conformance -- kfp --checkout DIR", rows);
+  if (filter === "")
+    await writeTable("docs/compatibility.md", "kfp-goldens", "npm run conformance -- kfp --checkout DIR", rows);
   return passed === rows.length ? 0 : 1;
 }
 
-async function* runGoldens(python: string, gateway: string, checkout: string, chosen: readonly Golden[]): AsyncGenerator<Result> {
+async function* runGoldens(
+  python: string,
+  gateway: string,
+  checkout: string,
+  chosen: readonly Golden[],
+): AsyncGenerator<Result> {
   const script = fileURLToPath(new URL("run_goldens.py", import.meta.url));
   const child = spawn(python, [script, gateway, checkout], { stdio: ["pipe", "pipe", "inherit"] });
   child.stdin.end(JSON.stringify(chosen.filter(({ skip }) => skip === undefined)));
@@ -47,6 +55,11 @@ async function* runGoldens(python: string, gateway: string, checkout: string, ch
 
 function toRow(golden: Golden, result: Result | undefined): Row {
   if (golden.skip !== undefined) return { name: golden.name, outcome: "skip", note: golden.skip };
-  if (result?.state === golden.ends) return { name: golden.name, outcome: "pass", note: golden.ends === "FAILED" ? "fails, as it must" : "" };
-  return { name: golden.name, outcome: "miss", note: (result?.error ?? result?.state ?? "no result").split("\n").at(-1) ?? "" };
+  if (result?.state === golden.ends)
+    return { name: golden.name, outcome: "pass", note: golden.ends === "FAILED" ? "fails, as it must" : "" };
+  return {
+    name: golden.name,
+    outcome: "miss",
+    note: (result?.error ?? result?.state ?? "no result").split("\n").at(-1) ?? "",
+  };
 }
