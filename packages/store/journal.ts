@@ -1,4 +1,4 @@
-import type { StoreEvent, Stored } from "./store.ts";
+import type { StoreChange, Stored } from "./store.ts";
 
 /** Where commits become durable. Memory keeps none; SQLite is the one that does. */
 export interface Journal {
@@ -26,7 +26,7 @@ export interface JournalBatch {
 }
 
 export interface JournalRow {
-  readonly type: StoreEvent["type"];
+  readonly type: StoreChange["type"];
   readonly stored: Stored;
   /** Revision that this one replaced. */
   readonly previous: number | undefined;

@@ -52,7 +52,11 @@ export function createObjectLog({ journal, clock, gather, history, transient = [
   function logOf(resource: string): ResourceLog {
     let log = logs.get(resource);
     if (log === undefined) {
-      log = createResourceLog(transients.has(resource) ? content.revision : content.floor);
+      log = createResourceLog({
+        floor: transients.has(resource) ? content.revision : content.floor,
+        clock,
+        revision: () => revision,
+      });
       logs.set(resource, log);
     }
     return log;
@@ -199,7 +203,7 @@ export function createObjectLog({ journal, clock, gather, history, transient = [
       return revision;
     },
     get: async ({ resource, namespace, name }) => logs.get(resource)?.current(namespace, name),
-    list: async (query) => logOf(query.resource).list(query, revision),
+    list: async (query) => logOf(query.resource).list(query),
     write: (write) =>
       new Promise((resolve, reject) => {
         if (closed) reject(new StoreUnavailable("Cannot write to the object log: it is closed"));
@@ -207,7 +211,7 @@ export function createObjectLog({ journal, clock, gather, history, transient = [
           reject(new StoreUnavailable(`Cannot write to the object log: ${longestQueue} writes wait already`));
         else enqueue({ write, resolve, reject });
       }),
-    watch: ({ resource, since, signal }) => logOf(resource).watch(since, signal),
+    watch: ({ resource, ...query }) => logOf(resource).watch(query),
     async close() {
       if (closed) return;
       closed = true;

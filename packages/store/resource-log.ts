@@ -1,8 +1,9 @@
 import { CompactedError } from "./errors.ts";
-import type { Stored, StoreEvent, StoreList, StoreListQuery } from "./store.ts";
+import type { Clock } from "@headrace/model";
+import type { StoreChange, Stored, StoreEvent, StoreList, StoreListQuery, StoreWatchQuery } from "./store.ts";
 
 interface LogEntry {
-  readonly type: StoreEvent["type"];
+  readonly type: StoreChange["type"];
   readonly stored: Stored;
   readonly previous: Stored | undefined;
 }
@@ -15,11 +16,11 @@ export interface ResourceLog {
   readonly size: number;
   /** Without history or waking anybody: for what was there before the process started. */
   restore(stored: Stored): void;
-  apply(type: StoreEvent["type"], stored: Stored): void;
+  apply(type: StoreChange["type"], stored: Stored): void;
   /** Wakes those who watch. Called once for a batch, after all of its changes were applied. */
   announce(): void;
-  list(query: StoreListQuery, revision: number): StoreList;
-  watch(since: number, signal: AbortSignal): AsyncGenerator<StoreEvent, void, undefined>;
+  list(query: StoreListQuery): StoreList;
+  watch(query: Omit<StoreWatchQuery, "resource">): AsyncGenerator<StoreEvent, void, undefined>;
   readonly changes: number;
   /** Forgets the oldest change and says how many bytes that frees. */
   forgetOldest(): { revision: number; bytes: number };
@@ -30,8 +31,15 @@ export interface ResourceLog {
 /** The separator sorts before every character of a name, so that joined keys sort as (namespace, name). */
 const joined = (namespace: string, name: string): string => `${namespace}\u0000${name}`;
 
-/** `floor`: changes up to this revision are not known. */
-export function createResourceLog(floor: number): ResourceLog {
+export interface ResourceLogOptions {
+  /** Changes up to this revision are not known. */
+  readonly floor: number;
+  readonly clock: Clock;
+  /** The newest revision of the whole store. */
+  readonly revision: () => number;
+}
+
+export function createResourceLog({ floor, clock, revision }: ResourceLogOptions): ResourceLog {
   const objects = new Map<string, Stored>();
   /** Sorted keys of `objects`; undefined while a restore has left them unsorted. */
   let sorted: string[] | undefined = [];
@@ -75,22 +83,25 @@ export function createResourceLog(floor: number): ResourceLog {
     waiting.clear();
   }
 
-  /** Resolves at the next change, when the signal aborts, or when the log closes. */
-  function nextChange(signal: AbortSignal): Promise<void> {
+  /** Resolves with true after `withinMs` without a change; with false at the next change, when the signal aborts, or when the log closes. */
+  function isQuiet(withinMs: number | undefined, signal: AbortSignal): Promise<boolean> {
     return new Promise((resolve) => {
-      const wake = (): void => {
+      const timer = withinMs === undefined ? undefined : clock.after(withinMs, () => settle(true));
+      const wake = (): void => settle(false);
+      function settle(quiet: boolean): void {
         waiting.delete(wake);
         signal.removeEventListener("abort", wake);
-        resolve();
-      };
+        timer?.[Symbol.dispose]();
+        resolve(quiet);
+      }
       waiting.add(wake);
       signal.addEventListener("abort", wake);
     });
   }
 
-  /** What was there at `revision`: the present state with every later change undone. */
-  function stateAt(revision: number): { keys: string[]; at: (key: string) => Stored | undefined } {
-    const first = firstAfter(revision);
+  /** What was there at revision `then`: the present state with every later change undone. */
+  function stateAt(then: number): { keys: string[]; at: (key: string) => Stored | undefined } {
+    const first = firstAfter(then);
     if (first === entries.length) return { keys: keys(), at: (key) => objects.get(key) };
     const before = new Map<string, Stored | undefined>();
     for (let index = entries.length - 1; index >= first; index -= 1) {
@@ -98,9 +109,9 @@ export function createResourceLog(floor: number): ResourceLog {
       if (entry) before.set(joined(entry.stored.namespace, entry.stored.name), entry.previous);
     }
     const at = (key: string): Stored | undefined => (before.has(key) ? before.get(key) : objects.get(key));
-    const then = keys().filter((key) => at(key) !== undefined);
+    const kept = keys().filter((key) => at(key) !== undefined);
     const gone = [...before.keys()].filter((key) => !objects.has(key) && before.get(key) !== undefined);
-    return { keys: gone.length === 0 ? then : [...then, ...gone].sort(), at };
+    return { keys: gone.length === 0 ? kept : [...kept, ...gone].sort(), at };
   }
 
   return {
@@ -122,10 +133,10 @@ export function createResourceLog(floor: number): ResourceLog {
       entries.push({ type, stored, previous });
     },
     announce,
-    list({ namespace, limit, after, at }, revision) {
-      const asked = at ?? revision;
+    list({ namespace, limit, after, at }) {
+      const asked = at ?? revision();
       if (asked < oldest) throw new CompactedError(asked, oldest);
-      const state = asked < revision ? stateAt(asked) : { keys: keys(), at: (key: string) => objects.get(key) };
+      const state = asked < revision() ? stateAt(asked) : { keys: keys(), at: (key: string) => objects.get(key) };
       const from = namespace === "" ? 0 : lowerBound(state.keys, joined(namespace, ""));
       const end = namespace === "" ? state.keys.length : lowerBound(state.keys, `${namespace}\u0001`);
       const start =
@@ -140,19 +151,21 @@ export function createResourceLog(floor: number): ResourceLog {
       }
       return { revision: asked, items, more: stop < end, remaining: Math.max(0, end - stop) };
     },
-    async *watch(since, signal) {
+    async *watch({ since, signal, progressMs }) {
       if (since < oldest) throw new CompactedError(since, oldest);
+      let seen = since;
       let place = forgotten - head + firstAfter(since);
       for (;;) {
         if (signal.aborted || closed) return;
-        if (place < forgotten) throw new CompactedError(since, oldest);
+        if (place < forgotten) throw new CompactedError(seen, oldest);
         const entry = entries[place - forgotten + head];
         if (entry === undefined) {
-          await nextChange(signal);
+          const quiet = await isQuiet(progressMs, signal);
+          if (quiet && entries.length === place - forgotten + head) yield { type: "PROGRESS", revision: revision() };
           continue;
         }
         place += 1;
-        since = entry.stored.revision;
+        seen = entry.stored.revision;
         yield { type: entry.type, stored: entry.stored, previous: entry.previous?.object };
       }
     },

@@ -74,9 +74,19 @@ export interface StoreWatchQuery {
   readonly resource: string;
   readonly since: number;
   readonly signal: AbortSignal;
+  /** Say so after this many milliseconds without a change. Absent: never. */
+  readonly progressMs?: number;
 }
 
-export interface StoreEvent {
+export type StoreEvent = StoreChange | StoreProgress;
+
+/** There was no change up to this revision that the watch has not told. */
+export interface StoreProgress {
+  readonly type: "PROGRESS";
+  readonly revision: number;
+}
+
+export interface StoreChange {
   readonly type: "ADDED" | "MODIFIED" | "DELETED";
   /** For DELETED the last state, with the deletion's revision. */
   readonly stored: Stored;

@@ -4,7 +4,7 @@ import type { KubeObject } from "@headrace/model";
 import { testClock, type TestClock } from "@headrace/model/testing";
 import fc from "fast-check";
 import { CompactedError, StoreConflict, StoreUnavailable } from "../errors.ts";
-import type { HistoryLimits, Store, Stored, StoreEvent, StoreKey, TransientResource } from "../store.ts";
+import type { HistoryLimits, Store, StoreChange, Stored, StoreKey, TransientResource } from "../store.ts";
 
 export interface StoreUnderTest {
   readonly store: Store;
@@ -141,6 +141,20 @@ export function storeConformance(name: string, make: MakeStore): void {
       await events.stop();
     }));
 
+  test(`${name}: a quiet watch says up to where it has told everything`, () =>
+    withStore(async (store, clock) => {
+      const watch = store.watch({
+        resource: "things",
+        since: 0,
+        signal: new AbortController().signal,
+        progressMs: 1000,
+      });
+      const first = watch[Symbol.asyncIterator]().next();
+      await create(store, { ...key("a", "x"), resource: "others" });
+      await clock.advance(1000);
+      assert.deepEqual((await first).value, { type: "PROGRESS", revision: store.revision });
+    }));
+
   test(`${name}: a watch ends when its signal aborts and when the store closes`, () =>
     withStore(async (store) => {
       const aborted = collect(store, 0);
@@ -257,19 +271,19 @@ export const names = (items: readonly Stored[]): string[] => items.map(({ namesp
 
 interface Collected {
   /** The next `count` events. */
-  take(count: number): Promise<StoreEvent[]>;
+  take(count: number): Promise<StoreChange[]>;
   readonly ended: Promise<void>;
   stop(): Promise<void>;
 }
 
 function collect(store: Store, since: number, resource = "things"): Collected {
   const controller = new AbortController();
-  const events: StoreEvent[] = [];
+  const events: StoreChange[] = [];
   let wake = (): void => {};
   let failure: unknown;
   const ended = (async () => {
     for await (const event of store.watch({ resource, since, signal: controller.signal })) {
-      events.push(event);
+      if (event.type !== "PROGRESS") events.push(event);
       wake();
     }
   })().catch((error: unknown) => {
@@ -311,11 +325,13 @@ async function perform(
 
 async function replay(store: Store, since: number, onto: Map<string, Stored>): Promise<void> {
   const marker = await create(store, key("z-end", "marker"));
-  for await (const { type, stored } of store.watch({
+  for await (const event of store.watch({
     resource: "things",
     since,
     signal: new AbortController().signal,
   })) {
+    if (event.type === "PROGRESS") continue;
+    const { type, stored } = event;
     if (type === "DELETED") onto.delete(`${stored.namespace}/${stored.name}`);
     else onto.set(`${stored.namespace}/${stored.name}`, stored);
     if (stored.revision === marker.revision) return;
