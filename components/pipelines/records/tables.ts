@@ -1,4 +1,5 @@
 import type { LineageTables } from "@headrace/records";
+import type { Generated, Kysely } from "kysely";
 
 /** The component's own tables beside the lineage. Times in milliseconds; JSON columns hold text. */
 export interface PipelineTables extends LineageTables {
@@ -9,6 +10,9 @@ export interface PipelineTables extends LineageTables {
   run_state: RunStateTable;
 }
 
+/** A query's way to the tables: the database or a transaction on it. */
+export type PipelineDatabase = Kysely<PipelineTables>;
+
 export type StorageState = "AVAILABLE" | "ARCHIVED";
 
 export interface ExperimentTable {
@@ -18,6 +22,7 @@ export interface ExperimentTable {
   description: string;
   storage_state: StorageState;
   created_at: number;
+  /** 0 while there was no run. */
   last_run_created_at: number;
 }
 
@@ -71,7 +76,9 @@ export interface PipelineRunTable {
   scheduled_at: number;
 }
 
+/** KFP's state_history: one row for each change, in the order of `id`. */
 export interface RunStateTable {
+  id: Generated<number>;
   run: string;
   ns: string;
   at: number;

@@ -1,0 +1,49 @@
+import { createHash } from "node:crypto";
+import type { PipelineDatabase } from "./tables.ts";
+
+/** Stores a text once in its namespace, and answers its digest. */
+export async function keepDocument(
+  db: PipelineDatabase,
+  { ns, content, now }: { ns: string; content: string; now: number },
+): Promise<string> {
+  const digest = createHash("sha256").update(content).digest("hex");
+  const known = await db
+    .selectFrom("document")
+    .select("digest")
+    .where("ns", "=", ns)
+    .where("digest", "=", digest)
+    .executeTakeFirst();
+  if (!known) await db.insertInto("document").values({ ns, digest, content, created_at: now }).execute();
+  return digest;
+}
+
+export async function readDocument(db: PipelineDatabase, ns: string, digest: string): Promise<string | undefined> {
+  const row = await db
+    .selectFrom("document")
+    .select("content")
+    .where("ns", "=", ns)
+    .where("digest", "=", digest)
+    .executeTakeFirst();
+  return row?.content;
+}
+
+/** Removes those that no version and no run needs any longer. */
+export async function dropUnusedDocuments(db: PipelineDatabase, ns: string, digests: Iterable<string>): Promise<void> {
+  for (const digest of new Set(digests)) {
+    const version = await db
+      .selectFrom("pipeline_version")
+      .select("id")
+      .where("ns", "=", ns)
+      .where("spec", "=", digest)
+      .limit(1)
+      .executeTakeFirst();
+    const run = await db
+      .selectFrom("pipeline_run")
+      .select("run")
+      .where("ns", "=", ns)
+      .where("spec", "=", digest)
+      .limit(1)
+      .executeTakeFirst();
+    if (!version && !run) await db.deleteFrom("document").where("ns", "=", ns).where("digest", "=", digest).execute();
+  }
+}

@@ -1,0 +1,107 @@
+import { type RawBuilder, type SelectQueryBuilder, sql, type SqlBool } from "kysely";
+
+/** A field that lists are sorted and filtered by. `time` counts milliseconds, and compares in whole seconds as clients see it. */
+export interface ListColumn {
+  readonly type: "text" | "number" | "time";
+  readonly value: RawBuilder<unknown>;
+}
+
+export const textColumn = (reference: string): ListColumn => ({ type: "text", value: sql.ref(reference) });
+export const timeColumn = (reference: string): ListColumn => ({
+  type: "time",
+  // Absent times are KFP's zero, which sorts first in every database.
+  value: sql`coalesce(${sql.ref(reference)}, 0)`,
+});
+
+export interface Listing {
+  readonly pageSize: number;
+  readonly sort: ListColumn;
+  readonly descending: boolean;
+  readonly conditions: readonly ListCondition[];
+  /** The last row of the page before. */
+  readonly after?: { readonly value: string | number; readonly key: string };
+}
+
+export type ListCondition =
+  | {
+      readonly column: ListColumn;
+      readonly operator: "=" | "<>" | ">" | ">=" | "<" | "<=";
+      readonly value: string | number;
+    }
+  | { readonly column: ListColumn; readonly operator: "in"; readonly values: readonly (string | number)[] }
+  | { readonly column: ListColumn; readonly operator: "contains"; readonly value: string }
+  /** The column is a JSON object of text with sorted keys, and has this entry. */
+  | { readonly column: ListColumn; readonly operator: "entry"; readonly key: string; readonly value: string };
+
+export interface Page<Row> {
+  readonly rows: readonly Row[];
+  readonly total: number;
+  /** Where the next page goes on; absent on the last one. */
+  readonly next?: { readonly value: string | number; readonly key: string };
+}
+
+/** Selected beside each row: where a page that ends with it goes on. */
+interface PageMark {
+  readonly page_value: string | number;
+  readonly page_key: string;
+}
+
+/** The rows of `query` that meet the listing's conditions, one page of them, in its order; rows with equal values in the order of `key`. */
+export async function takePage<DB, Tables extends keyof DB, Row>(
+  query: SelectQueryBuilder<DB, Tables, Row>,
+  key: string,
+  listing: Listing,
+): Promise<Page<Row>> {
+  const matching = listing.conditions.reduce((narrowed, condition) => narrowed.where(asSql(condition)), query);
+  const direction = listing.descending ? "desc" : "asc";
+  const started = listing.after ? matching.where(isAfter(listing, key, listing.after)) : matching;
+  const rows = (await started
+    .select(listing.sort.value.as("page_value"))
+    .select(sql<string>`${sql.ref(key)}`.as("page_key"))
+    .orderBy(listing.sort.value, direction)
+    .orderBy(sql.ref(key), direction)
+    .limit(listing.pageSize + 1)
+    .execute()) as (Row & PageMark)[];
+  const [counted] = await matching
+    .clearSelect()
+    .select(sql<number>`count(*)`.as("total"))
+    .$castTo<{ total: number }>()
+    .execute();
+  const page = rows.slice(0, listing.pageSize);
+  const last = page.at(-1);
+  const more = last && rows.length > listing.pageSize;
+  return {
+    rows: page,
+    total: Number(counted?.total ?? 0),
+    ...(more && { next: { value: last.page_value, key: last.page_key } }),
+  };
+}
+
+function isAfter({ sort, descending }: Listing, key: string, after: { value: string | number; key: string }) {
+  const beyond = sql.raw(descending ? "<" : ">");
+  return sql<SqlBool>`(${sort.value} ${beyond} ${after.value} or (${sort.value} = ${after.value} and ${sql.ref(key)} ${beyond} ${after.key}))`;
+}
+
+function asSql(condition: ListCondition): RawBuilder<SqlBool> {
+  const value = comparable(condition.column);
+  switch (condition.operator) {
+    case "in":
+      return condition.values.length > 0
+        ? sql<SqlBool>`${value} in (${sql.join([...condition.values])})`
+        : sql<SqlBool>`1 = 0`;
+    case "contains":
+      return sql<SqlBool>`${value} like ${`%${condition.value.replaceAll(/[%_!]/g, "!$&")}%`} escape '!'`;
+    case "entry":
+      // Compared by removing it: the one way to look for a text, letter by letter, that databases have in common.
+      return sql<SqlBool>`replace(${value}, ${entryText(condition.key, condition.value)}, '') <> ${value}`;
+    default:
+      return sql<SqlBool>`${value} ${sql.raw(condition.operator)} ${condition.value}`;
+  }
+}
+
+// Quotes within JSON text are escaped, so this cannot occur inside a value.
+const entryText = (key: string, value: string): string => `${JSON.stringify(key)}:${JSON.stringify(value)}`;
+
+function comparable({ type, value }: ListColumn): RawBuilder<unknown> {
+  return type === "time" ? sql`(${value} - ${value} % 1000)` : value;
+}

@@ -1,0 +1,105 @@
+import type { Migration } from "@headrace/model";
+import { column, withCounter } from "@headrace/records";
+import type { Kysely } from "kysely";
+
+type SchemaBuilder = Kysely<unknown>["schema"];
+
+/** The tables of tables.ts. */
+export const pipelineMigrations: readonly Migration[] = [
+  {
+    component: "pipelines",
+    id: 1,
+    name: "pipelines",
+    up: (schema) => createTables((schema as Kysely<unknown>).schema),
+  },
+];
+
+async function createTables(schema: SchemaBuilder): Promise<void> {
+  await createExperiments(schema);
+  await createPipelines(schema);
+  await createRuns(schema);
+}
+
+async function createExperiments(schema: SchemaBuilder): Promise<void> {
+  await schema
+    .createTable("experiment")
+    .addColumn("id", column.uuid, (c) => c.primaryKey())
+    .addColumn("ns", column.key, (c) => c.notNull())
+    .addColumn("name", column.key, (c) => c.notNull())
+    .addColumn("description", column.text, (c) => c.notNull())
+    .addColumn("storage_state", column.word, (c) => c.notNull())
+    .addColumn("created_at", column.time, (c) => c.notNull())
+    .addColumn("last_run_created_at", column.time, (c) => c.notNull())
+    .execute();
+  await schema.createIndex("experiment_by_name").on("experiment").columns(["ns", "name"]).unique().execute();
+  await schema.createIndex("experiment_by_age").on("experiment").columns(["ns", "created_at", "id"]).execute();
+}
+
+async function createPipelines(schema: SchemaBuilder): Promise<void> {
+  await schema
+    .createTable("pipeline")
+    .addColumn("id", column.uuid, (c) => c.primaryKey())
+    .addColumn("ns", column.key, (c) => c.notNull())
+    .addColumn("name", column.key, (c) => c.notNull())
+    .addColumn("display_name", column.key, (c) => c.notNull())
+    .addColumn("description", column.text, (c) => c.notNull())
+    .addColumn("tags", column.text, (c) => c.notNull())
+    .addColumn("created_at", column.time, (c) => c.notNull())
+    .execute();
+  await schema.createIndex("pipeline_by_name").on("pipeline").columns(["ns", "name"]).unique().execute();
+  await schema.createIndex("pipeline_by_age").on("pipeline").columns(["ns", "created_at", "id"]).execute();
+  await schema
+    .createTable("pipeline_version")
+    .addColumn("id", column.uuid, (c) => c.primaryKey())
+    .addColumn("ns", column.key, (c) => c.notNull())
+    .addColumn("pipeline", column.uuid, (c) => c.notNull())
+    .addColumn("name", column.key, (c) => c.notNull())
+    .addColumn("display_name", column.key, (c) => c.notNull())
+    .addColumn("description", column.text, (c) => c.notNull())
+    .addColumn("tags", column.text, (c) => c.notNull())
+    .addColumn("spec", column.key, (c) => c.notNull())
+    .addColumn("package_url", column.text, (c) => c.notNull())
+    .addColumn("code_source_url", column.text, (c) => c.notNull())
+    .addColumn("created_at", column.time, (c) => c.notNull())
+    .execute();
+  await schema.createIndex("version_by_name").on("pipeline_version").columns(["pipeline", "name"]).unique().execute();
+  await schema.createIndex("version_by_age").on("pipeline_version").columns(["pipeline", "created_at", "id"]).execute();
+  await schema.createIndex("version_by_spec").on("pipeline_version").columns(["spec", "ns"]).execute();
+}
+
+async function createRuns(schema: SchemaBuilder): Promise<void> {
+  await schema
+    .createTable("pipeline_run")
+    .addColumn("run", column.uuid, (c) => c.primaryKey())
+    .addColumn("ns", column.key, (c) => c.notNull())
+    .addColumn("experiment", column.uuid, (c) => c.notNull())
+    .addColumn("display_name", column.key, (c) => c.notNull())
+    .addColumn("description", column.text, (c) => c.notNull())
+    .addColumn("storage_state", column.word, (c) => c.notNull())
+    .addColumn("pipeline", column.uuid)
+    .addColumn("pipeline_version", column.uuid)
+    .addColumn("pipeline_name", column.key, (c) => c.notNull())
+    .addColumn("resource_name", column.key, (c) => c.notNull())
+    .addColumn("spec", column.key, (c) => c.notNull())
+    .addColumn("parameters", column.text, (c) => c.notNull())
+    .addColumn("pipeline_root", column.text, (c) => c.notNull())
+    .addColumn("service_account", column.key, (c) => c.notNull())
+    .addColumn("cache", column.integer, (c) => c.notNull())
+    .addColumn("created_at", column.time, (c) => c.notNull())
+    .addColumn("scheduled_at", column.time, (c) => c.notNull())
+    .execute();
+  await schema.createIndex("run_by_experiment").on("pipeline_run").columns(["experiment", "created_at"]).execute();
+  await schema.createIndex("run_by_pipeline").on("pipeline_run").columns(["pipeline", "created_at"]).execute();
+  await schema.createIndex("run_by_creation").on("pipeline_run").columns(["ns", "created_at", "run"]).execute();
+  await schema.createIndex("run_by_name").on("pipeline_run").columns(["ns", "display_name"]).execute();
+  await schema.createIndex("run_by_resource").on("pipeline_run").columns(["ns", "resource_name"]).execute();
+  await schema.createIndex("run_by_spec").on("pipeline_run").columns(["spec", "ns"]).execute();
+  await withCounter(schema.createTable("run_state"), "id")
+    .addColumn("run", column.uuid, (c) => c.notNull())
+    .addColumn("ns", column.key, (c) => c.notNull())
+    .addColumn("at", column.time, (c) => c.notNull())
+    .addColumn("state", column.word, (c) => c.notNull())
+    .addColumn("error", column.text)
+    .execute();
+  await schema.createIndex("run_state_by_run").on("run_state").columns(["run", "id"]).execute();
+}

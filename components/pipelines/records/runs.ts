@@ -1,0 +1,234 @@
+import type { ArtifactTable, AttemptTable, RunTable, TaskTable } from "@headrace/records";
+import { type Insertable, type Selectable, sql } from "kysely";
+import { dropUnusedDocuments } from "./documents.ts";
+import { type ListColumn, type Listing, type Page, takePage, textColumn, timeColumn } from "./listing.ts";
+import type { PipelineDatabase, PipelineRunTable, RunStateTable, StorageState } from "./tables.ts";
+
+/** A run with both its rows. `version` is the version that it was made from, while that exists. */
+export type RunRow = Selectable<PipelineRunTable> &
+  Pick<Selectable<RunTable>, "state" | "error" | "started_at" | "finished_at"> & { version: string | null };
+
+export type TaskRow = Selectable<TaskTable>;
+export type AttemptRow = Selectable<AttemptTable>;
+export type ArtifactRow = Selectable<ArtifactTable>;
+
+/** An artifact at one end of a task. */
+export type TaskArtifactRow = ArtifactRow & {
+  task: number;
+  direction: "INPUT" | "OUTPUT";
+  port: string;
+  index: number;
+};
+
+/** What ended CANCELED is FAILED to clients of KFP, so it is found under that name. */
+const shownState: ListColumn = {
+  type: "text",
+  value: sql`case when run.state = 'CANCELED' then 'FAILED' else run.state end`,
+};
+
+export const runColumns: Readonly<Record<string, ListColumn>> = {
+  run_id: textColumn("run.id"),
+  id: textColumn("run.id"),
+  display_name: textColumn("pipeline_run.display_name"),
+  name: textColumn("pipeline_run.display_name"),
+  created_at: timeColumn("run.created_at"),
+  scheduled_at: timeColumn("pipeline_run.scheduled_at"),
+  finished_at: timeColumn("run.finished_at"),
+  description: textColumn("pipeline_run.description"),
+  storage_state: textColumn("pipeline_run.storage_state"),
+  state: shownState,
+  status: shownState,
+  namespace: textColumn("run.ns"),
+  experiment_id: textColumn("pipeline_run.experiment"),
+  pipeline_id: textColumn("pipeline_run.pipeline"),
+  pipeline_version_id: textColumn("pipeline_run.pipeline_version"),
+};
+
+const runQuery = (db: PipelineDatabase) =>
+  db
+    .selectFrom("run")
+    .innerJoin("pipeline_run", "pipeline_run.run", "run.id")
+    .leftJoin("pipeline_version", "pipeline_version.id", "pipeline_run.pipeline_version")
+    .selectAll("pipeline_run")
+    .select(["run.state", "run.error", "run.started_at", "run.finished_at", "pipeline_version.id as version"]);
+
+export async function findRun(db: PipelineDatabase, id: string): Promise<RunRow | undefined> {
+  return runQuery(db).where("run.id", "=", id).executeTakeFirst();
+}
+
+export async function listRuns(db: PipelineDatabase, ns: string, listing: Listing): Promise<Page<RunRow>> {
+  return takePage(runQuery(db).where("run.ns", "=", ns), "run.id", listing);
+}
+
+/** The rows of a new run, PENDING, with its contexts. Its document is there already. */
+export async function insertRun(db: PipelineDatabase, row: Insertable<PipelineRunTable>): Promise<void> {
+  const { run, ns, created_at } = row;
+  await db
+    .insertInto("run")
+    .values({ id: run, ns, state: "PENDING", error: null, created_at, started_at: null, finished_at: null })
+    .execute();
+  await db.insertInto("pipeline_run").values(row).execute();
+  await db.insertInto("run_state").values({ run, ns, at: created_at, state: "PENDING", error: null }).execute();
+  await keepContext(db, ns, "system.Pipeline", row.pipeline_name);
+  await keepContext(db, ns, "system.PipelineRun", run);
+  await db
+    .updateTable("experiment")
+    .set({ last_run_created_at: created_at })
+    .where("ns", "=", ns)
+    .where("id", "=", row.experiment)
+    .execute();
+}
+
+async function keepContext(db: PipelineDatabase, ns: string, kind: string, ref: string): Promise<void> {
+  if (await findContext(db, ns, kind, ref)) return;
+  await db.insertInto("context").values({ ns, kind, ref }).execute();
+}
+
+/** MLMD's id of a context; undefined if there is none. */
+export async function findContext(
+  db: PipelineDatabase,
+  ns: string,
+  kind: "system.Pipeline" | "system.PipelineRun" | (string & {}),
+  ref: string,
+): Promise<number | undefined> {
+  const row = await db
+    .selectFrom("context")
+    .select("id")
+    .where("ns", "=", ns)
+    .where("kind", "=", kind)
+    .where("ref", "=", ref)
+    .executeTakeFirst();
+  return row?.id;
+}
+
+export async function setRunStorage(db: PipelineDatabase, { ns, run }: RunRow, state: StorageState): Promise<void> {
+  await db
+    .updateTable("pipeline_run")
+    .set({ storage_state: state })
+    .where("ns", "=", ns)
+    .where("run", "=", run)
+    .execute();
+}
+
+/**
+ * Removes the run with its tasks, attempts and history, and the artifacts that no other run's task has at an end. Answers the
+ * ids of the tasks. Bytes stay.
+ */
+export async function deleteRun(db: PipelineDatabase, { ns, run, spec }: RunRow): Promise<readonly number[]> {
+  const tasks = db.selectFrom("task").select("id").where("ns", "=", ns).where("run", "=", run);
+  const artifacts = await db
+    .selectFrom("task_artifact")
+    .select("artifact")
+    .distinct()
+    .where("ns", "=", ns)
+    .where("task", "in", tasks)
+    .execute();
+  await db.deleteFrom("task_artifact").where("ns", "=", ns).where("task", "in", tasks).execute();
+  for (const { artifact } of artifacts) {
+    const other = await db
+      .selectFrom("task_artifact")
+      .select("task")
+      .where("ns", "=", ns)
+      .where("artifact", "=", artifact)
+      .limit(1)
+      .executeTakeFirst();
+    if (!other) await db.deleteFrom("artifact").where("ns", "=", ns).where("id", "=", artifact).execute();
+  }
+  await db.deleteFrom("attempt").where("ns", "=", ns).where("run", "=", run).execute();
+  const removed = await db.deleteFrom("task").where("ns", "=", ns).where("run", "=", run).returning("id").execute();
+  await db.deleteFrom("run_state").where("ns", "=", ns).where("run", "=", run).execute();
+  await db.deleteFrom("pipeline_run").where("ns", "=", ns).where("run", "=", run).execute();
+  await db.deleteFrom("run").where("ns", "=", ns).where("id", "=", run).execute();
+  await db
+    .deleteFrom("context")
+    .where("ns", "=", ns)
+    .where("kind", "=", "system.PipelineRun")
+    .where("ref", "=", run)
+    .execute();
+  await dropUnusedDocuments(db, ns, [spec]);
+  return removed.map((task) => task.id);
+}
+
+/** state_history of several runs, oldest first. */
+export async function statesOf(
+  db: PipelineDatabase,
+  ns: string,
+  runs: readonly string[],
+): Promise<readonly Selectable<RunStateTable>[]> {
+  if (runs.length === 0) return [];
+  return db.selectFrom("run_state").selectAll().where("ns", "=", ns).where("run", "in", runs).orderBy("id").execute();
+}
+
+/** The steps of several runs that failed, each run's first failure first. */
+export async function failuresOf(
+  db: PipelineDatabase,
+  ns: string,
+  runs: readonly string[],
+): Promise<readonly TaskRow[]> {
+  if (runs.length === 0) return [];
+  return db
+    .selectFrom("task")
+    .selectAll()
+    .where("ns", "=", ns)
+    .where("run", "in", runs)
+    .where("state", "=", "FAILED")
+    .where("type", "in", ["RUNTIME", "IMPORTER"])
+    .orderBy("finished_at")
+    .orderBy("id")
+    .execute();
+}
+
+export async function tasksOf(db: PipelineDatabase, ns: string, run: string): Promise<readonly TaskRow[]> {
+  return db.selectFrom("task").selectAll().where("ns", "=", ns).where("run", "=", run).orderBy("id").execute();
+}
+
+/** How many tasks each of several runs has. */
+export async function countTasks(
+  db: PipelineDatabase,
+  ns: string,
+  runs: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  if (runs.length === 0) return new Map();
+  const rows = await db
+    .selectFrom("task")
+    .select(["run", sql<number>`count(*)`.as("count")])
+    .where("ns", "=", ns)
+    .where("run", "in", runs)
+    .groupBy("run")
+    .execute();
+  return new Map(rows.map((row) => [row.run, Number(row.count)]));
+}
+
+export async function attemptsOf(db: PipelineDatabase, ns: string, run: string): Promise<readonly AttemptRow[]> {
+  return db
+    .selectFrom("attempt")
+    .selectAll()
+    .where("ns", "=", ns)
+    .where("run", "=", run)
+    .orderBy("task")
+    .orderBy("n")
+    .execute();
+}
+
+/** What goes into and comes out of a run's tasks, in the order of each list. */
+export async function taskArtifactsOf(
+  db: PipelineDatabase,
+  ns: string,
+  run: string,
+): Promise<readonly TaskArtifactRow[]> {
+  return db
+    .selectFrom("task_artifact")
+    .innerJoin("task", "task.id", "task_artifact.task")
+    .innerJoin("artifact", "artifact.id", "task_artifact.artifact")
+    .selectAll("artifact")
+    .select(["task_artifact.task", "task_artifact.direction", "task_artifact.name as port", "task_artifact.index"])
+    .where("task.ns", "=", ns)
+    .where("task.run", "=", run)
+    .orderBy("task_artifact.task")
+    .orderBy("task_artifact.index")
+    .execute();
+}
+
+export async function findArtifact(db: PipelineDatabase, ns: string, id: number): Promise<ArtifactRow | undefined> {
+  return db.selectFrom("artifact").selectAll().where("ns", "=", ns).where("id", "=", id).executeTakeFirst();
+}
