@@ -83,17 +83,17 @@ export interface ColumnDeclaration<T extends KubeObject = KubeObject> extends Pa
 }
 
 /** The object type of a definition: `type Trial = ResourceOf<typeof Trial>`. */
-export type ResourceOf<D> = D extends { readonly schema: Schema<infer T> } ? T : never;
+export type ResourceOf<D> = [D] extends [ResourceDefinition<infer T>] ? T : never;
 
-type Present<Name extends string, S> = S extends Schema
-  ? S extends { readonly optional: true }
+type Present<Name extends string, S> = [S] extends [Schema]
+  ? [S] extends [{ readonly optional: true }]
     ? { readonly [K in Name]?: TypeOf<S> }
     : { readonly [K in Name]: TypeOf<S> }
   : object;
 type ObjectWith<Spec, Status, F> = Flat<
   KubeObject &
     Present<"spec", Spec> &
-    (Status extends Schema ? { readonly status?: TypeOf<Status> } : object) &
+    ([Status] extends [Schema] ? { readonly status?: TypeOf<Status> } : object) &
     ObjectOf<F>
 >;
 type Flat<T> = { readonly [K in keyof T]: T[K] };
@@ -226,7 +226,8 @@ function whole<T extends KubeObject>(declared: ColumnDeclaration<T>): Column<T> 
 
 const nameColumn: ColumnDeclaration = { name: "Name", format: "name", value: (object) => object.metadata.name };
 
-const ageColumn: ColumnDeclaration = {
+/** Comes last by itself; kinds that show wide columns after it name it where it stands. */
+export const ageColumn: ColumnDeclaration = {
   name: "Age",
   type: "date",
   value: (object, now) => age(object.metadata.creationTimestamp, now),

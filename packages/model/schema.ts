@@ -1,3 +1,5 @@
+import { SchemaError } from "./errors.ts";
+
 /**
  * Structural schemas: one declaration of a shape, from which defaulting, validation, pruning, OpenAPI, patch keys and the
  * protobuf reader follow. A schema is plain frozen data, so whoever needs another view of it walks the tree; `s` builds it and
@@ -18,7 +20,7 @@ interface Typed<T> {
 }
 
 /** The TypeScript type that a schema describes, readonly throughout. Fields with defaults are optional in it: a writer may leave them out. */
-export type TypeOf<S> = S extends Typed<infer T> ? T : never;
+export type TypeOf<S> = [S] extends [Typed<infer T>] ? T : never;
 
 /** A field that may be absent. */
 export type Optional<T> = Schema<T> & { readonly optional: true };
@@ -160,7 +162,7 @@ export interface LazyNode extends Facts {
 export type Fields = Readonly<Record<string, Schema>>;
 
 type Simplify<T> = { readonly [K in keyof T]: T[K] };
-type OptionalKeys<F> = { [K in keyof F]: F[K] extends { readonly optional: true } ? K : never }[keyof F];
+type OptionalKeys<F> = { [K in keyof F]: [F[K]] extends [{ readonly optional: true }] ? K : never }[keyof F];
 
 /** The object type of required fields F (those wrapped by `s.optional` or `s.withDefault` may be absent) and optional fields O. */
 export type ObjectOf<F, O = object> = Simplify<
@@ -199,6 +201,7 @@ function list<T>(
   options: Options<ListNode, "min" | "max"> & {
     readonly listType?: "atomic" | "set";
     readonly patchStrategy?: "merge" | "replace";
+    readonly mergeKey?: keyof T & string;
   } = {},
 ): Schema<readonly T[]> {
   const listType = options.listType ?? "atomic";
@@ -228,6 +231,15 @@ function listMap<T extends object>(
     keys: all,
     ...(mergeKey !== undefined && { mergeKey }),
   });
+}
+
+function inlined<F extends Fields>(number: number, fields: F): F {
+  const entries = Object.entries(fields).map(([name, field]) => {
+    if (typeof field.number !== "number")
+      throw new SchemaError(`Cannot inline field "${name}": it has no protobuf number`);
+    return [name, s.at([number, field.number], field)] as const;
+  });
+  return Object.fromEntries(entries) as F;
 }
 
 /** Builders of schemas. Fields of `object` are required unless wrapped by `optional` or `withDefault`, or given in its second argument. */
@@ -275,6 +287,8 @@ export const s = {
    */
   orZero: <T>(schema: Schema<T>, zero: NoInfer<T>): Schema<T> => frozen({ ...schema, default: zero }),
   nullable: <T>(schema: Schema<T>): Schema<T | null> => frozen({ ...schema, nullable: true }),
+  /** Fields that stand among their siblings in JSON, and in a message of their own, number `number`, in protobuf: what Go embeds. */
+  inlined: <F extends Fields>(number: number, fields: F): F => inlined(number, fields),
   /** The field's protobuf number. */
   at: <S extends Schema>(number: number | readonly [number, number], schema: S): S => frozen({ ...schema, number }),
   described: <S extends Schema>(description: string, schema: S): S => frozen({ ...schema, description }),

@@ -1,0 +1,60 @@
+import type { Container, ResourceRequirements } from "./container.ts";
+import type { Pod } from "./pod.ts";
+import type { PodSpec, PodTemplateSpec } from "./pod-spec.ts";
+import { qosClass } from "./pod-resources.ts";
+import type { Volume } from "./volume.ts";
+
+/** What a new or changed pod gets beyond its schema's defaults. A new pod is Pending. */
+export function preparePod(pod: Pod, old: Pod | undefined): Pod {
+  const serviceAccountName = pod.spec.serviceAccountName || pod.spec.serviceAccount || "default";
+  const spec = preparePodSpec({ ...pod.spec, serviceAccountName });
+  if (old) return { ...pod, spec };
+  const withPriority = spec.priorityClassName
+    ? spec
+    : { priority: 0, preemptionPolicy: "PreemptLowerPriority" as const, ...spec };
+  return { ...pod, spec: withPriority, status: { phase: "Pending", qosClass: qosClass(spec) } };
+}
+
+/** The same for the template of a controller, which knows neither account nor priority yet. */
+export function preparePodTemplate(template: PodTemplateSpec): PodTemplateSpec {
+  return { ...template, spec: preparePodSpec(template.spec) };
+}
+
+function preparePodSpec(spec: PodSpec): PodSpec {
+  const account = spec.serviceAccountName || spec.serviceAccount;
+  const complete = (container: Container): Container => prepareContainer(container, spec.hostNetwork ?? false);
+  return {
+    ...spec,
+    containers: spec.containers.map(complete),
+    ...(spec.initContainers && { initContainers: spec.initContainers.map(complete) }),
+    ...(spec.volumes && { volumes: spec.volumes.map(prepareVolume) }),
+    ...(account && { serviceAccountName: account, serviceAccount: account }),
+  };
+}
+
+function prepareContainer(container: Container, hostNetwork: boolean): Container {
+  return {
+    ...container,
+    imagePullPolicy: container.imagePullPolicy ?? defaultPullPolicy(container.image ?? ""),
+    ...(container.resources?.limits && { resources: withRequests(container.resources) }),
+    ...(hostNetwork &&
+      container.ports && { ports: container.ports.map((port) => ({ hostPort: port.containerPort, ...port })) }),
+  };
+}
+
+/** `latest`, said or not, is pulled always; anything pinned by tag or digest only when it isn't there. */
+function defaultPullPolicy(image: string): "Always" | "IfNotPresent" {
+  if (image.includes("@")) return "IfNotPresent";
+  const tag = image.slice(image.lastIndexOf("/") + 1).split(":")[1];
+  return tag === undefined || tag === "latest" ? "Always" : "IfNotPresent";
+}
+
+/** What is limited but not requested is requested at its limit. */
+function withRequests(resources: ResourceRequirements): ResourceRequirements {
+  return { ...resources, requests: { ...resources.limits, ...resources.requests } };
+}
+
+/** A volume that names no source is an empty directory. */
+function prepareVolume(volume: Volume): Volume {
+  return Object.keys(volume).length === 1 ? { ...volume, emptyDir: {} } : volume;
+}
