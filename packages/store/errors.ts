@@ -18,6 +18,23 @@ export class StoreConflict extends Error {
   }
 }
 
+/** Thrown by `write` for an object whose JSON is longer than an object may be. */
+export class ObjectTooLarge extends Error {
+  override readonly name = "ObjectTooLarge";
+  readonly code = "store/too-large";
+  /** Bytes. */
+  readonly size: number;
+  readonly limit: number;
+
+  constructor(key: StoreKey, size: number, limit: number) {
+    super(
+      `Cannot write ${shown(key)}: it is ${size} bytes and an object may have ${limit}; keep large data in artifacts`,
+    );
+    this.size = size;
+    this.limit = limit;
+  }
+}
+
 /** Thrown by `watch` and by `list` with `at` when the log no longer holds the changes since `asked`. List again and go on from there. */
 export class CompactedError extends Error {
   override readonly name = "CompactedError";

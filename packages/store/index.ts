@@ -12,6 +12,6 @@ export type {
   StoreWrite,
   TransientResource,
 } from "./store.ts";
-export { CompactedError, StoreConflict, StoreUnavailable } from "./errors.ts";
+export { CompactedError, ObjectTooLarge, StoreConflict, StoreUnavailable } from "./errors.ts";
 export { createMemoryStore, type MemoryStoreOptions } from "./memory.ts";
 export { openSqliteStore, type SqliteStoreOptions } from "./sqlite.ts";

@@ -124,8 +124,8 @@ export function createObjectLog({ journal, clock, gather, history, transient = [
     ): void => {
       const target = object ?? was?.object;
       if (target === undefined) return;
+      const stored = storedVersion(key, target, next + 1);
       next += 1;
-      const stored = storedVersion(key, target, next);
       const type = object === undefined ? "DELETED" : was === undefined ? "ADDED" : "MODIFIED";
       const ttl = transients.get(key.resource)?.ttlSeconds;
       const expires = ttl === undefined ? undefined : clock.now() + ttl * 1000;

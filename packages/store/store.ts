@@ -16,8 +16,8 @@ export interface Store {
    */
   list(query: StoreListQuery): Promise<StoreList>;
   /**
-   * Resolves after the commit is durable. Throws StoreConflict when the precondition does not hold, StoreUnavailable when
-   * the commit failed or the store is closed. Takes the object over: it is frozen, deeply.
+   * Resolves after the commit is durable. Throws StoreConflict when the precondition does not hold, ObjectTooLarge beyond
+   * 1.5 MiB of JSON, StoreUnavailable when the commit failed or the store is closed. Takes the object over: it is frozen, deeply.
    */
   write(write: StoreWrite): Promise<Stored>;
   /**

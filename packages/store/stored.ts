@@ -1,13 +1,19 @@
 import type { KubeObject } from "@headrace/model";
+import { ObjectTooLarge } from "./errors.ts";
 import type { Stored, StoreKey } from "./store.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** The version of `object` that `revision` names: frozen, with its resourceVersion set and its JSON made once. */
+/** Bytes of JSON, as upstream's etcd. */
+const longestObject = 1_572_864;
+
+/** The version of `object` that `revision` names: frozen, with its resourceVersion set and its JSON made once. Throws ObjectTooLarge. */
 export function storedVersion(key: StoreKey, object: KubeObject, revision: number): Stored {
   const metadata = { ...object.metadata, resourceVersion: String(revision) };
   const version = deepFreeze({ ...object, metadata });
+  const bytes = encoder.encode(JSON.stringify(version));
+  if (bytes.length > longestObject) throw new ObjectTooLarge(key, bytes.length, longestObject);
   return {
     resource: key.resource,
     namespace: key.namespace,
@@ -15,7 +21,7 @@ export function storedVersion(key: StoreKey, object: KubeObject, revision: numbe
     uid: metadata.uid ?? "",
     revision,
     object: version,
-    bytes: encoder.encode(JSON.stringify(version)),
+    bytes,
   };
 }
 

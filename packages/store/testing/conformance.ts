@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { KubeObject } from "@headrace/model";
 import { testClock, type TestClock } from "@headrace/model/testing";
 import fc from "fast-check";
-import { CompactedError, StoreConflict, StoreUnavailable } from "../errors.ts";
+import { CompactedError, ObjectTooLarge, StoreConflict, StoreUnavailable } from "../errors.ts";
 import type { HistoryLimits, Store, StoreChange, Stored, StoreKey, TransientResource } from "../store.ts";
 
 export interface StoreUnderTest {
@@ -65,6 +65,12 @@ export function storeConformance(name: string, make: MakeStore): void {
         (error) => error instanceof StoreConflict && error.current === undefined,
       );
       assert.equal(store.revision, two.revision);
+    }));
+
+  test(`${name}: an object that is too large is refused`, () =>
+    withStore(async (store) => {
+      await assert.rejects(create(store, key("a", "one"), { data: "x".repeat(2_000_000) }), ObjectTooLarge);
+      assert.equal(store.revision, 0);
     }));
 
   test(`${name}: of two writers at the same time that expect the same revision one wins`, () =>
