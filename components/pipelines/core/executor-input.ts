@@ -1,0 +1,77 @@
+import type { Artifact, Values } from "./graph.ts";
+import type { ArtifactType, Component } from "./ir.ts";
+import type { JsonObject, JsonValue } from "./json.ts";
+import { localPath } from "./placeholders.ts";
+
+/** The step's own writable directory, and where in it KFP's launcher keeps what a step writes besides artifacts. */
+export const scratch = "/tmp/kfp";
+export const outputMetadataFile = "output_metadata.json";
+export const outputsDirectory = "outputs";
+
+/** KFP's ExecutorInput in JSON: what `{{$}}` becomes. */
+export interface ExecutorInput {
+  readonly inputs: {
+    readonly parameterValues: JsonObject;
+    readonly artifacts: Readonly<Record<string, ArtifactList>>;
+  };
+  readonly outputs: {
+    readonly parameters: Readonly<Record<string, { readonly outputFile: string }>>;
+    readonly artifacts: Readonly<Record<string, ArtifactList>>;
+    readonly outputFile: string;
+  };
+}
+
+export interface ArtifactList {
+  readonly artifacts: readonly ArtifactValue[];
+}
+
+export interface ArtifactValue {
+  /** An input's row id in decimal; an output's key. */
+  readonly name: string;
+  readonly uri: string;
+  readonly type: ArtifactType;
+  readonly metadata: JsonObject;
+  readonly customPath?: string;
+}
+
+/**
+ * What a step is told: its inputs with the component's defaults filled in, and a place for each output. `directory` is the
+ * URI beneath which this attempt's artifacts go.
+ */
+export function executorInput(component: Component, inputs: Values, directory: string): ExecutorInput {
+  return {
+    inputs: {
+      parameterValues: Object.fromEntries(withDefaults(component, inputs.parameters)),
+      artifacts: mapEntries(inputs.artifacts, (artifacts) => ({ artifacts: artifacts.map(inputArtifact) })),
+    },
+    outputs: {
+      parameters: mapEntries(component.outputs.parameters, (_, name) => ({
+        outputFile: `${scratch}/${outputsDirectory}/${name}`,
+      })),
+      artifacts: mapEntries(component.outputs.artifacts, ({ type }, name) => ({
+        artifacts: [{ name, uri: `${directory}/${name}`, type, metadata: {} }],
+      })),
+      outputFile: `${scratch}/${outputMetadataFile}`,
+    },
+  };
+}
+
+/** Parameters that were not given get the component's default; without one they stay absent. */
+function withDefaults(component: Component, given: ReadonlyMap<string, JsonValue>): Map<string, JsonValue> {
+  const parameters = new Map(given);
+  for (const [name, { defaultValue }] of component.inputs.parameters) {
+    if (!parameters.has(name) && defaultValue !== undefined) parameters.set(name, defaultValue);
+  }
+  return parameters;
+}
+
+function inputArtifact({ id, uri, type, metadata, customPath }: Artifact): ArtifactValue {
+  return { name: String(id), uri, type, metadata, ...(customPath && customPath !== localPath(uri) && { customPath }) };
+}
+
+export function mapEntries<T, R>(
+  entries: ReadonlyMap<string, T>,
+  change: (value: T, key: string) => R,
+): Record<string, R> {
+  return Object.fromEntries([...entries].map(([key, value]) => [key, change(value, key)]));
+}

@@ -1,0 +1,150 @@
+import { environmentAnnotation, type StepIO, stepIOAnnotation, warmEntryAnnotation } from "@headrace/model";
+import type { EnvVar, Pod, ResourceRequirements } from "@headrace/k8s";
+import { type ExecutorInput, outputMetadataFile, outputsDirectory, scratch } from "./executor-input.ts";
+import type { Component, ContainerExecutor } from "./ir.ts";
+import { fillCommand, fillText, localPath, type RunFacts, type TaskNames } from "./placeholders.ts";
+import { recognise } from "./recognise.ts";
+
+/** Dropped by the engine once it has recorded how the step ended. */
+export const stepFinalizer = "headrace.io/step";
+export const runLabel = "headrace.io/run";
+export const taskLabel = "headrace.io/task";
+export const attemptLabel = "headrace.io/attempt";
+
+/** One try of a step, with all that its pod depends on. */
+export interface AttemptPlan {
+  readonly namespace: string;
+  readonly run: RunFacts;
+  readonly pipelineName: string;
+  readonly serviceAccount: string;
+  readonly task: TaskNames & { readonly rowId: number; readonly displayName: string };
+  readonly n: number;
+  readonly component: Component;
+  readonly executor: ContainerExecutor;
+  readonly input: ExecutorInput;
+  /** URI beneath which this attempt's artifacts go. */
+  readonly directory: string;
+}
+
+/** Bytes of an output parameter, and of the file that holds all outputs of a Python step. */
+const parameterLimit = 1024 * 1024;
+const metadataLimit = 8 * 1024 * 1024;
+
+/** The pod of an attempt: always the same for the same attempt, with every placeholder filled in. Throws PipelineFault. */
+export function podOf(plan: AttemptPlan): Pod {
+  const { executor, input, run, task } = plan;
+  const command = fillCommand(executor.command, input, run, task);
+  const args = fillCommand(executor.args, input, run, task);
+  const recognised = recognise(command, args);
+  const resources = resourcesOf(plan);
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: {
+      name: podName(run.resourceName, task.name, task.rowId, plan.n),
+      namespace: plan.namespace,
+      labels: {
+        "pipeline/runid": run.id,
+        "pipelines.kubeflow.org/v2_component": "true",
+        [runLabel]: run.id,
+        [taskLabel]: String(task.rowId),
+        [attemptLabel]: String(plan.n),
+      },
+      annotations: {
+        "pipelines.kubeflow.org/run_name": run.displayName,
+        "pipelines.kubeflow.org/task_display_name": task.displayName,
+        [stepIOAnnotation]: JSON.stringify(stepIOOf(plan)),
+        ...(recognised && {
+          [warmEntryAnnotation]: JSON.stringify(recognised.entry),
+          [environmentAnnotation]: JSON.stringify(recognised.environment),
+        }),
+      },
+      finalizers: [stepFinalizer],
+    },
+    spec: {
+      restartPolicy: "Never",
+      serviceAccountName: plan.serviceAccount,
+      containers: [
+        {
+          name: "main",
+          image: fillText(executor.image, input, run, task),
+          ...(command.length > 0 && { command }),
+          ...(args.length > 0 && { args }),
+          ...(executor.env.length > 0 && { env: environmentOf(plan) }),
+          ...(resources && { resources }),
+        },
+      ],
+    },
+  };
+}
+
+function environmentOf({ executor, input, run, task }: AttemptPlan): readonly EnvVar[] {
+  return executor.env.map(({ name, value }) => ({ name, value: fillText(value, input, run, task) }));
+}
+
+function resourcesOf({ executor, input, run, task }: AttemptPlan): ResourceRequirements | undefined {
+  const fill = (text: string | undefined) => (text === undefined ? undefined : fillText(text, input, run, task));
+  const { cpuRequest, cpuLimit, memoryRequest, memoryLimit, accelerator } = executor.resources;
+  const requests = quantities({ cpu: fill(cpuRequest), memory: fill(memoryRequest) });
+  const kind = fill(accelerator?.type) ?? "";
+  const limits = quantities({
+    cpu: fill(cpuLimit),
+    memory: fill(memoryLimit),
+    ...(kind && { [kind]: fill(accelerator?.count) }),
+  });
+  if (!requests && !limits) return undefined;
+  return { ...(requests && { requests }), ...(limits && { limits }) };
+}
+
+function quantities(values: Readonly<Record<string, string | undefined>>): Record<string, string> | undefined {
+  const present = Object.entries(values).filter((entry): entry is [string, string] => Boolean(entry[1]));
+  return present.length > 0 ? Object.fromEntries(present) : undefined;
+}
+
+/** `<run>-<task>-<row id>-<attempt>`: at most 63 characters, so that it can be a host name. */
+export function podName(resourceName: string, task: string, rowId: number, n: number): string {
+  const tail = `-${rowId}-${n}`;
+  const room = 63 - tail.length;
+  const name = `${dnsLabel(resourceName).slice(0, Math.floor(room / 2))}-${dnsLabel(task)}`.slice(0, room);
+  return `${name.replace(/-+$/, "")}${tail}`.replace(/^-+/, "");
+}
+
+const dnsLabel = (text: string): string =>
+  text
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-+|-+$/g, "");
+
+/** Path on the gateway to which a step's end is reported. */
+export const reportPattern = "/headrace/steps/{run}/{task}/{attempt}/report";
+
+export function reportPath(run: string, task: number, n: number): string {
+  return `/headrace/steps/${run}/${task}/${n}/report`;
+}
+
+function stepIOOf({ run, task, n, component, input, directory }: AttemptPlan): StepIO {
+  const inputs = Object.values(input.inputs.artifacts).flatMap(({ artifacts }) => artifacts);
+  const readable = new Map(
+    inputs.map(({ uri }) => [localPath(uri), uri]).filter((entry): entry is [string, string] => isMounted(entry[0])),
+  );
+  const outputs = Object.values(input.outputs.artifacts).flatMap(({ artifacts }) => artifacts);
+  return {
+    artifacts: [
+      ...[...readable].map(([path, uri]) => ({ path, uri, mode: "read" as const })),
+      ...(outputs.length > 0 ? [{ path: localPath(directory), uri: directory, mode: "write" as const }] : []),
+    ],
+    scratch,
+    files: [
+      { path: outputMetadataFile, limit: metadataLimit },
+      ...[...component.outputs.parameters.keys()].map((name) => ({
+        path: `${outputsDirectory}/${name}`,
+        limit: parameterLimit,
+      })),
+    ],
+    outputs: outputs.map(({ name, uri }) => ({ name, path: localPath(uri), uri })),
+    report: reportPath(run.id, task.rowId, n),
+  };
+}
+
+/** Only what has a place of its own in the container is mounted; a web address is left to the step. */
+const isMounted = (path: string | undefined): boolean => path?.startsWith("/") === true;
