@@ -1,0 +1,189 @@
+import {
+  invalid,
+  isApiError,
+  notFound,
+  type ApiRequest,
+  type ApiResponse,
+  type Clock,
+  type KubeObject,
+  type Status,
+} from "@headrace/model";
+import { deletionOptions } from "./deletion-options.ts";
+import { methodNotAllowed } from "./errors.ts";
+import { fieldValidationOf, incomingObject, isDryRun, requireSameKey, sifted } from "./incoming.ts";
+import { listOptions } from "./list-options.ts";
+import { formOf } from "./negotiation.ts";
+import { incomingPatch } from "./patch.ts";
+import { renderObject, renderPage, renderValue, type Presentation } from "./render.ts";
+import { selectionOf } from "./selection.ts";
+import type { Version } from "./source.ts";
+import { includeObjectOf } from "./table.ts";
+import type { ResourceTarget } from "./target.ts";
+import { watch } from "./watch.ts";
+import type { WriteCall, Writer } from "./writer.ts";
+
+export interface ActionsOptions {
+  readonly writer: Writer;
+  readonly clock: Clock;
+}
+
+/** What the verbs do to objects and to those subresources that are part of them. The caller has been authorised. */
+export interface Actions {
+  get(request: ApiRequest, target: ResourceTarget): Promise<ApiResponse>;
+  list(request: ApiRequest, target: ResourceTarget): Promise<ApiResponse>;
+  watch(request: ApiRequest, target: ResourceTarget): Promise<ApiResponse>;
+  create(request: ApiRequest, target: ResourceTarget): Promise<ApiResponse>;
+  update(request: ApiRequest, target: ResourceTarget): Promise<ApiResponse>;
+  patch(request: ApiRequest, target: ResourceTarget): Promise<ApiResponse>;
+  delete(request: ApiRequest, target: ResourceTarget): Promise<ApiResponse>;
+  deletecollection(request: ApiRequest, target: ResourceTarget): Promise<ApiResponse>;
+}
+
+export function createActions({ writer, clock }: ActionsOptions): Actions {
+  const presentationOf = (request: ApiRequest, { served }: ResourceTarget): Presentation => ({
+    form: formOf(request.headers["accept"]),
+    definition: served.definition,
+    include: includeObjectOf(request.query),
+    clock,
+  });
+
+  const writeCall = ({ user, query }: ApiRequest, { served }: ResourceTarget): WriteCall => {
+    if (served.readOnly) throw methodNotAllowed();
+    return { served, user, dryRun: isDryRun(query) };
+  };
+
+  const answer = (
+    request: ApiRequest,
+    target: ResourceTarget,
+    version: Version,
+    warnings: readonly string[],
+    status = 200,
+  ): ApiResponse => withWarnings(renderObject(version, presentationOf(request, target), status), warnings);
+
+  return {
+    async get(request, target) {
+      const { served, namespace, name } = target;
+      const version = await served.source.get({ namespace, name });
+      if (version === undefined) throw notFound(served.definition, name);
+      return renderObject(version, presentationOf(request, target));
+    },
+
+    async list(request, target) {
+      const { served, namespace } = target;
+      const selection = selectionOf(request.query, served.definition);
+      const page = await served.source.page({ namespace, selection, ...listOptions(request.query) });
+      return renderPage(page, presentationOf(request, target));
+    },
+
+    async watch(request, target) {
+      const { served, namespace, name } = target;
+      const selection = selectionOf(request.query, served.definition, name === "" ? undefined : name);
+      const { query, signal } = request;
+      const presentation = presentationOf(request, target);
+      return watch({ source: served.source, namespace, selection, query, presentation, clock, signal });
+    },
+
+    async create(request, target) {
+      const call = writeCall(request, target);
+      const { object, warnings } = await incomingObject(request, target.served.definition);
+      requireSameKey(object, target.namespace);
+      return answer(request, target, await writer.create(call, target.namespace, object), warnings, 201);
+    },
+
+    async update(request, target) {
+      const { served, namespace, name, subresource } = target;
+      const { definition } = served;
+      const call = writeCall(request, target);
+      const { object, warnings } = await incomingObject(request, definition);
+      requireSameKey(object, namespace, name);
+      const named = { ...object, metadata: { ...object.metadata, name } };
+      if (!object.metadata.resourceVersion && definition.requiresResourceVersion) throw revisionRequired(target);
+      try {
+        return answer(
+          request,
+          target,
+          await writer.update(call, { namespace, name }, subresource, () => named),
+          warnings,
+        );
+      } catch (error) {
+        if (!isApiError(error, "NotFound") || !definition.createsOnUpdate || subresource !== "") throw error;
+        return answer(request, target, await writer.create(call, namespace, named), warnings, 201);
+      }
+    },
+
+    async patch(request, target) {
+      const { served, namespace, name, subresource } = target;
+      const { definition } = served;
+      const call = writeCall(request, target);
+      const validation = fieldValidationOf(request.query);
+      const apply = await incomingPatch(request, definition);
+      let warnings: readonly string[] = [];
+      const version = await writer.update(call, { namespace, name }, subresource, (current) => {
+        const patched = sifted(apply(current), definition, validation);
+        ({ warnings } = patched);
+        requireSameKey(patched.object, namespace, name);
+        return patched.object;
+      });
+      return answer(request, target, version, warnings);
+    },
+
+    async delete(request, target) {
+      const { namespace, name } = target;
+      const call = writeCall(request, target);
+      const { left, uid } = await writer.remove(call, { namespace, name }, await deletionOptions(request));
+      if (left !== undefined) return answer(request, target, left, []);
+      return renderValue(deleted(target, uid), {
+        encoding: presentationOf(request, target).form.encoding,
+        as: "Object",
+      });
+    },
+
+    async deletecollection(request, target) {
+      const { served, namespace } = target;
+      const call = writeCall(request, target);
+      const options = await deletionOptions(request);
+      const selection = selectionOf(request.query, served.definition);
+      const page = await served.source.page({ namespace, selection, ...listOptions(request.query) });
+      for (const { object } of page.versions) {
+        await writer.remove(call, keyOf(object), options).catch((error: unknown) => {
+          // Somebody else was faster, with the same intention.
+          if (!isApiError(error, "NotFound")) throw error;
+        });
+      }
+      return renderPage(page, presentationOf(request, target));
+    },
+  };
+}
+
+const keyOf = ({ metadata }: KubeObject) => ({ namespace: metadata.namespace ?? "", name: metadata.name ?? "" });
+
+function revisionRequired({ served, name }: ResourceTarget) {
+  const cause = {
+    reason: "FieldValueInvalid",
+    field: "metadata.resourceVersion",
+    message: "Invalid value: 0x0: must be specified for an update",
+  };
+  return invalid(served.definition, name, [cause]);
+}
+
+function deleted({ served: { definition }, name }: ResourceTarget, uid: string): Status {
+  const { group, plural } = definition;
+  return {
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Success",
+    details: { name, group, kind: plural, uid },
+    code: 200,
+  };
+}
+
+/** Kubernetes' form of a warning: code 299, no agent, the text in quotes. Several stand in one header, with commas. */
+export function withWarnings(response: ApiResponse, warnings: readonly string[]): ApiResponse {
+  if (warnings.length === 0) return response;
+  const quoted = warnings.map((text) => `299 - ${JSON.stringify(text.replaceAll(/[^ -~]/g, "?"))}`);
+  return { ...response, headers: { ...response.headers, warning: quoted.slice(0, mostWarnings).join(", ") } };
+}
+
+/** Headers have limits of their own. */
+const mostWarnings = 50;

@@ -1,0 +1,12 @@
+export { createApiServer } from "./server.ts";
+export type {
+  Admission,
+  AdmissionCall,
+  Answer,
+  ApiServer,
+  ApiServerOptions,
+  DeletionOptions,
+  ServerVersion,
+  SubresourceCall,
+  SubresourceHandler,
+} from "./options.ts";

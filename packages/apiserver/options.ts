@@ -1,0 +1,110 @@
+import type {
+  ApiRequest,
+  ApiResponse,
+  AuditSink,
+  Authorizer,
+  Clock,
+  Handler,
+  Ids,
+  KubeObject,
+  ObjectKey,
+  Projection,
+  ResourceDefinition,
+  User,
+} from "@headrace/model";
+import type { Store } from "@headrace/store";
+
+export interface ApiServerOptions {
+  readonly store: Store;
+  /** The kinds that are stored. A kind may stand here in several versions of one shape: they share their objects. */
+  readonly definitions: readonly ResourceDefinition[];
+  /** Kinds that are read from records. */
+  readonly projections?: readonly Projection[];
+  /** Kinds that are answered when they are created and never kept, such as access reviews. */
+  readonly answers?: readonly Answer[];
+  /** Asked before anything else, for every request. */
+  readonly authorizer: Authorizer;
+  readonly audit?: AuditSink;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** In order; each sees what those before it made of the object. */
+  readonly admission?: readonly Admission[];
+  /** Subresources besides `status`, by `plural/name` (`pods/log`) or with their group: `trials.kubeflow.org/scale`. */
+  readonly subresources?: Readonly<Record<string, SubresourceHandler>>;
+  /** What `/version` says. */
+  readonly version?: ServerVersion;
+  /** Asked by `/readyz` and `/healthz`: what is not ready yet, in a few words each. */
+  readonly unready?: () => readonly string[];
+}
+
+export interface ApiServer {
+  readonly handle: Handler;
+}
+
+export interface ServerVersion {
+  /** The Kubernetes that is spoken, such as `v1.33.0`, and our own after a plus sign. */
+  readonly gitVersion: string;
+  /** RFC 3339. */
+  readonly buildDate: string;
+}
+
+export interface AdmissionCall {
+  readonly operation: "CREATE" | "UPDATE" | "DELETE";
+  readonly definition: ResourceDefinition;
+  /** Empty for the object itself. */
+  readonly subresource: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** Undefined for DELETE. */
+  readonly object: KubeObject | undefined;
+  /** Undefined for CREATE. */
+  readonly old: KubeObject | undefined;
+  readonly user: User;
+  /** Nothing may be changed outside the object. */
+  readonly dryRun: boolean;
+}
+
+/** A rule that stands between a valid request and the store. Throws ApiError Forbidden to refuse. */
+export interface Admission {
+  readonly name: string;
+  /** Returns the object to go on with. Runs after defaulting, before validation. */
+  mutate?(call: AdmissionCall & { readonly object: KubeObject }): Promise<KubeObject> | KubeObject;
+  /** Runs after validation. */
+  validate?(call: AdmissionCall): Promise<void> | void;
+}
+
+/** A kind that is computed from what was posted. */
+export interface Answer {
+  readonly definition: ResourceDefinition;
+  /** `object` has been defaulted and validated. */
+  create(object: KubeObject, request: ApiRequest): Promise<KubeObject>;
+}
+
+/** Answers everything below `…/{name}/{subresource}`. The caller has been authorised, and the object exists. */
+export type SubresourceHandler = (call: SubresourceCall) => Promise<ApiResponse>;
+
+export interface SubresourceCall {
+  readonly request: ApiRequest;
+  readonly key: ObjectKey;
+  readonly definition: ResourceDefinition;
+  readonly object: KubeObject;
+  /** What follows the subresource in the path. */
+  readonly rest: string;
+  /** The request's body as a value, if it has one. Throws ApiError. */
+  readonly body: () => Promise<unknown>;
+  /**
+   * Writes what `change` makes of the newest version, again if someone else was faster; undefined leaves it as it is. Goes
+   * through defaulting, validation and admission like any update.
+   */
+  readonly update: (change: (object: KubeObject) => KubeObject) => Promise<KubeObject>;
+  /** Deletes the object as a DELETE with these options does. */
+  readonly remove: (options: DeletionOptions) => Promise<KubeObject | undefined>;
+}
+
+export interface DeletionOptions {
+  /** Seconds. */
+  readonly gracePeriodSeconds?: number;
+  readonly propagationPolicy?: "Foreground" | "Background" | "Orphan";
+  readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
+  readonly dryRun: boolean;
+}

@@ -1,0 +1,77 @@
+import { apiVersionOf, type Projection, type ResourceDefinition } from "@headrace/model";
+import type { Store } from "@headrace/store";
+import { ServerMisconfigured } from "./misconfigured.ts";
+import { projectionSource } from "./projection-source.ts";
+import type { Source } from "./source.ts";
+import { storeSource } from "./store-source.ts";
+
+/** A kind with the place that its objects are read from. */
+export interface Served {
+  readonly definition: ResourceDefinition;
+  readonly source: Source;
+  /** Under which name the store keeps its objects, all versions together: `pods`, `runs.headrace.io`. */
+  readonly resource: string;
+  readonly readOnly: boolean;
+}
+
+export interface GroupVersion {
+  readonly group: string;
+  readonly version: string;
+  readonly kinds: readonly Served[];
+}
+
+/** Everything that the server serves, by its place in the paths. */
+export interface Registry {
+  find(group: string, version: string, plural: string): Served | undefined;
+  /** In order of declaration; the first version of a group is its preferred one. */
+  readonly groupVersions: readonly GroupVersion[];
+}
+
+export function createRegistry(
+  store: Store,
+  definitions: readonly ResourceDefinition[],
+  projections: readonly Projection[],
+): Registry {
+  const versionsOf = new Map<string, number>();
+  for (const each of definitions) versionsOf.set(resourceName(each), (versionsOf.get(resourceName(each)) ?? 0) + 1);
+
+  const stored = definitions.map((definition): Served => {
+    const resource = resourceName(definition);
+    const isOneOfSeveral = (versionsOf.get(resource) ?? 0) > 1;
+    return {
+      definition,
+      resource,
+      source: storeSource(store, resource, isOneOfSeveral ? definition : undefined),
+      readOnly: definition.readOnly,
+    };
+  });
+  const projected = projections.map((projection): Served => {
+    const { definition } = projection;
+    return { definition, resource: resourceName(definition), source: projectionSource(projection), readOnly: true };
+  });
+
+  const byPath = new Map<string, Served>();
+  const byGroupVersion = new Map<string, Served[]>();
+  for (const served of [...stored, ...projected]) {
+    const { definition } = served;
+    const path = `${apiVersionOf(definition)}/${definition.plural}`;
+    if (byPath.has(path)) throw new ServerMisconfigured(`Cannot serve ${path}: two definitions claim it`);
+    byPath.set(path, served);
+    const kinds = byGroupVersion.get(apiVersionOf(definition));
+    if (kinds) kinds.push(served);
+    else byGroupVersion.set(apiVersionOf(definition), [served]);
+  }
+
+  return {
+    find: (group, version, plural) => byPath.get(`${apiVersionOf({ group, version })}/${plural}`),
+    groupVersions: [...byGroupVersion.values()].flatMap((kinds) => {
+      const [first] = kinds;
+      return first ? [{ group: first.definition.group, version: first.definition.version, kinds }] : [];
+    }),
+  };
+}
+
+/** `pods`, `trials.kubeflow.org`. */
+export function resourceName({ plural, group }: { readonly plural: string; readonly group: string }): string {
+  return group === "" ? plural : `${plural}.${group}`;
+}

@@ -1,0 +1,2 @@
+export { listen, type Listening } from "./listen.ts";
+export { allowAll, testApi, type TestApi } from "./test-api.ts";

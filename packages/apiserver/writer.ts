@@ -1,0 +1,310 @@
+import {
+  alreadyExists,
+  ApiError,
+  apiVersionOf,
+  conflict,
+  formatTime,
+  isEqual,
+  notFound,
+  type Clock,
+  type Ids,
+  type KubeObject,
+  type ObjectKey,
+  type ResourceDefinition,
+  type User,
+} from "@headrace/model";
+import {
+  ObjectTooLarge,
+  StoreConflict,
+  StoreUnavailable,
+  type Store,
+  type Stored,
+  type StoreWrite,
+} from "@headrace/store";
+import { tooLarge } from "./errors.ts";
+import { isReleased, terminating, withSpecFinalizers } from "./finalize.ts";
+import { requireActiveNamespace } from "./namespaces.ts";
+import { newMetadata, updatedMetadata } from "./object-metadata.ts";
+import type { Admission, DeletionOptions } from "./options.ts";
+import { settle, settleDeletion } from "./proposal.ts";
+import type { Registry, Served } from "./registry.ts";
+
+import { versionOf, type Version } from "./source.ts";
+
+export interface WriterOptions {
+  readonly store: Store;
+  readonly registry: Registry;
+  readonly admission: readonly Admission[];
+  readonly clock: Clock;
+  readonly ids: Ids;
+}
+
+/** On whose behalf, and whether it is only a rehearsal. */
+export interface WriteCall {
+  readonly served: Served;
+  readonly user: User;
+  readonly dryRun: boolean;
+}
+
+export interface Writer {
+  create(call: WriteCall, namespace: string, asked: KubeObject): Promise<Version>;
+  /** `change` gets the newest version and says what shall be there. A write that somebody else overtook is tried again, unless `change` named the revision that it means. */
+  update(
+    call: WriteCall,
+    key: ObjectKey,
+    subresource: string,
+    change: (current: KubeObject) => KubeObject,
+  ): Promise<Version>;
+  /** What is left of the object: undefined if it is gone. */
+  remove(
+    call: WriteCall,
+    key: ObjectKey,
+    options: DeletionOptions,
+  ): Promise<{ left: Version | undefined; uid: string }>;
+}
+
+/** How often a write is tried that others overtake. */
+const updateTries = 5;
+const createTries = 8;
+
+export function createWriter({ store, registry, admission, clock, ids }: WriterOptions): Writer {
+  async function write(write: StoreWrite, definition: ResourceDefinition): Promise<Stored> {
+    try {
+      return await store.write(write);
+    } catch (error) {
+      if (error instanceof ObjectTooLarge)
+        throw tooLarge(`${definition.kind} "${write.name}" is ${error.size} bytes`, error.limit);
+      if (error instanceof StoreUnavailable)
+        throw new ApiError("ServiceUnavailable", error.message, { retryAfterSeconds: 1 }, { cause: error });
+      throw error;
+    }
+  }
+
+  async function currentOf({ definition, resource }: Served, key: ObjectKey): Promise<Stored> {
+    const stored = await store.get({ resource, ...key });
+    if (stored === undefined) throw notFound(definition, key.name);
+    return stored;
+  }
+
+  async function create(call: WriteCall, namespace: string, asked: KubeObject): Promise<Version> {
+    const { definition } = call.served;
+    await requireActiveNamespace(
+      registry,
+      definition,
+      namespace,
+      asked.metadata.name ?? asked.metadata.generateName ?? "",
+    );
+    const isGenerated = !asked.metadata.name && Boolean(asked.metadata.generateName);
+    for (let attempt = 1; ; attempt += 1) {
+      const metadata = newMetadata(asked.metadata, { definition, namespace, clock, ids });
+      try {
+        return await createOnce(call, { ...withoutStatus(asked, definition), ...typeOf(definition), metadata });
+      } catch (error) {
+        if (!(error instanceof StoreConflict)) throw error;
+        if (!isGenerated || attempt === createTries) throw alreadyExists(definition, metadata.name ?? "");
+      }
+    }
+  }
+
+  async function createOnce({ served, user, dryRun }: WriteCall, candidate: KubeObject): Promise<Version> {
+    const { definition, resource } = served;
+    const object = await settle(
+      { definition, object: candidate, old: undefined, subresource: "", user, dryRun },
+      admission,
+    );
+    const { name = "", namespace = "" } = object.metadata;
+    const key = { resource, namespace, name };
+    if (dryRun) {
+      const present = await store.get(key);
+      if (present) throw new StoreConflict(key, present);
+      return versionOf(object);
+    }
+    return write({ ...key, expect: { absent: true }, object }, definition);
+  }
+
+  async function update(
+    call: WriteCall,
+    key: ObjectKey,
+    subresource: string,
+    change: (current: KubeObject) => KubeObject,
+  ): Promise<Version> {
+    const { definition } = call.served;
+    for (let attempt = 1; ; attempt += 1) {
+      const stored = await currentOf(call.served, key);
+      const asked = change(stored.object);
+      const { resourceVersion } = asked.metadata;
+      if (resourceVersion && resourceVersion !== stored.object.metadata.resourceVersion)
+        throw conflict(definition, key.name);
+      try {
+        return await updateOnce(call, stored, subresource, asked);
+      } catch (error) {
+        if (!(error instanceof StoreConflict)) throw error;
+        if (error.current === undefined) throw notFound(definition, key.name);
+        if (attempt === updateTries) throw conflict(definition, key.name);
+      }
+    }
+  }
+
+  async function updateOnce(
+    { served, user, dryRun }: WriteCall,
+    stored: Stored,
+    subresource: string,
+    asked: KubeObject,
+  ): Promise<Version> {
+    const { definition } = served;
+    const old = stored.object;
+    const candidate = merged(definition, old, asked, subresource);
+    const settled = await settle({ definition, object: candidate, old, subresource, user, dryRun }, admission);
+    const object = withGeneration(definition, settled, old);
+    if (isReleased(definition, object)) {
+      if (!dryRun)
+        await write({ ...keyOf(stored), expect: { revision: stored.revision }, object: undefined }, definition);
+      return versionOf(object);
+    }
+    if (isEqual(object, old)) return stored;
+    if (dryRun) return versionOf(object);
+    return write({ ...keyOf(stored), expect: { revision: stored.revision }, object }, definition);
+  }
+
+  async function remove(
+    call: WriteCall,
+    key: ObjectKey,
+    options: DeletionOptions,
+  ): Promise<{ left: Version | undefined; uid: string }> {
+    for (let attempt = 1; ; attempt += 1) {
+      const stored = await currentOf(call.served, key);
+      try {
+        return { left: await removeOnce(call, stored, options), uid: stored.uid };
+      } catch (error) {
+        if (!(error instanceof StoreConflict)) throw error;
+        if (error.current === undefined) throw notFound(call.served.definition, key.name);
+        if (attempt === updateTries) throw conflict(call.served.definition, key.name);
+      }
+    }
+  }
+
+  async function removeOnce(
+    { served, user, dryRun }: WriteCall,
+    stored: Stored,
+    options: DeletionOptions,
+  ): Promise<Version | undefined> {
+    const { definition } = served;
+    const old = stored.object;
+    checkPreconditions(definition, old, options);
+    await settleDeletion({ definition, object: old, old, subresource: "", user, dryRun }, admission);
+    const object = markedDeleted(definition, old, options, clock.now());
+    const rehearsed = dryRun || options.dryRun;
+    if (isReleased(definition, object)) {
+      if (!rehearsed)
+        await write({ ...keyOf(stored), expect: { revision: stored.revision }, object: undefined }, definition);
+      return undefined;
+    }
+    if (isEqual(object, old)) return stored;
+    if (rehearsed) return versionOf(object);
+    return write({ ...keyOf(stored), expect: { revision: stored.revision }, object }, definition);
+  }
+
+  return { create, update, remove };
+}
+
+const keyOf = ({ resource, namespace, name }: Stored) => ({ resource, namespace, name });
+
+const typeOf = (definition: ResourceDefinition) => ({ apiVersion: apiVersionOf(definition), kind: definition.kind });
+
+const hasStatus = ({ subresources }: ResourceDefinition): boolean => subresources.some(({ name }) => name === "status");
+
+function withoutStatus(object: KubeObject, definition: ResourceDefinition): KubeObject {
+  if (!hasStatus(definition) || !("status" in object)) return object;
+  const { status: _status, ...rest } = object;
+  return rest;
+}
+
+/** What the request may change, taken from `asked`; all else as it is. */
+function merged(definition: ResourceDefinition, old: KubeObject, asked: KubeObject, subresource: string): KubeObject {
+  const type = typeOf(definition);
+  if (subresource === "status") return { ...old, ...type, ...statusOf(asked), metadata: old.metadata };
+  if (subresource === "finalize") return { ...withSpecFinalizers(old, asked), ...type };
+  const metadata = updatedMetadata(asked.metadata, old.metadata, definition);
+  if (subresource !== "" || !hasStatus(definition)) return { ...asked, ...type, metadata };
+  return { ...withoutStatus(asked, definition), ...type, metadata, ...statusOf(old) };
+}
+
+function statusOf(object: KubeObject): object {
+  return "status" in object ? { status: object.status } : {};
+}
+
+/** A change of anything but metadata and status is a new generation. */
+function withGeneration(definition: ResourceDefinition, object: KubeObject, old: KubeObject): KubeObject {
+  if (!definition.tracksGeneration || isEqual(intentOf(object, definition), intentOf(old, definition))) return object;
+  return { ...object, metadata: { ...object.metadata, generation: (old.metadata.generation ?? 0) + 1 } };
+}
+
+function intentOf(object: KubeObject, definition: ResourceDefinition): object {
+  const { metadata: _metadata, apiVersion: _apiVersion, ...rest } = withoutStatus(object, definition);
+  return rest;
+}
+
+function checkPreconditions(
+  definition: ResourceDefinition,
+  { metadata }: KubeObject,
+  { preconditions = {} }: DeletionOptions,
+): void {
+  const { uid, resourceVersion } = preconditions;
+  const { name = "" } = metadata;
+  if (uid && uid !== metadata.uid) {
+    throw conflict(
+      definition,
+      name,
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${metadata.uid}`,
+    );
+  }
+  if (resourceVersion && resourceVersion !== metadata.resourceVersion) {
+    throw conflict(
+      definition,
+      name,
+      `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}`,
+    );
+  }
+}
+
+const finalizerOf = { Foreground: "foregroundDeletion", Orphan: "orphan" } as const;
+
+/** The object as a deletion leaves it. A second one may only shorten the grace of the first. */
+function markedDeleted(
+  definition: ResourceDefinition,
+  old: KubeObject,
+  options: DeletionOptions,
+  now: number,
+): KubeObject {
+  const { metadata } = old;
+  const asked = Math.max(0, options.gracePeriodSeconds ?? definition.gracePeriodSeconds?.(old) ?? 0);
+  const natural = definition.gracePeriodSeconds?.(old) ?? 0;
+  // Kinds without grace of their own have nobody who would wait for it.
+  const grace = natural === 0 ? 0 : asked;
+  const finalizers = propagationFinalizers(metadata.finalizers ?? [], options.propagationPolicy);
+  const isFirst = metadata.deletionTimestamp === undefined;
+  const isShorter = !isFirst && grace < (metadata.deletionGracePeriodSeconds ?? 0);
+  const { finalizers: _finalizers, ...rest } = metadata;
+  const marked = {
+    ...old,
+    metadata: {
+      ...rest,
+      ...(finalizers.length > 0 && { finalizers }),
+      ...((isFirst || isShorter) && {
+        deletionTimestamp: formatTime(now + grace * 1000),
+        deletionGracePeriodSeconds: grace,
+      }),
+      ...(isFirst && definition.tracksGeneration && { generation: (metadata.generation ?? 0) + 1 }),
+    },
+  };
+  return isFirst ? terminating(definition, marked) : marked;
+}
+
+function propagationFinalizers(
+  present: readonly string[],
+  policy: DeletionOptions["propagationPolicy"],
+): readonly string[] {
+  if (policy === undefined) return present;
+  const others = present.filter((each) => each !== finalizerOf.Foreground && each !== finalizerOf.Orphan);
+  return policy === "Background" ? others : [...others, finalizerOf[policy]];
+}
