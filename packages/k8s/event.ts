@@ -1,13 +1,13 @@
 import {
-  ageColumn,
   cause,
   defineResource,
   humanDuration,
-  s,
-  type StatusCause,
   type KubeObject,
+  nameColumn,
   type ObjectOf,
   type ResourceDefinition,
+  s,
+  type StatusCause,
 } from "@headrace/model";
 import { objectReference } from "./reference.ts";
 
@@ -67,7 +67,7 @@ export const Event: ResourceDefinition<Event> = defineResource({
       value: (event, now) => seen(event.firstTimestamp ?? event.eventTime, event, now),
     },
     { name: "Count", type: "integer", priority: 1, value: (event) => event.series?.count ?? event.count ?? 1 },
-    { ...ageColumn, priority: 1 },
+    { ...nameColumn, priority: 1 },
   ],
   selectableFields: [
     "involvedObject.kind",

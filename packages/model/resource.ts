@@ -121,7 +121,7 @@ export interface ResourceDeclaration<Spec, Status, F extends Fields, T extends K
   readonly description?: string;
   /** Beside `status`, which is one wherever the kind has a status. */
   readonly subresources?: readonly Subresource[];
-  /** Beside Name, which comes first, and Age, which comes last unless a column of that name is given. */
+  /** Name comes first and Age last by themselves; Age elsewhere if it is given. Columns with a Name of their own are taken as they are. */
   readonly columns?: readonly ColumnDeclaration<T>[];
   readonly selectableFields?: readonly string[];
   /** Default: true for kinds that are not built in. */
@@ -172,7 +172,7 @@ export function defineResource<
     scope: declaration.scope ?? "Namespaced",
     schema: wholeObject(declaration),
     subresources: [...(declaration.status ? [{ name: "status" } as const] : []), ...(declaration.subresources ?? [])],
-    columns: [nameColumn, ...columns, ...(columns.some((each) => each.name === "Age") ? [] : [ageColumn])].map(whole),
+    columns: withNameAndAge(columns).map(whole),
     selectableFields: declaration.selectableFields ?? [],
     requiresResourceVersion: declaration.requiresResourceVersion ?? !builtIn,
     createsOnUpdate: declaration.createsOnUpdate ?? false,
@@ -215,6 +215,14 @@ function pluralOf(singular: string): string {
   return /(s|x|ch|sh)$/.test(singular) ? `${singular}es` : `${singular}s`;
 }
 
+function withNameAndAge<T extends KubeObject>(
+  columns: readonly ColumnDeclaration<T>[],
+): readonly ColumnDeclaration<T>[] {
+  const has = (name: string): boolean => columns.some((each) => each.name === name);
+  if (has("Name")) return columns;
+  return [nameColumn, ...columns, ...(has("Age") ? [] : [ageColumn])];
+}
+
 function whole<T extends KubeObject>(declared: ColumnDeclaration<T>): Column<T> {
   return Object.freeze({
     type: "string",
@@ -224,7 +232,7 @@ function whole<T extends KubeObject>(declared: ColumnDeclaration<T>): Column<T> 
   });
 }
 
-const nameColumn: ColumnDeclaration = { name: "Name", format: "name", value: (object) => object.metadata.name };
+export const nameColumn: ColumnDeclaration = { name: "Name", format: "name", value: (object) => object.metadata.name };
 
 /** Comes last by itself; kinds that show wide columns after it name it where it stands. */
 export const ageColumn: ColumnDeclaration = {
