@@ -1,0 +1,16 @@
+export type { AuditLog } from "./audit.ts";
+export { createAuthorizer, stepReportResource, type AuthorizerOptions } from "./authorizer.ts";
+export { KeyFileError, TokenRequestError } from "./errors.ts";
+export { createIdentity, pipelinesAudience, type AuthMode, type Identity, type IdentityOptions } from "./identity.ts";
+export { isLoopbackAddress } from "./local-user.ts";
+export type { Pki } from "./pki.ts";
+export { ruleAllows, type PolicyRule } from "./rules.ts";
+export {
+  apiAudience,
+  tokenIssuer,
+  type BoundObjects,
+  type IssuedToken,
+  type ServiceAccountTokenRequest,
+  type ServiceAccountTokens,
+} from "./service-account-tokens.ts";
+export type { UserTokens } from "./user-tokens.ts";

@@ -1,0 +1,217 @@
+import { createPublicKey, generateKeyPairSync, createPrivateKey } from "node:crypto";
+import { ApiError, type Clock, type Ids, type User } from "@headrace/model";
+import { calculateJwkThumbprint, errors, exportJWK, jwtVerify, SignJWT, type JWK, type JWTPayload } from "jose";
+import { KeyFileError, TokenRequestError } from "./errors.ts";
+import { readPrivateFile, writePrivateFile } from "./private-files.ts";
+
+export const tokenIssuer = "https://kubernetes.default.svc.cluster.local";
+/** What a token is for when nobody said: the Kubernetes API. */
+export const apiAudience = tokenIssuer;
+
+const minSeconds = 600;
+const maxSeconds = 366 * 86_400;
+const maxAudiences = 10;
+
+export interface ServiceAccountTokenRequest {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** Empty for the Kubernetes API. */
+  readonly audiences: readonly string[];
+  /** 600 at least; a year at most. */
+  readonly expirationSeconds: number;
+  /** The token dies with this pod. */
+  readonly pod?: { readonly name: string; readonly uid: string };
+}
+
+export interface IssuedToken {
+  readonly token: string;
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number;
+}
+
+/** Which objects exist now: a token is good only as long as what it is bound to. */
+export interface BoundObjects {
+  serviceAccountUid(key: { namespace: string; name: string }): Promise<string | undefined>;
+  podUid(key: { namespace: string; name: string }): Promise<string | undefined>;
+}
+
+export interface ServiceAccountTokens {
+  /** Throws TokenRequestError, naming the field. */
+  issue(request: ServiceAccountTokenRequest): Promise<IssuedToken>;
+  /**
+   * Whose token this is, and for which of `audiences`. Undefined for text that is no token of ours at all. Throws Unauthorized
+   * for one that is forged, expired, for another audience, or bound to what no longer exists.
+   */
+  review(
+    token: string,
+    audiences: readonly string[],
+  ): Promise<{ user: User; audiences: readonly string[] } | undefined>;
+  /** For `/openid/v1/jwks`. */
+  readonly jwks: { readonly keys: readonly JWK[] };
+}
+
+export interface ServiceAccountTokenOptions {
+  readonly keyPath: string;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly bound: BoundObjects;
+}
+
+/** Tokens of service accounts: ES256 JWTs with the claims of Kubernetes' TokenRequest. The key is made on first use. */
+export async function openServiceAccountTokens(options: ServiceAccountTokenOptions): Promise<ServiceAccountTokens> {
+  const { clock, ids, bound } = options;
+  const privateKey = await openSigningKey(options.keyPath);
+  const publicKey = createPublicKey(privateKey);
+  const jwk = await exportJWK(publicKey);
+  const kid = await calculateJwkThumbprint(jwk);
+
+  async function verify(token: string, audiences: readonly string[]): Promise<JWTPayload> {
+    try {
+      const { payload } = await jwtVerify(token, publicKey, {
+        algorithms: ["ES256"],
+        issuer: tokenIssuer,
+        audience: [...audiences],
+        requiredClaims: ["exp", "sub", "aud"],
+        currentDate: new Date(clock.now()),
+      });
+      return payload;
+    } catch (error) {
+      throw new ApiError("Unauthorized", whyRefused(error), undefined, { cause: error });
+    }
+  }
+
+  return {
+    jwks: { keys: [{ ...jwk, kid, alg: "ES256", use: "sig" }] },
+
+    async issue(request) {
+      const { namespace, name, uid, pod, expirationSeconds } = request;
+      check(request);
+      const seconds = Math.floor(clock.now() / 1000);
+      const token = await new SignJWT({
+        "kubernetes.io": { namespace, serviceaccount: { name, uid }, ...(pod && { pod }) },
+      })
+        .setProtectedHeader({ alg: "ES256", kid })
+        .setIssuer(tokenIssuer)
+        .setSubject(`system:serviceaccount:${namespace}:${name}`)
+        .setAudience(request.audiences.length > 0 ? [...request.audiences] : [apiAudience])
+        .setIssuedAt(seconds)
+        .setNotBefore(seconds)
+        .setExpirationTime(seconds + expirationSeconds)
+        .setJti(ids.uuid())
+        .sign(privateKey);
+      return { token, expiresAt: (seconds + expirationSeconds) * 1000 };
+    },
+
+    async review(token, audiences) {
+      if (!looksLikeJwt(token)) return undefined;
+      const payload = await verify(token, audiences);
+      const claims = readClaims(payload);
+      if (!claims) throw new ApiError("Unauthorized", "The token lacks the claims of a service account");
+      await mustExist(claims);
+      const granted = [payload.aud ?? []].flat().filter((audience) => audiences.includes(audience));
+      return { user: userOf(claims, payload.jti), audiences: granted };
+    },
+  };
+
+  async function mustExist({ namespace, account, pod }: Claims): Promise<void> {
+    if ((await bound.serviceAccountUid({ namespace, name: account.name })) !== account.uid) {
+      throw new ApiError("Unauthorized", `The token's service account ${namespace}/${account.name} no longer exists`);
+    }
+    if (pod && (await bound.podUid({ namespace, name: pod.name })) !== pod.uid) {
+      throw new ApiError("Unauthorized", `The token's pod ${namespace}/${pod.name} no longer exists`);
+    }
+  }
+}
+
+function check(request: ServiceAccountTokenRequest): void {
+  const { expirationSeconds, audiences } = request;
+  if (!Number.isInteger(expirationSeconds) || expirationSeconds < minSeconds) {
+    throw new TokenRequestError(
+      "spec.expirationSeconds",
+      `Invalid value: ${expirationSeconds}: may not specify a duration less than 10 minutes`,
+    );
+  }
+  if (expirationSeconds > maxSeconds) {
+    throw new TokenRequestError(
+      "spec.expirationSeconds",
+      `Invalid value: ${expirationSeconds}: may not specify a duration larger than ${maxSeconds} seconds`,
+    );
+  }
+  if (audiences.length > maxAudiences || audiences.some((audience) => audience === "" || audience.length > 1024)) {
+    throw new TokenRequestError(
+      "spec.audiences",
+      `Invalid value: at most ${maxAudiences} audiences of 1 to 1024 characters`,
+    );
+  }
+}
+
+interface Named {
+  readonly name: string;
+  readonly uid: string;
+}
+
+interface Claims {
+  readonly namespace: string;
+  readonly account: Named;
+  readonly pod: Named | undefined;
+}
+
+function readClaims(payload: JWTPayload): Claims | undefined {
+  const own = payload["kubernetes.io"];
+  if (!isRecord(own) || typeof own["namespace"] !== "string") return undefined;
+  const account = readNamed(own["serviceaccount"]);
+  if (!account) return undefined;
+  return { namespace: own["namespace"], account, pod: readNamed(own["pod"]) };
+}
+
+function readNamed(value: unknown): Named | undefined {
+  if (!isRecord(value)) return undefined;
+  const { name, uid } = value;
+  return typeof name === "string" && typeof uid === "string" ? { name, uid } : undefined;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}
+
+function userOf({ namespace, account, pod }: Claims, jti: string | undefined): User {
+  return {
+    name: `system:serviceaccount:${namespace}:${account.name}`,
+    uid: account.uid,
+    groups: ["system:serviceaccounts", `system:serviceaccounts:${namespace}`, "system:authenticated"],
+    extra: {
+      ...(jti !== undefined && { "authentication.kubernetes.io/credential-id": [`JTI=${jti}`] }),
+      ...(pod && {
+        "authentication.kubernetes.io/pod-name": [pod.name],
+        "authentication.kubernetes.io/pod-uid": [pod.uid],
+      }),
+    },
+  };
+}
+
+function looksLikeJwt(token: string): boolean {
+  return /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token);
+}
+
+function whyRefused(error: unknown): string {
+  if (error instanceof errors.JWTExpired) return "The token has expired";
+  if (error instanceof errors.JWTClaimValidationFailed && error.claim === "aud") {
+    return "The token is for another audience";
+  }
+  return "The token is not valid";
+}
+
+async function openSigningKey(path: string) {
+  const text = await readPrivateFile(path);
+  if (text === undefined) {
+    const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+    await writePrivateFile(path, privateKey.export({ type: "pkcs8", format: "pem" }).toString());
+    return privateKey;
+  }
+  try {
+    return createPrivateKey(text);
+  } catch (error) {
+    throw new KeyFileError(path, "it holds no private key", { cause: error });
+  }
+}
