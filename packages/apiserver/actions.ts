@@ -1,22 +1,24 @@
 import {
+  applyDefaults,
   invalid,
   isApiError,
   notFound,
+  validate,
   type ApiRequest,
   type ApiResponse,
   type Clock,
   type KubeObject,
-  type Status,
 } from "@headrace/model";
 import { deletionOptions } from "./deletion-options.ts";
-import { methodNotAllowed } from "./errors.ts";
 import { fieldValidationOf, incomingObject, isDryRun, requireSameKey, sifted } from "./incoming.ts";
 import { listOptions } from "./list-options.ts";
 import { formOf } from "./negotiation.ts";
+import type { Answer } from "./options.ts";
 import { incomingPatch } from "./patch.ts";
 import { renderObject, renderPage, renderValue, type Presentation } from "./render.ts";
 import { selectionOf } from "./selection.ts";
-import type { Version } from "./source.ts";
+import { versionOf, type Version } from "./source.ts";
+import { deleted } from "./statuses.ts";
 import { includeObjectOf } from "./table.ts";
 import type { ResourceTarget } from "./target.ts";
 import { watch } from "./watch.ts";
@@ -47,10 +49,11 @@ export function createActions({ writer, clock }: ActionsOptions): Actions {
     clock,
   });
 
-  const writeCall = ({ user, query }: ApiRequest, { served }: ResourceTarget): WriteCall => {
-    if (served.readOnly) throw methodNotAllowed();
-    return { served, user, dryRun: isDryRun(query) };
-  };
+  const writeCall = ({ user, query }: ApiRequest, { served }: ResourceTarget): WriteCall => ({
+    served,
+    user,
+    dryRun: isDryRun(query),
+  });
 
   const answer = (
     request: ApiRequest,
@@ -59,6 +62,18 @@ export function createActions({ writer, clock }: ActionsOptions): Actions {
     warnings: readonly string[],
     status = 200,
   ): ApiResponse => withWarnings(renderObject(version, presentationOf(request, target), status), warnings);
+
+  async function answerComputed(
+    request: ApiRequest,
+    target: ResourceTarget,
+    { definition, create }: Answer,
+    object: KubeObject,
+  ): Promise<ApiResponse> {
+    const complete = applyDefaults(definition.schema, object);
+    const causes = validate(definition.schema, complete);
+    if (causes.length > 0) throw invalid(definition, object.metadata.name ?? "", causes);
+    return answer(request, target, versionOf(await create(complete as KubeObject, request)), [], 201);
+  }
 
   return {
     async get(request, target) {
@@ -87,7 +102,9 @@ export function createActions({ writer, clock }: ActionsOptions): Actions {
       const call = writeCall(request, target);
       const { object, warnings } = await incomingObject(request, target.served.definition);
       requireSameKey(object, target.namespace);
-      return answer(request, target, await writer.create(call, target.namespace, object), warnings, 201);
+      const { served, namespace } = target;
+      if (served.answer) return answerComputed(request, target, served.answer, object);
+      return answer(request, target, await writer.create(call, namespace, object), warnings, 201);
     },
 
     async update(request, target) {
@@ -132,7 +149,7 @@ export function createActions({ writer, clock }: ActionsOptions): Actions {
       const call = writeCall(request, target);
       const { left, uid } = await writer.remove(call, { namespace, name }, await deletionOptions(request));
       if (left !== undefined) return answer(request, target, left, []);
-      return renderValue(deleted(target, uid), {
+      return renderValue(deleted(target.served, name, uid), {
         encoding: presentationOf(request, target).form.encoding,
         as: "Object",
       });
@@ -164,18 +181,6 @@ function revisionRequired({ served, name }: ResourceTarget) {
     message: "Invalid value: 0x0: must be specified for an update",
   };
   return invalid(served.definition, name, [cause]);
-}
-
-function deleted({ served: { definition }, name }: ResourceTarget, uid: string): Status {
-  const { group, plural } = definition;
-  return {
-    kind: "Status",
-    apiVersion: "v1",
-    metadata: {},
-    status: "Success",
-    details: { name, group, kind: plural, uid },
-    code: 200,
-  };
 }
 
 /** Kubernetes' form of a warning: code 299, no agent, the text in quotes. Several stand in one header, with commas. */

@@ -1,6 +1,12 @@
-import { apiVersionOf, badRequest, type ApiRequest, type KubeObject, type ResourceDefinition } from "@headrace/model";
+import {
+  apiVersionOf,
+  badRequest,
+  prune,
+  type ApiRequest,
+  type KubeObject,
+  type ResourceDefinition,
+} from "@headrace/model";
 import { readValue } from "./request-body.ts";
-import { pruned } from "./shape.ts";
 
 /** An object that a caller sent, with what has to be said about it. */
 export interface Incoming {
@@ -45,10 +51,11 @@ export function sifted(
   validation: FieldValidation,
   duplicates: readonly string[] = [],
 ): Incoming {
-  const known = pruned(definition, object);
-  if (validation === "Ignore") return { object: known.object, warnings: [] };
+  const { value, unknown } = prune(definition.schema, object);
+  const known = value as KubeObject;
+  if (validation === "Ignore") return { object: known, warnings: [] };
   const warnings = [
-    ...known.unknown.map((path) => `unknown field "${path}"`),
+    ...unknown.map((path) => `unknown field "${path}"`),
     ...duplicates.map((path) => `duplicate field "${path}"`),
   ];
   if (validation === "Strict" && warnings.length > 0) {
@@ -57,7 +64,7 @@ export function sifted(
       `${kind} in version "${version}" cannot be handled as a ${kind}: strict decoding error: ${warnings.join(", ")}`,
     );
   }
-  return { object: known.object, warnings };
+  return { object: known, warnings };
 }
 
 /** The value as an object of this kind; apiVersion and kind may be missing, as the path says them too. */

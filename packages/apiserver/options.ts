@@ -31,6 +31,8 @@ export interface ApiServerOptions {
   readonly admission?: readonly Admission[];
   /** Subresources besides `status`, by `plural/name` (`pods/log`) or with their group: `trials.kubeflow.org/scale`. */
   readonly subresources?: Readonly<Record<string, SubresourceHandler>>;
+  /** Where pods run: for their logs. Absent: there is no node that could be asked. */
+  readonly node?: NodeConnector;
   /** What `/version` says. */
   readonly version?: ServerVersion;
   /** Asked by `/readyz` and `/healthz`: what is not ready yet, in a few words each. */
@@ -80,8 +82,38 @@ export interface Answer {
   create(object: KubeObject, request: ApiRequest): Promise<KubeObject>;
 }
 
+/** The way to the node agent. */
+export interface NodeConnector {
+  /** The log of a container, as text. Throws ApiError BadRequest for one that has not started. Ends by itself, or with the signal. */
+  log(pod: KubeObject, options: LogOptions, signal: AbortSignal): Promise<AsyncIterable<Uint8Array | string>>;
+}
+
+export interface LogOptions {
+  readonly container: string;
+  /** Go on with what is written later, until the container ends. */
+  readonly follow: boolean;
+  /** Of the container's run before this one. */
+  readonly previous: boolean;
+  /** Each line begins with its time. */
+  readonly timestamps: boolean;
+  /** Lines from the end; undefined for all. */
+  readonly tailLines?: number;
+  /** Only what is younger than this many seconds. */
+  readonly sinceSeconds?: number;
+  /** Only what was written after this, in milliseconds since the epoch. */
+  readonly sinceTime?: number;
+  readonly limitBytes?: number;
+}
+
 /** Answers everything below `…/{name}/{subresource}`. The caller has been authorised, and the object exists. */
-export type SubresourceHandler = (call: SubresourceCall) => Promise<ApiResponse>;
+export type SubresourceHandler = (call: SubresourceCall) => Promise<ApiResponse | SubresourceValue>;
+
+/** An answer that is written in the form which the caller asked for. */
+export interface SubresourceValue {
+  readonly status: number;
+  readonly value: object;
+  readonly headers?: undefined;
+}
 
 export interface SubresourceCall {
   readonly request: ApiRequest;
@@ -90,11 +122,11 @@ export interface SubresourceCall {
   readonly object: KubeObject;
   /** What follows the subresource in the path. */
   readonly rest: string;
-  /** The request's body as a value, if it has one. Throws ApiError. */
+  /** The request's body, defaulted and validated by the subresource's schema where it has one. Throws ApiError. */
   readonly body: () => Promise<unknown>;
   /**
-   * Writes what `change` makes of the newest version, again if someone else was faster; undefined leaves it as it is. Goes
-   * through defaulting, validation and admission like any update.
+   * Writes what `change` makes of the newest version, and does so again if someone else was faster. Goes through defaulting,
+   * validation and admission like any update.
    */
   readonly update: (change: (object: KubeObject) => KubeObject) => Promise<KubeObject>;
   /** Deletes the object as a DELETE with these options does. */

@@ -1,9 +1,24 @@
 import { apiVersionOf, type Projection, type ResourceDefinition } from "@headrace/model";
 import type { Store } from "@headrace/store";
 import { ServerMisconfigured } from "./misconfigured.ts";
+import type { Answer } from "./options.ts";
 import { projectionSource } from "./projection-source.ts";
 import type { Source } from "./source.ts";
 import { storeSource } from "./store-source.ts";
+import type { Verb } from "./target.ts";
+
+const reading: ReadonlySet<Verb> = new Set<Verb>(["get", "list", "watch"]);
+const everything: ReadonlySet<Verb> = new Set<Verb>([
+  "create",
+  "delete",
+  "deletecollection",
+  "get",
+  "list",
+  "patch",
+  "update",
+  "watch",
+]);
+const creating: ReadonlySet<Verb> = new Set<Verb>(["create"]);
 
 /** A kind with the place that its objects are read from. */
 export interface Served {
@@ -11,7 +26,10 @@ export interface Served {
   readonly source: Source;
   /** Under which name the store keeps its objects, all versions together: `pods`, `runs.headrace.io`. */
   readonly resource: string;
-  readonly readOnly: boolean;
+  /** What can be done to the objects themselves. */
+  readonly verbs: ReadonlySet<Verb>;
+  /** For kinds that are computed when they are created. */
+  readonly answer?: Answer;
 }
 
 export interface GroupVersion {
@@ -31,6 +49,7 @@ export function createRegistry(
   store: Store,
   definitions: readonly ResourceDefinition[],
   projections: readonly Projection[],
+  answers: readonly Answer[],
 ): Registry {
   const versionsOf = new Map<string, number>();
   for (const each of definitions) versionsOf.set(resourceName(each), (versionsOf.get(resourceName(each)) ?? 0) + 1);
@@ -42,17 +61,22 @@ export function createRegistry(
       definition,
       resource,
       source: storeSource(store, resource, isOneOfSeveral ? definition : undefined),
-      readOnly: definition.readOnly,
+      verbs: definition.readOnly ? reading : everything,
     };
   });
   const projected = projections.map((projection): Served => {
     const { definition } = projection;
-    return { definition, resource: resourceName(definition), source: projectionSource(projection), readOnly: true };
+    return { definition, resource: resourceName(definition), source: projectionSource(projection), verbs: reading };
+  });
+
+  const answered = answers.map((answer): Served => {
+    const { definition } = answer;
+    return { definition, resource: resourceName(definition), source: nothing, verbs: creating, answer };
   });
 
   const byPath = new Map<string, Served>();
   const byGroupVersion = new Map<string, Served[]>();
-  for (const served of [...stored, ...projected]) {
+  for (const served of [...stored, ...projected, ...answered]) {
     const { definition } = served;
     const path = `${apiVersionOf(definition)}/${definition.plural}`;
     if (byPath.has(path)) throw new ServerMisconfigured(`Cannot serve ${path}: two definitions claim it`);
@@ -70,6 +94,13 @@ export function createRegistry(
     }),
   };
 }
+
+/** Where kinds that are never kept are read. */
+const nothing: Source = {
+  get: async () => undefined,
+  page: async () => ({ versions: [], resourceVersion: "0" }),
+  async *changes() {},
+};
 
 /** `pods`, `trials.kubeflow.org`. */
 export function resourceName({ plural, group }: { readonly plural: string; readonly group: string }): string {

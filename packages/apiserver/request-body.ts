@@ -1,7 +1,6 @@
-import { badRequest, readBody as readBytes, type ApiRequest } from "@headrace/model";
+import { badRequest, ParseError, parseJson, readBody as readBytes, type ApiRequest } from "@headrace/model";
 import { parseDocument } from "yaml";
 import { unsupportedMediaType } from "./errors.ts";
-import { duplicateKeys } from "./duplicate-keys.ts";
 
 /** Bytes of a body, as upstream. */
 const longestBody = 3 * 1024 * 1024;
@@ -26,8 +25,8 @@ export async function readValue(request: ApiRequest, { protobuf, patch }: BodyOp
   const bytes = await readBytes(request, longestBody);
   if (bytes.length === 0) return { value: undefined, duplicates: [] };
   const type = mediaType(request);
-  if (patch ? patch.includes(type) : type === "application/json") return parseJson(decodeText(bytes));
-  if (!patch && yamlTypes.has(type)) return parseYaml(decodeText(bytes));
+  if (patch ? patch.includes(type) : type === "application/json") return jsonBody(decodeText(bytes));
+  if (!patch && yamlTypes.has(type)) return yamlBody(decodeText(bytes));
   if (!patch && type === protobufType && protobuf) return { value: protobuf(bytes), duplicates: [] };
   const accepted = patch ?? ["application/json", "application/yaml", ...(protobuf ? [protobufType] : [])];
   const remedy = type === protobufType ? "this kind has no protobuf form here: send it as application/json" : undefined;
@@ -51,18 +50,17 @@ function decodeText(bytes: Uint8Array): string {
   }
 }
 
-function parseJson(text: string): Body {
-  let value: unknown;
+function jsonBody(text: string): Body {
   try {
-    value = JSON.parse(text);
+    return parseJson(text);
   } catch (cause) {
-    throw badRequest(`Cannot read the body of the request as JSON: ${messageOf(cause)}`, { cause });
+    if (!(cause instanceof ParseError)) throw cause;
+    throw badRequest(`Cannot read the body of the request: ${cause.message}`, { cause });
   }
-  return { value, duplicates: duplicateKeys(text) };
 }
 
 /** Anchors can make a small text a huge object, so they may be followed a hundred times only. */
-function parseYaml(text: string): Body {
+function yamlBody(text: string): Body {
   const document = parseDocument(text, { uniqueKeys: false });
   const [error] = document.errors;
   if (error) throw badRequest(`Cannot read the body of the request as YAML: ${error.message}`, { cause: error });

@@ -1,27 +1,55 @@
 import { ApiError, isApiError, type ApiRequest, type ApiResponse } from "@headrace/model";
 import { createActions } from "./actions.ts";
-import { forbidden, unknownPath } from "./errors.ts";
-import type { ApiServer, ApiServerOptions } from "./options.ts";
+import { createDiscovery } from "./discovery.ts";
+import { forbidden, methodNotAllowed, unknownPath } from "./errors.ts";
+import { createHealth } from "./health.ts";
+import { createOpenApi } from "./open-api.ts";
+import type { ApiServer, ApiServerOptions, ServerVersion, SubresourceHandler } from "./options.ts";
+import { bindPod } from "./pod-binding.ts";
+import { evictPod } from "./pod-eviction.ts";
+import { podLog } from "./pod-log.ts";
 import { createRegistry } from "./registry.ts";
 import { renderValue } from "./render.ts";
+import { createSubresources } from "./subresources.ts";
 import { attributesOf, targetOf, type Target } from "./target.ts";
 import { createWriter } from "./writer.ts";
 
+/** Requests that change nothing leave no audit record, unless they were forbidden. */
 const readVerbs = new Set(["get", "list", "watch", "head", "options"]);
+
+/** The Kubernetes whose API this is. */
+const spoken: ServerVersion = { gitVersion: "v1.33.0+headrace", buildDate: "2025-04-23T00:00:00Z" };
 
 /** Puts the server together. It holds no socket, no timer and no state of its own: everything is in the store. */
 export function createApiServer(options: ApiServerOptions): ApiServer {
-  const { store, definitions, projections = [], authorizer, audit, clock, ids, admission = [] } = options;
-  const registry = createRegistry(store, definitions, projections);
+  const { store, definitions, projections = [], answers = [], authorizer, audit, clock, ids, admission = [] } = options;
+  const registry = createRegistry(store, definitions, projections, answers);
   const writer = createWriter({ store, registry, admission, clock, ids });
   const actions = createActions({ writer, clock });
+  const subresources = createSubresources({ actions, writer, handlers: handlersOf(options) });
+  const paths = [
+    createDiscovery(registry),
+    createOpenApi(registry),
+    createHealth(options.version ?? spoken, options.unready ?? (() => [])),
+  ];
 
   async function answer(request: ApiRequest, target: Target): Promise<ApiResponse> {
     const attributes = attributesOf(target, request.user);
     const decision = await authorizer.authorize(attributes);
     if (!decision.allowed) throw forbidden(attributes, decision.reason);
-    if ("path" in target) throw unknownPath();
+    if ("path" in target) return answerPath(request);
+    if (target.subresource !== "") return subresources(request, target);
+    if (!target.served.verbs.has(target.verb)) throw methodNotAllowed();
     return actions[target.verb](request, target);
+  }
+
+  async function answerPath(request: ApiRequest): Promise<ApiResponse> {
+    if (request.method !== "GET") throw unknownPath();
+    for (const path of paths) {
+      const response = await path(request);
+      if (response) return response;
+    }
+    throw unknownPath();
   }
 
   async function handle(request: ApiRequest): Promise<ApiResponse> {
@@ -53,7 +81,16 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   return { handle };
 }
 
-/** Anything but an ApiError is a bug of ours: the caller learns that there is one, the log learns which. */
+function handlersOf({ clock, node, subresources }: ApiServerOptions): Readonly<Record<string, SubresourceHandler>> {
+  return {
+    "pods/binding": bindPod(clock),
+    "pods/eviction": evictPod,
+    ...(node && { "pods/log": podLog(node) }),
+    ...subresources,
+  };
+}
+
+/** Anything but an ApiError is a bug of ours: the caller learns that there is one, and its cause goes with the error. */
 function failure(error: unknown, request: ApiRequest): ApiResponse {
   if (request.signal.aborted && !isApiError(error)) throw error;
   const known = isApiError(error)

@@ -1,4 +1,4 @@
-import type { KubeObject } from "@headrace/model";
+import { freeze, type KubeObject } from "@headrace/model";
 import { ObjectTooLarge } from "./errors.ts";
 import type { Stored, StoreKey } from "./store.ts";
 
@@ -11,7 +11,7 @@ const longestObject = 1_572_864;
 /** The version of `object` that `revision` names: frozen, with its resourceVersion set and its JSON made once. Throws ObjectTooLarge. */
 export function storedVersion(key: StoreKey, object: KubeObject, revision: number): Stored {
   const metadata = { ...object.metadata, resourceVersion: String(revision) };
-  const version = deepFreeze({ ...object, metadata });
+  const version = freeze({ ...object, metadata });
   const bytes = encoder.encode(JSON.stringify(version));
   if (bytes.length > longestObject) throw new ObjectTooLarge(key, bytes.length, longestObject);
   return {
@@ -36,16 +36,7 @@ export function storedFromBytes(key: StoreKey, uid: string, revision: number, by
     revision,
     bytes,
     get object(): KubeObject {
-      return (parsed ??= deepFreeze(JSON.parse(decoder.decode(bytes)) as KubeObject));
+      return (parsed ??= freeze(JSON.parse(decoder.decode(bytes)) as KubeObject));
     },
   };
-}
-
-/** Stops at what is frozen already: objects that come from the store share their unchanged parts with it. */
-function deepFreeze<T>(value: T): T {
-  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value);
-    for (const child of Object.values(value)) deepFreeze(child);
-  }
-  return value;
 }

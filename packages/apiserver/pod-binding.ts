@@ -1,0 +1,35 @@
+import type { Binding, Pod } from "@headrace/k8s";
+import { conflict, formatTime, type Clock, type ObjectMeta, type ResourceDefinition } from "@headrace/model";
+import type { SubresourceHandler } from "./options.ts";
+import { success } from "./statuses.ts";
+
+/** `pods/binding`: the scheduler says which node a pod goes to. It can be said once. */
+export function bindPod(clock: Clock): SubresourceHandler {
+  return async ({ body, definition, key, update }) => {
+    const { target, metadata } = (await body()) as Binding;
+    await update((object) => {
+      const pod = object as Pod;
+      refuseIfSettled(pod, key.name, definition);
+      return bound(pod, target.name ?? "", metadata?.annotations, clock.now());
+    });
+    return { status: 201, value: success(201) };
+  };
+}
+
+function refuseIfSettled({ spec, metadata }: Pod, name: string, definition: ResourceDefinition): void {
+  const binding = { ...definition, plural: "pods/binding" };
+  if (metadata.deletionTimestamp)
+    throw conflict(binding, name, `pod ${name} is being deleted, cannot be assigned to a host`);
+  if (spec.nodeName) throw conflict(binding, name, `pod ${name} is already assigned to node "${spec.nodeName}"`);
+}
+
+function bound(pod: Pod, nodeName: string, annotations: ObjectMeta["annotations"], now: number): Pod {
+  const scheduled = { type: "PodScheduled", status: "True", lastTransitionTime: formatTime(now) } as const;
+  const others = (pod.status?.conditions ?? []).filter(({ type }) => type !== scheduled.type);
+  return {
+    ...pod,
+    metadata: { ...pod.metadata, ...(annotations && { annotations: { ...pod.metadata.annotations, ...annotations } }) },
+    spec: { ...pod.spec, nodeName },
+    status: { ...pod.status, conditions: [...others, scheduled] },
+  };
+}
