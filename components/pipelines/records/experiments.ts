@@ -52,12 +52,17 @@ export async function setExperimentStorage(
 /** Archives the experiment's runs; answers the ids of those that were not archived before. */
 export async function archiveRunsOf(db: PipelineDatabase, { ns, id }: ExperimentRow): Promise<readonly string[]> {
   const rows = await db
+    .selectFrom("pipeline_run")
+    .select("run")
+    .where("ns", "=", ns)
+    .where("experiment", "=", id)
+    .where("storage_state", "=", "AVAILABLE")
+    .execute();
+  await db
     .updateTable("pipeline_run")
     .set({ storage_state: "ARCHIVED" })
     .where("ns", "=", ns)
     .where("experiment", "=", id)
-    .where("storage_state", "=", "AVAILABLE")
-    .returning("run")
     .execute();
   return rows.map((row) => row.run);
 }

@@ -69,17 +69,14 @@ export async function hasVersions(db: PipelineDatabase, { ns, id }: PipelineRow)
 
 /** With its versions. Runs keep what they ran. */
 export async function deletePipeline(db: PipelineDatabase, { ns, id }: PipelineRow): Promise<void> {
-  const versions = await db
-    .deleteFrom("pipeline_version")
-    .where("ns", "=", ns)
-    .where("pipeline", "=", id)
-    .returning("spec")
-    .execute();
+  const versions = db.selectFrom("pipeline_version").where("ns", "=", ns).where("pipeline", "=", id);
+  const specs = await versions.select("spec").distinct().execute();
+  await db.deleteFrom("pipeline_version").where("ns", "=", ns).where("pipeline", "=", id).execute();
   await db.deleteFrom("pipeline").where("ns", "=", ns).where("id", "=", id).execute();
   await dropUnusedDocuments(
     db,
     ns,
-    versions.map((version) => version.spec),
+    specs.map(({ spec }) => spec),
   );
 }
 

@@ -135,7 +135,8 @@ export async function deleteRun(db: PipelineDatabase, { ns, run, spec }: RunRow)
     if (!other) await db.deleteFrom("artifact").where("ns", "=", ns).where("id", "=", artifact).execute();
   }
   await db.deleteFrom("attempt").where("ns", "=", ns).where("run", "=", run).execute();
-  const removed = await db.deleteFrom("task").where("ns", "=", ns).where("run", "=", run).returning("id").execute();
+  const removed = await tasks.execute();
+  await db.deleteFrom("task").where("ns", "=", ns).where("run", "=", run).execute();
   await db.deleteFrom("run_state").where("ns", "=", ns).where("run", "=", run).execute();
   await db.deleteFrom("pipeline_run").where("ns", "=", ns).where("run", "=", run).execute();
   await db.deleteFrom("run").where("ns", "=", ns).where("id", "=", run).execute();

@@ -1,0 +1,168 @@
+import { ApiError, type ApiRequest, type ApiResponse, badRequest, type Route, type RouteParams } from "@headrace/model";
+import {
+  type ArtifactRow,
+  type AttemptRow,
+  attemptsOf,
+  findArtifact,
+  type RunRow,
+  taskArtifactsOf,
+  type TaskRow,
+  tasksOf,
+} from "../records/runs.ts";
+import { type ApiContext, notFound, requireAccess, routeMaker, tablesOf } from "./context.ts";
+import { permittedRun } from "./runs.ts";
+import { jsonResponse, uploadErrorResponse } from "./status.ts";
+import { splitVerb } from "./verbs.ts";
+
+const nodePath = "/runs/{run}/nodes/{node}";
+
+/** Reading what steps left: artifacts by the port of a task or by their record's id, and logs. */
+export function artifactRoutes(context: ApiContext): readonly Route[] {
+  const upstream = routeMaker(context, uploadErrorResponse);
+  const ours = routeMaker(context);
+  return [
+    upstream("GET", `/apis/v2beta1${nodePath}/artifacts/{artifact}`, readOfNode),
+    upstream("GET", `/apis/v1alpha1${nodePath}/log`, readLog),
+    ours("GET", "/apis/headrace.io/v1/namespaces/{ns}/artifacts/{id}/content", readContent),
+  ];
+}
+
+/** `{"data": "<base64>"}`, as it is read. */
+async function readOfNode(
+  context: ApiContext,
+  { user, signal }: ApiRequest,
+  params: RouteParams,
+): Promise<ApiResponse> {
+  const { run = "", node = "", artifact = "" } = params;
+  const { id: port } = splitVerb(artifact, ["read"]);
+  const row = await permittedRun(context, user, "readArtifact", run);
+  const { task } = await findNode(context, row, node);
+  const found = (await taskArtifactsOf(tablesOf(context, row.ns).db, row.ns, run)).find(
+    (each) => each.task === task.id && each.direction === "OUTPUT" && each.port === port,
+  );
+  if (!found) throw notFound("Artifact", `"${port}" of "${task.name}"`);
+  await requireFile(context, found.uri);
+  return {
+    status: 200,
+    headers: { "content-type": "application/json" },
+    body: asBase64Json(context.artifacts.read(found.uri, { signal })),
+  };
+}
+
+async function* asBase64Json(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  yield '{"data":"';
+  let rest = Buffer.alloc(0);
+  for await (const chunk of bytes) {
+    const joined = Buffer.concat([rest, chunk]);
+    // Three bytes are four letters: whole groups can be written one after another.
+    const whole = joined.length - (joined.length % 3);
+    yield joined.subarray(0, whole).toString("base64");
+    rest = joined.subarray(whole);
+  }
+  yield `${rest.toString("base64")}"}`;
+}
+
+async function readLog(
+  context: ApiContext,
+  request: ApiRequest,
+  { run = "", node = "" }: RouteParams,
+): Promise<ApiResponse> {
+  const row = await permittedRun(context, request.user, "readArtifact", run);
+  const { task, attempt } = await findNode(context, row, node);
+  if (!attempt) throw notFound("Log", `of "${task.name}", which has not started`);
+  return {
+    status: 200,
+    headers: { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" },
+    body: await openLog(context, attempt, request),
+  };
+}
+
+async function openLog({ artifacts, podLog }: ApiContext, attempt: AttemptRow, { query, signal }: ApiRequest) {
+  if (attempt.log !== null) return artifacts.read(attempt.log, { signal });
+  if (!podLog) {
+    throw new ApiError(
+      "NotFound",
+      `Cannot read the log of pod "${attempt.pod}": its node still has it; use kubectl logs`,
+    );
+  }
+  const follow = (query.get("follow") ?? "").toLowerCase() === "true";
+  return podLog({ namespace: attempt.ns, name: attempt.pod }, { follow, signal });
+}
+
+/** A node of a run's graph goes by the pod of one of its tries, by the task's uuid, or by its number. */
+async function findNode(
+  context: ApiContext,
+  { ns, run }: RunRow,
+  node: string,
+): Promise<{ task: TaskRow; attempt: AttemptRow | undefined }> {
+  const { db } = tablesOf(context, ns);
+  const tasks = await tasksOf(db, ns, run);
+  const attempts = await attemptsOf(db, ns, run);
+  const named = attempts.find((attempt) => attempt.pod === node);
+  const task = tasks.find((each) => (named ? each.id === named.task : each.uid === node || String(each.id) === node));
+  if (!task) throw notFound("Node", `"${node}" of run ${run}`);
+  return { task, attempt: named ?? attempts.findLast((attempt) => attempt.task === task.id) };
+}
+
+/** The bytes of an artifact, or of one file of a tree with `path`; a tree itself is its list of files. `limit` in bytes. */
+async function readContent(
+  context: ApiContext,
+  { query, user, signal }: ApiRequest,
+  { ns = "", id = "" }: RouteParams,
+): Promise<ApiResponse> {
+  await requireAccess(context, user, "readArtifact", "runs", ns);
+  const row = /^\d{1,15}$/.test(id) ? await findArtifact(tablesOf(context, ns).db, ns, Number(id)) : undefined;
+  if (!row) throw notFound("Artifact", id);
+  const path = query.get("path") ?? "";
+  const limit = readLimit(query.get("limit") ?? "");
+  const uri = path ? `${row.uri}/${path}` : row.uri;
+  const support = context.artifacts.supports(uri);
+  if (!support.ok) throw badRequest(`Cannot read artifact ${id}: ${support.reason}`);
+  const stat = await context.artifacts.stat(uri);
+  if (!stat) throw notFound("Artifact", `${id}: its content at "${uri}"`);
+  if (stat.kind === "tree") {
+    const files = await context.artifacts.list(uri);
+    return jsonResponse({ files: files.map(({ path, size }) => ({ path, size })) });
+  }
+  return {
+    status: 200,
+    headers: { ...contentHeaders(row, path), ...(limit === undefined && { "content-length": String(stat.size) }) },
+    body: context.artifacts.read(uri, { signal, ...(limit !== undefined && { limit }) }),
+  };
+}
+
+const mediaTypes: Readonly<Record<string, string>> = {
+  "system.HTML": "text/html; charset=utf-8",
+  "system.Markdown": "text/markdown; charset=utf-8",
+};
+
+/**
+ * What a step wrote is a stranger's: it is shown in a sandbox of its own, where it has no origin, no scripts and no way to
+ * call anybody, and what is not meant to be shown is downloaded.
+ */
+function contentHeaders({ type }: ArtifactRow, path: string): Record<string, string> {
+  const mediaType = path ? undefined : mediaTypes[type];
+  return {
+    "content-type": mediaType ?? "application/octet-stream",
+    "content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:",
+    "x-content-type-options": "nosniff",
+    "cache-control": "private, no-cache",
+    ...(!mediaType && { "content-disposition": "attachment" }),
+  };
+}
+
+function readLimit(text: string): number | undefined {
+  if (text === "") return undefined;
+  const limit = Number(text);
+  if (!Number.isSafeInteger(limit) || limit < 1)
+    throw badRequest(`limit: Invalid value: "${text}": must be a number of bytes`);
+  return limit;
+}
+
+async function requireFile({ artifacts }: ApiContext, uri: string): Promise<void> {
+  const support = artifacts.supports(uri);
+  if (!support.ok) throw badRequest(`Cannot read "${uri}": ${support.reason}`);
+  const stat = await artifacts.stat(uri);
+  if (!stat) throw notFound("Artifact", `at "${uri}"`);
+  if (stat.kind === "tree") throw badRequest(`Cannot read "${uri}" as one file: it is a tree`);
+}

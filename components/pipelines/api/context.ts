@@ -1,0 +1,149 @@
+import type { ArtifactStore } from "@headrace/artifacts";
+import {
+  ApiError,
+  type ApiRequest,
+  type ApiResponse,
+  anonymousUser,
+  type Authorizer,
+  badRequest,
+  type Clock,
+  type Ids,
+  readBody,
+  type Route,
+  type RouteParams,
+  type User,
+} from "@headrace/model";
+import type { Records, Scope } from "@headrace/records";
+import type { JsonValue } from "../core/json.ts";
+import type { Engine } from "../engine.ts";
+import type { PipelineDatabase, PipelineTables } from "../records/tables.ts";
+import type { Message } from "./message.ts";
+import { errorResponse } from "./status.ts";
+
+/** What the handlers of the REST face work with. */
+export interface ApiContext {
+  readonly records: Records;
+  readonly artifacts: ArtifactStore;
+  readonly engine: Engine;
+  readonly authorizer: Authorizer;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly tenancy: Tenancy;
+  /** Where artifacts go when neither the run nor its pipeline says. */
+  readonly defaultPipelineRoot: string;
+  /** Reads the log of a pod that still has it; absent where nobody can. */
+  readonly podLog?: (
+    pod: { namespace: string; name: string },
+    options: { follow: boolean; signal: AbortSignal },
+  ) => Promise<AsyncIterable<Uint8Array>>;
+  /** Told of errors that are bugs. */
+  readonly report: (error: unknown) => void;
+}
+
+/** Single-user: everything is in `namespace`, and the one that a client sends is ignored. Multi-user: clients name theirs. */
+export type Tenancy = { readonly multiUser: false; readonly namespace: string } | { readonly multiUser: true };
+
+export type KfpResource = "experiments" | "pipelines" | "runs" | "jobs";
+
+/** Upstream's limit for an uploaded pipeline, and room for what stands around it. */
+export const bodyLimit = 33 * 1024 * 1024;
+
+const group = "pipelines.kubeflow.org";
+
+type Handle = (context: ApiContext, request: ApiRequest, params: RouteParams) => Promise<ApiResponse>;
+
+/** Makes a route whose failures have KFP's form. Handlers ask for permission themselves, once they know the namespace. */
+export function routeMaker(context: ApiContext, failed = errorResponse) {
+  return (method: string, pattern: string, handle: Handle): Route => ({
+    method,
+    pattern,
+    access: "asks",
+    async handle(request, params) {
+      try {
+        return await handle(context, request, params);
+      } catch (error) {
+        return failed(error, context.report);
+      }
+    },
+  });
+}
+
+/** Throws ApiError Forbidden (or Unauthorized for those who are nobody) unless the user may. */
+export async function requireAccess(
+  { authorizer }: ApiContext,
+  user: User,
+  verb: string,
+  resource: KfpResource,
+  namespace: string,
+  name = "",
+): Promise<void> {
+  const { allowed, reason } = await authorizer.authorize({ user, verb, group, resource, namespace, name });
+  if (allowed) return;
+  if (user.name === anonymousUser.name) {
+    throw new ApiError("Unauthorized", `Cannot ${verb} ${resource}: the request says nothing about who is calling`);
+  }
+  throw new ApiError(
+    "Forbidden",
+    `User "${user.name}" cannot ${verb} ${resource} of ${group} in namespace "${namespace}"${reason && `: ${reason}`}`,
+  );
+}
+
+/** The namespace of a list or of something new. Throws ApiError BadRequest where clients must name one and did not. */
+export function namespaceFor({ tenancy }: ApiContext, given: string | null | undefined, what: string): string {
+  if (!tenancy.multiUser) return tenancy.namespace;
+  if (!given) throw badRequest(`namespace: Required value: ${what} are kept by namespace`);
+  if (given.length > 63)
+    throw badRequest(`namespace: Invalid value: "${given.slice(0, 80)}": has more than 63 characters`);
+  return given;
+}
+
+/** The tables of one namespace. */
+export function tablesOf({ records }: ApiContext, namespace: string): Scope<PipelineTables> {
+  return records.in<PipelineTables>(namespace);
+}
+
+/**
+ * Looks something up by an id that says nothing about its namespace: the caller asks for permission in the namespace of what
+ * it finds, before it shows anything of it.
+ */
+export function anyTables({ records }: ApiContext): PipelineDatabase {
+  return records.all<PipelineTables>().db;
+}
+
+/** A request's body, checked against its message. An empty body is an empty message. */
+export async function readMessage<T>(request: ApiRequest, message: Message<T>): Promise<T> {
+  return message.read(await readJson(request), "");
+}
+
+async function readJson(request: ApiRequest): Promise<JsonValue> {
+  if (request.value !== undefined) return request.value as JsonValue;
+  const body = await readBody(request, bodyLimit);
+  if (body.byteLength === 0) return {};
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  } catch (cause) {
+    throw badRequest(`Cannot read the request's body as JSON: ${cause instanceof Error ? cause.message : ""}`, {
+      cause,
+    });
+  }
+}
+
+export function notFound(what: string, id: string): ApiError {
+  return new ApiError("NotFound", `${what} ${id} not found`);
+}
+
+/** Text that a client named something with. Lengths in characters. */
+export function requireName(value: string | undefined, place: string, maxLength: number): string {
+  const name = value?.trim() ?? "";
+  if (name === "") throw badRequest(`${place}: Required value`);
+  checkLength(name, place, maxLength);
+  return name;
+}
+
+export function checkLength(value: string, place: string, maxLength: number): void {
+  if (value.length > maxLength)
+    throw badRequest(`${place}: Invalid value: has ${value.length} characters, ${maxLength} are allowed`);
+}
+
+/** Texts without a narrower limit. */
+export const longText = 65_535;

@@ -1,0 +1,156 @@
+import { ApiError, type ApiRequest, badRequest, type Route, type RouteParams } from "@headrace/model";
+import {
+  archiveRunsOf,
+  deleteExperiment,
+  experimentColumns,
+  type ExperimentRow,
+  findExperiment,
+  findExperimentNamed,
+  insertExperiment,
+  listExperiments,
+  setExperimentStorage,
+} from "../records/experiments.ts";
+import {
+  anyTables,
+  type ApiContext,
+  checkLength,
+  longText,
+  namespaceFor,
+  notFound,
+  readMessage,
+  requireAccess,
+  requireName,
+  routeMaker,
+  tablesOf,
+} from "./context.ts";
+import { pageFields, readListRequest } from "./listing.ts";
+import { experimentListMessage, experimentMessage } from "./messages.ts";
+import { jsonResponse } from "./status.ts";
+import { splitVerb } from "./verbs.ts";
+
+const maxNameLength = 128;
+/** Where runs go whose experiment nobody named. */
+const defaultExperiment = "Default";
+
+export function experimentRoutes(context: ApiContext): readonly Route[] {
+  const route = routeMaker(context);
+  return [
+    route("POST", "/apis/v2beta1/experiments", create),
+    route("GET", "/apis/v2beta1/experiments", list),
+    route("GET", "/apis/v2beta1/experiments/{experiment}", get),
+    route("POST", "/apis/v2beta1/experiments/{experiment}", act),
+    route("DELETE", "/apis/v2beta1/experiments/{experiment}", remove),
+  ];
+}
+
+async function create(context: ApiContext, request: ApiRequest) {
+  const body = await readMessage(request, experimentMessage);
+  const ns = namespaceFor(context, body.namespace, "experiments");
+  await requireAccess(context, request.user, "create", "experiments", ns);
+  const name = requireName(body.display_name, "display_name", maxNameLength);
+  const description = body.description ?? "";
+  checkLength(description, "description", longText);
+  const row = newExperiment(context, { ns, name, description });
+  await tablesOf(context, ns).transaction(async ({ db }) => {
+    if (await findExperimentNamed(db, ns, name)) {
+      throw new ApiError(
+        "AlreadyExists",
+        `Cannot create experiment "${name}": an experiment of this name exists; choose another`,
+      );
+    }
+    await insertExperiment(db, row);
+  });
+  return jsonResponse(asMessage(row));
+}
+
+async function list(context: ApiContext, { query, user }: ApiRequest) {
+  const ns = namespaceFor(context, query.get("namespace"), "experiments");
+  await requireAccess(context, user, "list", "experiments", ns);
+  const asked = readListRequest(query, experimentColumns);
+  const page = await listExperiments(tablesOf(context, ns).db, ns, asked.listing);
+  return jsonResponse(experimentListMessage.write({ experiments: page.rows.map(fields), ...pageFields(page, asked) }));
+}
+
+async function get(context: ApiContext, { user }: ApiRequest, { experiment = "" }: RouteParams) {
+  return jsonResponse(asMessage(await permittedExperiment(context, user, "get", experiment)));
+}
+
+async function act(context: ApiContext, { user }: ApiRequest, { experiment = "" }: RouteParams) {
+  const { id, verb } = splitVerb(experiment, ["archive", "unarchive"]);
+  const row = await permittedExperiment(context, user, verb, id);
+  await tablesOf(context, row.ns).transaction(async ({ db, changed }) => {
+    await setExperimentStorage(db, row, verb === "archive" ? "ARCHIVED" : "AVAILABLE");
+    const archived = verb === "archive" ? await archiveRunsOf(db, row) : [];
+    for (const key of archived) changed({ ns: row.ns, kind: "runs", key, op: "PUT" });
+  });
+  return jsonResponse({});
+}
+
+async function remove(context: ApiContext, { user }: ApiRequest, { experiment = "" }: RouteParams) {
+  const row = await permittedExperiment(context, user, "delete", experiment);
+  await tablesOf(context, row.ns).transaction(({ db }) => deleteExperiment(db, row));
+  return jsonResponse({});
+}
+
+async function permittedExperiment(
+  context: ApiContext,
+  user: ApiRequest["user"],
+  verb: string,
+  id: string,
+): Promise<ExperimentRow> {
+  const row = await findExperiment(anyTables(context), id);
+  if (!row) throw notFound("Experiment", id);
+  await requireAccess(context, user, verb, "experiments", row.ns, id);
+  return row;
+}
+
+/** The experiment of a new run: the one named, which must not be archived, or (single-user only) the default one, made if need be. */
+export async function experimentForRun(context: ApiContext, id: string): Promise<ExperimentRow> {
+  if (id === "") return defaultExperimentOf(context);
+  const row = await findExperiment(anyTables(context), id);
+  if (!row) throw notFound("Experiment", id);
+  if (row.storage_state === "ARCHIVED") {
+    throw badRequest(`experiment_id: experiment "${row.name}" is archived; restore it, or choose another`);
+  }
+  return row;
+}
+
+async function defaultExperimentOf(context: ApiContext): Promise<ExperimentRow> {
+  if (context.tenancy.multiUser)
+    throw badRequest("experiment_id: Required value: it says which namespace the run is in");
+  return ensureDefaultExperiment(context, context.tenancy.namespace);
+}
+
+/** The namespace's experiment "Default", made if it is not there. */
+export async function ensureDefaultExperiment(context: ApiContext, ns: string): Promise<ExperimentRow> {
+  return tablesOf(context, ns).transaction(async ({ db }) => {
+    const found = await findExperimentNamed(db, ns, defaultExperiment);
+    if (found) return found;
+    const row = newExperiment(context, {
+      ns,
+      name: defaultExperiment,
+      description: "All runs created without specifying an experiment will be grouped here",
+    });
+    await insertExperiment(db, row);
+    return row;
+  });
+}
+
+function newExperiment(
+  { ids, clock }: ApiContext,
+  given: Pick<ExperimentRow, "ns" | "name" | "description">,
+): ExperimentRow {
+  return { ...given, id: ids.uuid(), storage_state: "AVAILABLE", created_at: clock.now(), last_run_created_at: 0 };
+}
+
+const fields = (row: ExperimentRow) => ({
+  experiment_id: row.id,
+  display_name: row.name,
+  description: row.description,
+  created_at: row.created_at,
+  namespace: row.ns,
+  storage_state: row.storage_state,
+  last_run_created_at: row.last_run_created_at,
+});
+
+const asMessage = (row: ExperimentRow) => experimentMessage.write(fields(row));

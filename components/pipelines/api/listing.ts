@@ -1,0 +1,180 @@
+import { badRequest } from "@headrace/model";
+import { isObject, type JsonValue } from "../core/json.ts";
+import type { ListColumn, ListCondition, Listing, Page } from "../records/listing.ts";
+import { type FilterMessage, filterMessage } from "./messages.ts";
+
+type Columns = Readonly<Record<string, ListColumn>>;
+type Predicate = NonNullable<FilterMessage["predicates"]>[number];
+
+const defaultPageSize = 20;
+const maxPageSize = 200;
+const maxPredicates = 50;
+const maxFilterLength = 16_384;
+const maxTokenLength = 32_768;
+
+/** What a list's query asks for, with its two texts as they are repeated in page tokens. */
+export interface ListRequest {
+  readonly listing: Listing;
+  readonly sortBy: string;
+  readonly filter: string;
+}
+
+/** `page_size`, `page_token`, `sort_by` and `filter` of a list's query. Throws ApiError BadRequest. Oldest first by default. */
+export function readListRequest(query: URLSearchParams, columns: Columns): ListRequest {
+  const token = readToken(query.get("page_token") ?? "");
+  const sortBy = normalise(query.get("sort_by") ?? "");
+  const filter = query.get("filter") ?? "";
+  if (token && ((sortBy && sortBy !== token.sortBy) || (filter && filter !== token.filter))) {
+    throw badRequest(
+      "page_token: was made for another sort_by or filter; send those that the first page was asked with",
+    );
+  }
+  const sorting = token?.sortBy ?? sortBy;
+  const filtering = token?.filter ?? filter;
+  const listing: Listing = {
+    pageSize: readPageSize(query.get("page_size") ?? ""),
+    ...readSortBy(sorting, columns),
+    conditions: readFilter(filtering, columns),
+    ...(token && { after: { value: token.value, key: token.key } }),
+  };
+  return { listing, sortBy: sorting, filter: filtering };
+}
+
+/** total_size and, if there are more rows, next_page_token. */
+export function pageFields(page: Page<unknown>, { sortBy, filter }: ListRequest) {
+  return {
+    total_size: page.total,
+    ...(page.next && { next_page_token: writeToken({ ...page.next, sortBy, filter }) }),
+  };
+}
+
+interface PageToken {
+  readonly value: string | number;
+  readonly key: string;
+  readonly sortBy: string;
+  readonly filter: string;
+}
+
+function writeToken(token: PageToken): string {
+  return Buffer.from(JSON.stringify(token)).toString("base64");
+}
+
+function readToken(text: string): PageToken | undefined {
+  if (text === "") return undefined;
+  const token = text.length > maxTokenLength ? undefined : parse(Buffer.from(text, "base64").toString());
+  if (isObject(token)) {
+    const { value, key, sortBy, filter } = token;
+    const ordered = typeof value === "string" || typeof value === "number" ? value : undefined;
+    if (ordered !== undefined && typeof key === "string" && typeof sortBy === "string" && typeof filter === "string") {
+      return { value: ordered, key, sortBy, filter };
+    }
+  }
+  throw badRequest("page_token: Invalid value: send back the next_page_token of the page before");
+}
+
+function readPageSize(text: string): number {
+  if (text === "") return defaultPageSize;
+  const size = Number(text);
+  if (!Number.isInteger(size) || size < 0) throw badRequest(`page_size: Invalid value: "${text}": must be 0 or more`);
+  return size === 0 ? defaultPageSize : Math.min(size, maxPageSize);
+}
+
+const normalise = (sortBy: string): string => sortBy.trim().toLowerCase().replace(/\s+/g, " ");
+
+function readSortBy(text: string, columns: Columns): Pick<Listing, "sort" | "descending"> {
+  const [name = "", direction = "asc", ...rest] = text === "" ? ["created_at"] : text.split(" ");
+  if (rest.length > 0 || !["asc", "desc"].includes(direction)) {
+    throw badRequest(`sort_by: Invalid value: "${text}": must be "field", "field asc" or "field desc"`);
+  }
+  return { sort: columnNamed(name, "sort_by", columns), descending: direction === "desc" };
+}
+
+function columnNamed(name: string, place: string, columns: Columns): ListColumn {
+  const column = Object.hasOwn(columns, name) ? columns[name] : undefined;
+  if (!column)
+    throw badRequest(`${place}: Unsupported value: "${name}": supported values: ${Object.keys(columns).join(", ")}`);
+  return column;
+}
+
+function readFilter(text: string, columns: Columns): readonly ListCondition[] {
+  if (text === "") return [];
+  if (text.length > maxFilterLength) throw badRequest(`filter: is longer than ${maxFilterLength} characters`);
+  // Some clients escape twice. Un-escaping what reads as JSON already would spoil every % and + in it.
+  const value = parse(text) ?? parse(unescape(text));
+  if (value === undefined) throw badRequest('filter: must be JSON such as {"predicates":[…]}');
+  const { predicates = [] } = filterMessage.read(value, "filter");
+  if (predicates.length > maxPredicates) throw badRequest(`filter.predicates: there are more than ${maxPredicates}`);
+  return predicates.map((predicate, index) => readPredicate(predicate, `filter.predicates[${index}]`, columns));
+}
+
+function unescape(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll("+", " "));
+  } catch {
+    return text;
+  }
+}
+
+function parse(text: string): JsonValue | undefined {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const comparisons = {
+  EQUALS: "=",
+  NOT_EQUALS: "<>",
+  GREATER_THAN: ">",
+  GREATER_THAN_EQUALS: ">=",
+  LESS_THAN: "<",
+  LESS_THAN_EQUALS: "<=",
+} as const;
+
+function readPredicate(predicate: Predicate, place: string, columns: Columns): ListCondition {
+  const { operation = "OPERATION_UNSPECIFIED", key = "" } = predicate;
+  if (key.startsWith("tags.") && "tags" in columns) return readTagPredicate(predicate, place, columns);
+  const column = columnNamed(key, `${place}.key`, columns);
+  switch (operation) {
+    case "OPERATION_UNSPECIFIED":
+      throw badRequest(`${place}.operation: Required value`);
+    case "IN":
+      return { column, operator: "in", values: valuesOf(predicate, place) };
+    case "IS_SUBSTRING":
+      return { column, operator: "contains", value: requireText(predicate, place) };
+    default:
+      return { column, operator: comparisons[operation], value: valueOf(predicate, place, column) };
+  }
+}
+
+function readTagPredicate(predicate: Predicate, place: string, columns: Columns): ListCondition {
+  if (predicate.operation !== "EQUALS") throw badRequest(`${place}.operation: tags can only be compared with EQUALS`);
+  const key = (predicate.key ?? "").slice("tags.".length);
+  return { column: columnNamed("tags", place, columns), operator: "entry", key, value: requireText(predicate, place) };
+}
+
+function valueOf(predicate: Predicate, place: string, column: ListColumn): string | number {
+  const value = predicate.timestamp_value ?? predicate.string_value ?? predicate.long_value ?? predicate.int_value;
+  if (value === undefined)
+    throw badRequest(`${place}: Required value: string_value, timestamp_value, int_value or long_value`);
+  if (column.type === "time" && predicate.timestamp_value === undefined) {
+    throw badRequest(`${place}: "${predicate.key}" is a time: give a timestamp_value`);
+  }
+  if (column.type === "text" && typeof value !== "string") {
+    throw badRequest(`${place}: "${predicate.key}" is text: give a string_value`);
+  }
+  return column.type === "time" && typeof value === "number" ? value - (value % 1000) : value;
+}
+
+function valuesOf(predicate: Predicate, place: string): readonly (string | number)[] {
+  const { string_values, int_values, long_values } = predicate;
+  const values = string_values?.values ?? long_values?.values ?? int_values?.values;
+  if (!values) throw badRequest(`${place}: Required value: string_values, int_values or long_values`);
+  return values;
+}
+
+function requireText({ string_value }: Predicate, place: string): string {
+  if (string_value === undefined) throw badRequest(`${place}.string_value: Required value`);
+  return string_value;
+}

@@ -1,0 +1,161 @@
+import { badRequest, formatTime } from "@headrace/model";
+import { isList, isObject, type JsonObject, type JsonValue } from "../core/json.ts";
+
+/**
+ * Protobuf messages as JSON, declared once: names in snake_case, taken in camelCase too; what has its zero value is not
+ * written; a field that nobody knows is refused.
+ */
+export interface Field<T> {
+  /** Throws ApiError BadRequest that names `path`. */
+  read(value: JsonValue, path: string): T;
+  /** Undefined for the zero value, which is left out. */
+  write(value: T): JsonValue | undefined;
+}
+
+export interface Message<T> extends Field<T> {
+  readonly name: string;
+  /** A request's body. `path` is empty for the body itself. */
+  read(value: JsonValue, path: string): T;
+  write(value: T): JsonObject;
+}
+
+type Fields = Readonly<Record<string, Field<unknown>>>;
+
+export type MessageOf<F> = { readonly [K in keyof F]?: (F[K] extends Field<infer T> ? T : never) | undefined };
+export type TypeOf<F> = F extends Field<infer T> ? T : never;
+
+export function message<F extends Fields>(name: string, fields: F): Message<MessageOf<F>> {
+  const byWireName = new Map(
+    Object.keys(fields).flatMap((key) => [[key, key] as const, [camelCase(key), key] as const]),
+  );
+  return {
+    name,
+    read(value, path) {
+      if (!isObject(value)) throw badRequest(`${path || name}: must be an object`);
+      const result: Record<string, unknown> = {};
+      for (const [wireName, content] of Object.entries(value)) {
+        const at = path ? `${path}.${wireName}` : wireName;
+        const key = byWireName.get(wireName);
+        const field = key && fields[key];
+        if (!field) throw badRequest(`${at}: unknown field of ${name}`);
+        // In protobuf's JSON null means absent, except where the field itself takes any value.
+        if (content !== null) result[key] = field.read(content, at);
+      }
+      return result as MessageOf<F>;
+    },
+    write(value) {
+      const result: Record<string, JsonValue> = {};
+      const given: Readonly<Record<string, unknown>> = value;
+      for (const [key, field] of Object.entries(fields)) {
+        const content = given[key];
+        const written = content === undefined ? undefined : field.write(content);
+        if (written !== undefined) result[key] = written;
+      }
+      return result;
+    },
+  };
+}
+
+export const text: Field<string> = {
+  read(value, path) {
+    if (typeof value !== "string") throw badRequest(`${path}: must be a string`);
+    return value;
+  },
+  write: (value) => value || undefined,
+};
+
+export const flag: Field<boolean> = {
+  read(value, path) {
+    if (typeof value !== "boolean") throw badRequest(`${path}: must be true or false`);
+    return value;
+  },
+  write: (value) => value || undefined,
+};
+
+export const int32: Field<number> = {
+  read: (value, path) => readInteger(value, path),
+  write: (value) => value || undefined,
+};
+
+/** Numbers in requests may be text, and in answers they are. */
+export const int64: Field<number> = {
+  read: (value, path) => readInteger(value, path),
+  write: (value) => (value ? String(value) : undefined),
+};
+
+/** int64 that is written also when it is 0: `optional` in protobuf. */
+export const presentInt64: Field<number> = { read: int64.read, write: String };
+
+function readInteger(value: JsonValue, path: string): number {
+  const number = typeof value === "string" && /^[-+]?\d+$/.test(value) ? Number(value) : value;
+  if (typeof number !== "number" || !Number.isSafeInteger(number)) throw badRequest(`${path}: must be a whole number`);
+  return number;
+}
+
+/** Milliseconds since the epoch; RFC 3339 in whole seconds on the wire. */
+export const time: Field<number> = {
+  read(value, path) {
+    const ms = typeof value === "string" && /^\d{4}-\d\d-\d\dT/.test(value) ? Date.parse(value) : Number.NaN;
+    if (Number.isNaN(ms)) throw badRequest(`${path}: must be a time such as 2026-01-31T12:00:00Z (RFC 3339)`);
+    return ms;
+  },
+  write: formatTime,
+};
+
+/** An enum: names by number, the zero value first. Takes both, writes the name. */
+export function word<const W extends string>(names: Readonly<Record<number, W>>): Field<W> {
+  const known: readonly W[] = Object.values(names);
+  return {
+    read(value, path) {
+      const name = typeof value === "number" ? names[value] : known.find((candidate) => candidate === value);
+      if (name === undefined) {
+        throw badRequest(`${path}: Unsupported value: ${JSON.stringify(value)}: supported values: ${known.join(", ")}`);
+      }
+      return name;
+    },
+    write: (value) => (value === names[0] ? undefined : value),
+  };
+}
+
+/** A google.protobuf.Struct: any object, its keys untouched. */
+export const struct: Field<JsonObject> = {
+  read(value, path) {
+    if (!isObject(value)) throw badRequest(`${path}: must be an object`);
+    return value;
+  },
+  write: (value) => value,
+};
+
+/** A google.protobuf.Value. */
+export const anyValue: Field<JsonValue> = { read: (value) => value, write: (value) => value };
+
+export function listOf<T>(item: Field<T>): Field<readonly T[]> {
+  return {
+    read(value, path) {
+      if (!isList(value)) throw badRequest(`${path}: must be a list`);
+      return value.map((each, index) => item.read(each, `${path}[${index}]`));
+    },
+    write: (values) => (values.length > 0 ? values.map((value) => item.write(value) ?? null) : undefined),
+  };
+}
+
+export function mapOf<T>(item: Field<T>): Field<Readonly<Record<string, T>>> {
+  return {
+    read(value, path) {
+      if (!isObject(value)) throw badRequest(`${path}: must be an object`);
+      return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, item.read(each, `${path}.${key}`)]));
+    },
+    write(values) {
+      const entries = Object.entries(values);
+      if (entries.length === 0) return undefined;
+      return Object.fromEntries(entries.map(([key, value]) => [key, item.write(value) ?? null]));
+    },
+  };
+}
+
+/** A message that refers to itself. */
+export function lazy<T>(get: () => Field<T>): Field<T> {
+  return { read: (value, path) => get().read(value, path), write: (value) => get().write(value) };
+}
+
+const camelCase = (name: string): string => name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());

@@ -1,0 +1,95 @@
+import type { ApiRequest, Route, RouteParams, User } from "@headrace/model";
+import { parseObject } from "../core/json.ts";
+import { readDocument } from "../records/documents.ts";
+import {
+  deleteVersion,
+  findVersion,
+  listVersions,
+  type PipelineVersionRow,
+  updateVersion,
+  versionColumns,
+} from "../records/pipelines.ts";
+import { anyTables, type ApiContext, notFound, readMessage, requireAccess, routeMaker, tablesOf } from "./context.ts";
+import { pageFields, readListRequest } from "./listing.ts";
+import { versionListMessage, versionMessage } from "./messages.ts";
+import { addVersion, newVersion, permittedPipeline, readChange, specOf } from "./pipelines.ts";
+import { jsonResponse } from "./status.ts";
+import { readStoredTags } from "./tags.ts";
+
+const collection = "/apis/v2beta1/pipelines/{pipeline}/versions";
+
+export function versionRoutes(context: ApiContext): readonly Route[] {
+  const route = routeMaker(context);
+  return [
+    route("POST", collection, create),
+    route("GET", collection, list),
+    route("GET", `${collection}/{version}`, get),
+    route("PATCH", `${collection}/{version}`, update),
+    route("DELETE", `${collection}/{version}`, remove),
+  ];
+}
+
+async function create(context: ApiContext, request: ApiRequest, { pipeline = "" }: RouteParams) {
+  const owner = await permittedPipeline(context, request.user, "create", pipeline);
+  const body = await readMessage(request, versionMessage);
+  const spec = specOf(body);
+  const version = newVersion(context, owner, body);
+  const row = await tablesOf(context, owner.ns).transaction(({ db }) => addVersion(db, owner, version, spec));
+  return jsonResponse(await asMessage(context, row));
+}
+
+async function list(context: ApiContext, { query, user }: ApiRequest, { pipeline = "" }: RouteParams) {
+  const owner = await permittedPipeline(context, user, "list", pipeline);
+  const asked = readListRequest(query, versionColumns);
+  const page = await listVersions(tablesOf(context, owner.ns).db, owner, asked.listing);
+  const pipeline_versions = page.rows.map((row) => fields(row, row.content));
+  return jsonResponse(versionListMessage.write({ pipeline_versions, ...pageFields(page, asked) }));
+}
+
+async function get(context: ApiContext, { user }: ApiRequest, params: RouteParams) {
+  return jsonResponse(await asMessage(context, await permittedVersion(context, user, "get", params)));
+}
+
+async function update(context: ApiContext, request: ApiRequest, params: RouteParams) {
+  const row = await permittedVersion(context, request.user, "update", params);
+  const change = readChange(await readMessage(request, versionMessage));
+  await tablesOf(context, row.ns).transaction(({ db }) => updateVersion(db, row, change));
+  return jsonResponse(await asMessage(context, { ...row, ...change }));
+}
+
+async function remove(context: ApiContext, { user }: ApiRequest, params: RouteParams) {
+  const row = await permittedVersion(context, user, "delete", params);
+  await tablesOf(context, row.ns).transaction(({ db }) => deleteVersion(db, row));
+  return jsonResponse({});
+}
+
+async function permittedVersion(
+  context: ApiContext,
+  user: User,
+  verb: string,
+  { pipeline = "", version = "" }: RouteParams,
+): Promise<PipelineVersionRow> {
+  const row = await findVersion(anyTables(context), version);
+  if (!row || row.pipeline !== pipeline) throw notFound("PipelineVersion", version);
+  await requireAccess(context, user, verb, "pipelines", row.ns, row.pipeline);
+  return row;
+}
+
+/** With the spec. */
+export async function asMessage(context: ApiContext, row: PipelineVersionRow) {
+  const content = await readDocument(tablesOf(context, row.ns).db, row.ns, row.spec);
+  return versionMessage.write(fields(row, content ?? null));
+}
+
+const fields = (row: PipelineVersionRow, content: string | null) => ({
+  pipeline_id: row.pipeline,
+  pipeline_version_id: row.id,
+  name: row.name,
+  display_name: row.display_name,
+  description: row.description,
+  created_at: row.created_at,
+  ...(row.package_url && { package_url: { pipeline_url: row.package_url } }),
+  code_source_url: row.code_source_url,
+  pipeline_spec: parseObject(content),
+  tags: readStoredTags(row.tags),
+});

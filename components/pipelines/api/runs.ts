@@ -1,0 +1,325 @@
+import { type ApiRequest, badRequest, type Route, type RouteParams, type User } from "@headrace/model";
+import type { Pipeline } from "../core/ir.ts";
+import { isObject, type JsonObject, parseObject } from "../core/json.ts";
+import { checkParameters } from "../core/parameters.ts";
+import { documentValue, readPipelineDocument } from "../core/spec.ts";
+import { keepDocument, readDocument } from "../records/documents.ts";
+import { findExperiment } from "../records/experiments.ts";
+import { findLatestVersion, findPipeline, findVersion } from "../records/pipelines.ts";
+import {
+  attemptsOf,
+  countTasks,
+  deleteRun,
+  failuresOf,
+  findContext,
+  findRun,
+  insertRun,
+  listRuns,
+  runColumns,
+  type RunRow,
+  setRunStorage,
+  statesOf,
+  taskArtifactsOf,
+  tasksOf,
+} from "../records/runs.ts";
+import { textColumn, type ListCondition } from "../records/listing.ts";
+import {
+  anyTables,
+  type ApiContext,
+  checkLength,
+  longText,
+  namespaceFor,
+  notFound,
+  readMessage,
+  requireAccess,
+  requireName,
+  routeMaker,
+  tablesOf,
+} from "./context.ts";
+import { experimentForRun } from "./experiments.ts";
+import { pageFields, readListRequest } from "./listing.ts";
+import { runListMessage, runMessage, type RunMessage } from "./messages.ts";
+import { runError, shownState } from "./run-status.ts";
+import { jsonResponse, unimplemented } from "./status.ts";
+import { type RunTasks, taskDetails, taskMessages } from "./task-view.ts";
+import { splitVerb } from "./verbs.ts";
+
+const maxNameLength = 255;
+const defaultServiceAccount = "pipeline-runner";
+
+export function runRoutes(context: ApiContext): readonly Route[] {
+  const route = routeMaker(context);
+  return [
+    route("POST", "/apis/v2beta1/runs", create),
+    route("GET", "/apis/v2beta1/runs", list),
+    route("GET", "/apis/v2beta1/runs/{run}", get),
+    route("POST", "/apis/v2beta1/runs/{run}", act),
+    route("DELETE", "/apis/v2beta1/runs/{run}", remove),
+  ];
+}
+
+async function create(context: ApiContext, request: ApiRequest) {
+  const body = await readMessage(request, runMessage);
+  const experiment = await experimentForRun(context, body.experiment_id || (request.query.get("experiment_id") ?? ""));
+  const { ns } = experiment;
+  await requireAccess(context, request.user, "create", "runs", ns);
+  if (Object.keys(body.plugins_input ?? {}).length > 0) throw unimplemented("plugins_input: no plugin is configured");
+  const source = await pipelineSource(context, request.user, body);
+  const { pipeline } = source;
+  const parameters = asStruct(body.runtime_config?.parameters);
+  checkParameters(pipeline, parameters);
+  const pipeline_root = checkRoot(context, pipeline, body.runtime_config?.pipeline_root ?? "");
+  const description = body.description ?? "";
+  checkLength(description, "description", longText);
+  const now = context.clock.now();
+  const id = context.ids.uuid();
+  const row = {
+    run: id,
+    ns,
+    experiment: experiment.id,
+    display_name: requireName(body.display_name, "display_name", maxNameLength),
+    description,
+    storage_state: "AVAILABLE",
+    pipeline: source.pipelineId,
+    pipeline_version: source.versionId,
+    pipeline_name: pipeline.name,
+    resource_name: `${pipeline.name}-${context.ids.suffix(5)}`,
+    parameters: JSON.stringify(parameters),
+    pipeline_root,
+    service_account: body.service_account || defaultServiceAccount,
+    cache: 1,
+    created_at: now,
+    scheduled_at: now,
+  } as const;
+  checkLength(row.service_account, "service_account", 253);
+  const content = JSON.stringify(documentValue(pipeline.document));
+  await tablesOf(context, ns).transaction(async ({ db, changed }) => {
+    await insertRun(db, { ...row, spec: await keepDocument(db, { ns, content, now }) });
+    changed({ ns, kind: "runs", key: id, op: "PUT" });
+  });
+  context.engine.submitted({ ns, id });
+  return jsonResponse(await showRun(context, await requireRun(context, id), { full: false }));
+}
+
+async function list(context: ApiContext, { query, user }: ApiRequest) {
+  const experiment = query.get("experiment_id") ?? "";
+  const ns = experiment
+    ? await namespaceOfExperiment(context, experiment)
+    : namespaceFor(context, query.get("namespace"), "runs");
+  await requireAccess(context, user, "list", "runs", ns);
+  const asked = readListRequest(query, runColumns);
+  const conditions = [...asked.listing.conditions, ...narrowings(query)];
+  const page = await listRuns(tablesOf(context, ns).db, ns, { ...asked.listing, conditions });
+  const runs = await showRuns(context, ns, page.rows);
+  return jsonResponse(runListMessage.write({ runs, ...pageFields(page, asked) }));
+}
+
+/** Filters that have a place of their own in the query. */
+function narrowings(query: URLSearchParams): readonly ListCondition[] {
+  const columns = { experiment_id: "pipeline_run.experiment", pipeline_id: "pipeline_run.pipeline" };
+  return Object.entries(columns).flatMap(([name, reference]) => {
+    const value = query.get(name);
+    return value ? [{ column: textColumn(reference), operator: "=" as const, value }] : [];
+  });
+}
+
+async function namespaceOfExperiment(context: ApiContext, id: string): Promise<string> {
+  const row = await findExperiment(anyTables(context), id);
+  if (!row) throw notFound("Experiment", id);
+  return row.ns;
+}
+
+async function get(context: ApiContext, { query, user }: ApiRequest, { run = "" }: RouteParams) {
+  const row = await permittedRun(context, user, "get", run);
+  return jsonResponse(await showRun(context, row, { full: readView(query) === "FULL" }));
+}
+
+function readView(query: URLSearchParams): "DEFAULT" | "FULL" {
+  const view = query.get("view") || "DEFAULT";
+  if (view === "DEFAULT" || view === "0") return "DEFAULT";
+  if (view === "FULL" || view === "1") return "FULL";
+  throw badRequest(`view: Unsupported value: "${view}": supported values: DEFAULT, FULL`);
+}
+
+async function act(context: ApiContext, { user }: ApiRequest, { run = "" }: RouteParams) {
+  const { id, verb } = splitVerb(run, ["archive", "unarchive", "terminate", "retry"]);
+  const row = await permittedRun(context, user, verb, id);
+  await actions[verb](context, row);
+  return jsonResponse({});
+}
+
+const actions = {
+  archive: (context: ApiContext, row: RunRow) => store(context, row, "ARCHIVED"),
+  async unarchive(context: ApiContext, row: RunRow) {
+    const experiment = await findExperiment(anyTables(context), row.experiment);
+    if (experiment?.storage_state === "ARCHIVED") {
+      throw badRequest(
+        `Cannot restore run "${row.display_name}": its experiment "${experiment.name}" is archived; restore that first`,
+      );
+    }
+    await store(context, row, "AVAILABLE");
+  },
+  terminate: (context: ApiContext, { ns, run }: RunRow) => context.engine.terminate({ ns, id: run }),
+  async retry(context: ApiContext, { ns, run, storage_state, display_name }: RunRow) {
+    if (storage_state === "ARCHIVED")
+      throw badRequest(`Cannot retry run "${display_name}": it is archived; restore it first`);
+    await context.engine.retry({ ns, id: run });
+  },
+};
+
+async function store(context: ApiContext, row: RunRow, state: "AVAILABLE" | "ARCHIVED"): Promise<void> {
+  await tablesOf(context, row.ns).transaction(async ({ db, changed }) => {
+    await setRunStorage(db, row, state);
+    changed({ ns: row.ns, kind: "runs", key: row.run, op: "PUT" });
+  });
+}
+
+async function remove(context: ApiContext, { user }: ApiRequest, { run = "" }: RouteParams) {
+  const row = await permittedRun(context, user, "delete", run);
+  await context.engine.forget({ ns: row.ns, id: run });
+  await tablesOf(context, row.ns).transaction(async ({ db, changed }) => {
+    const tasks = await deleteRun(db, row);
+    for (const task of tasks) changed({ ns: row.ns, kind: "tasks", key: String(task), op: "DELETE" });
+    changed({ ns: row.ns, kind: "runs", key: run, op: "DELETE" });
+  });
+  return jsonResponse({});
+}
+
+export async function permittedRun(context: ApiContext, user: User, verb: string, id: string): Promise<RunRow> {
+  const row = await requireRun(context, id);
+  await requireAccess(context, user, verb, "runs", row.ns, id);
+  return row;
+}
+
+async function requireRun(context: ApiContext, id: string): Promise<RunRow> {
+  const row = await findRun(anyTables(context), id);
+  if (!row) throw notFound("Run", id);
+  return row;
+}
+
+interface Source {
+  readonly pipeline: Pipeline;
+  readonly pipelineId: string | null;
+  readonly versionId: string | null;
+}
+
+/** The pipeline of a new run: the spec that came with it, the version named, or the newest version of the pipeline named. */
+async function pipelineSource(context: ApiContext, user: User, body: RunMessage): Promise<Source> {
+  const reference = body.pipeline_version_reference ?? {};
+  const versionId = reference.pipeline_version_id || body.pipeline_version_id;
+  if (body.pipeline_spec) {
+    if (versionId || reference.pipeline_id)
+      throw badRequest("pipeline_spec: cannot be set together with pipeline_version_reference");
+    return { pipeline: readPipelineDocument(body.pipeline_spec), pipelineId: null, versionId: null };
+  }
+  const db = anyTables(context);
+  const version = versionId ? await findVersion(db, versionId) : await latestVersion(context, reference.pipeline_id);
+  if (!version || (reference.pipeline_id && version.pipeline !== reference.pipeline_id)) {
+    throw notFound("PipelineVersion", versionId ?? "");
+  }
+  await requireAccess(context, user, "get", "pipelines", version.ns, version.pipeline);
+  const content = await readDocument(db, version.ns, version.spec);
+  return {
+    pipeline: readPipelineDocument(parseObject(content ?? null)),
+    pipelineId: version.pipeline,
+    versionId: version.id,
+  };
+}
+
+async function latestVersion(context: ApiContext, pipelineId: string | undefined) {
+  if (!pipelineId)
+    throw badRequest("Required value: pipeline_spec or pipeline_version_reference: a run needs one of them");
+  const db = anyTables(context);
+  const pipeline = await findPipeline(db, pipelineId);
+  if (!pipeline) throw notFound("Pipeline", pipelineId);
+  const version = await findLatestVersion(db, pipeline);
+  if (!version)
+    throw badRequest(`pipeline_version_reference.pipeline_id: pipeline "${pipeline.name}" has no version; upload one`);
+  return version;
+}
+
+/** The run's own pipeline root, if it has one. Refuses early what no store could take. */
+function checkRoot({ artifacts, defaultPipelineRoot }: ApiContext, pipeline: Pipeline, given: string): string {
+  const root = given || pipeline.defaultPipelineRoot || defaultPipelineRoot;
+  const answer = artifacts.supports(`${root.replace(/\/+$/, "")}/artifact`);
+  if (answer.ok) return given;
+  const place = given ? "runtime_config.pipeline_root" : "pipeline_spec.defaultPipelineRoot";
+  throw badRequest(`${place}: Invalid value: "${root}": ${answer.reason}`);
+}
+
+function asStruct(parameters: NonNullable<RunMessage["runtime_config"]>["parameters"]): JsonObject {
+  return parameters ?? {};
+}
+
+async function showRun(context: ApiContext, row: RunRow, { full }: { full: boolean }) {
+  const { db } = tablesOf(context, row.ns);
+  const rows: RunTasks = {
+    tasks: await tasksOf(db, row.ns, row.run),
+    attempts: await attemptsOf(db, row.ns, row.run),
+    artifacts: await taskArtifactsOf(db, row.ns, row.run),
+  };
+  const [run] = await showRuns(context, row.ns, [row]);
+  const run_details = {
+    pipeline_context_id: await findContext(db, row.ns, "system.Pipeline", row.pipeline_name),
+    pipeline_run_context_id: await findContext(db, row.ns, "system.PipelineRun", row.run),
+    task_details: taskDetails(rows),
+  };
+  return runMessage.write({ ...run, run_details, ...(full && { tasks: taskMessages(rows) }) });
+}
+
+/** Runs without their tasks, as lists show them. */
+async function showRuns(context: ApiContext, ns: string, rows: readonly RunRow[]): Promise<readonly RunMessage[]> {
+  const { db } = tablesOf(context, ns);
+  const ids = rows.map((row) => row.run);
+  const states = Map.groupBy(await statesOf(db, ns, ids), (state) => state.run);
+  const failed = rows.filter((row) => row.state === "FAILED").map((row) => row.run);
+  const failures = Map.groupBy(await failuresOf(db, ns, failed), (task) => task.run);
+  const counts = await countTasks(db, ns, ids);
+  const shown: RunMessage[] = [];
+  for (const row of rows) {
+    shown.push({
+      ...fields(row),
+      ...(await sourceFields(context, row)),
+      error: runError(row, failures.get(row.run) ?? []),
+      state_history: historyOf(row, states.get(row.run) ?? []),
+      task_count: counts.get(row.run) ?? 0,
+    });
+  }
+  return shown;
+}
+
+function historyOf(
+  row: RunRow,
+  states: Awaited<ReturnType<typeof statesOf>>,
+): NonNullable<RunMessage["state_history"]> {
+  return states.map(({ at, state, error }) => ({
+    update_time: at,
+    state: shownState(state as RunRow["state"]),
+    ...(error !== null && { error: runError({ ...row, state: state as RunRow["state"], error }, []) }),
+  }));
+}
+
+const fields = (row: RunRow): RunMessage => ({
+  experiment_id: row.experiment,
+  run_id: row.run,
+  display_name: row.display_name,
+  storage_state: row.storage_state,
+  description: row.description,
+  runtime_config: { parameters: parseObject(row.parameters), pipeline_root: row.pipeline_root },
+  service_account: row.service_account,
+  created_at: row.created_at,
+  scheduled_at: row.scheduled_at,
+  // Clients expect it always; unfinished is the epoch.
+  finished_at: row.finished_at ?? 0,
+  state: shownState(row.state),
+});
+
+/** The version that a run was made from while that exists, else the spec itself. Never both: clients take it for a choice. */
+async function sourceFields(context: ApiContext, row: RunRow): Promise<RunMessage> {
+  if (row.version && row.pipeline) {
+    return { pipeline_version_reference: { pipeline_id: row.pipeline, pipeline_version_id: row.version } };
+  }
+  const content = await readDocument(tablesOf(context, row.ns).db, row.ns, row.spec);
+  const spec: unknown = parseObject(content ?? null);
+  return isObject(spec) ? { pipeline_spec: spec } : {};
+}

@@ -1,0 +1,125 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type ArtifactStore, openFileStore } from "@headrace/artifacts";
+import {
+  type ApiRequest,
+  type ApiResponse,
+  type Authorizer,
+  type Clock,
+  type Handler,
+  platformUser,
+  systemClock,
+  systemIds,
+  type User,
+} from "@headrace/model";
+import { openRecords, type Records } from "@headrace/records";
+import type { Tenancy } from "../api/context.ts";
+import { createPipelines } from "../index.ts";
+import { pipelineMigrations } from "../records/migrations.ts";
+import { handlerOf } from "./route-table.ts";
+import { type IdleEngine, idleEngine } from "./idle-engine.ts";
+
+/** The REST face over records in memory, artifacts in a temporary folder and an engine that runs nothing. */
+export interface TestFace extends AsyncDisposable {
+  readonly records: Records;
+  readonly artifacts: ArtifactStore;
+  readonly engine: IdleEngine;
+  readonly handle: Handler;
+  /** Errors that were bugs. */
+  readonly bugs: readonly unknown[];
+  call(method: string, path: string, options?: CallOptions): Promise<Answer>;
+}
+
+export interface CallOptions {
+  readonly body?: unknown;
+  readonly bytes?: Uint8Array;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly user?: User;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: ApiResponse["headers"];
+  readonly text: string;
+  /** The body as JSON; an empty object if it is not. */
+  readonly json: Readonly<Record<string, unknown>>;
+}
+
+export async function testFace(
+  options: { clock?: Clock; tenancy?: Tenancy; authorizer?: Authorizer } = {},
+): Promise<TestFace> {
+  const root = await mkdtemp(join(tmpdir(), "headrace-pipelines-"));
+  const { clock = systemClock, authorizer = { authorize: async () => ({ allowed: true, reason: "" }) } } = options;
+  const records = await openRecords({ path: ":memory:", clock, ids: systemIds });
+  const artifacts = await openFileStore({ root, clock, ids: systemIds });
+  const engine = idleEngine(records, clock);
+  const bugs: unknown[] = [];
+  const component = createPipelines({
+    records,
+    artifacts,
+    engine,
+    authorizer,
+    clock,
+    ids: systemIds,
+    report: (error) => bugs.push(error),
+    ...(options.tenancy && { tenancy: options.tenancy }),
+  });
+  await records.migrate(pipelineMigrations);
+  const handle = handlerOf(component.routes ?? []);
+  return {
+    records,
+    artifacts,
+    engine,
+    bugs,
+    handle,
+    call: (method, path, options) => call(handle, method, path, options),
+    async [Symbol.asyncDispose]() {
+      await records.close();
+      await rm(root, { recursive: true });
+    },
+  };
+}
+
+async function call(
+  handle: Handler,
+  method: string,
+  path: string,
+  { body, bytes, query, headers, user }: CallOptions = {},
+): Promise<Answer> {
+  const content = bytes ?? (body === undefined ? undefined : Buffer.from(JSON.stringify(body)));
+  const request: ApiRequest = {
+    method,
+    path,
+    query: new URLSearchParams(query),
+    headers: { "content-type": "application/json", ...headers },
+    user: user ?? platformUser,
+    signal: new AbortController().signal,
+    ...(content && { body: pieces(content) }),
+  };
+  const response = await handle(request);
+  const text = await textOf(response);
+  return { status: response.status, headers: response.headers, text, json: parse(text) };
+}
+
+async function* pieces(content: Uint8Array): AsyncGenerator<Uint8Array> {
+  const size = 65_536;
+  for (let start = 0; start < content.length; start += size) yield content.subarray(start, start + size);
+}
+
+async function textOf({ body = "" }: ApiResponse): Promise<string> {
+  if (typeof body === "string") return body;
+  if (body instanceof Uint8Array) return Buffer.from(body).toString();
+  const chunks: Buffer[] = [];
+  for await (const chunk of body) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks).toString();
+}
+
+function parse(text: string): Answer["json"] {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
+}
