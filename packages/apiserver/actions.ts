@@ -13,7 +13,7 @@ import { deletionOptions } from "./deletion-options.ts";
 import { fieldValidationOf, incomingObject, isDryRun, requireSameKey, sifted } from "./incoming.ts";
 import { listOptions } from "./list-options.ts";
 import { formOf } from "./negotiation.ts";
-import type { Answer } from "./options.ts";
+import type { Answer, DeletionOptions } from "./options.ts";
 import { incomingPatch } from "./patch.ts";
 import { renderObject, renderPage, renderValue, type Presentation } from "./render.ts";
 import { selectionOf } from "./selection.ts";
@@ -75,6 +75,14 @@ export function createActions({ writer, clock }: ActionsOptions): Actions {
     return answer(request, target, versionOf(await create(complete as KubeObject, request)), [], 201);
   }
 
+  /** A hundred at a time, so that they share commits. */
+  async function removeAll(call: WriteCall, versions: readonly Version[], options: DeletionOptions): Promise<void> {
+    for (let from = 0; from < versions.length; from += 100) {
+      const chunk = versions.slice(from, from + 100);
+      await Promise.all(chunk.map(({ object }) => writer.remove(call, keyOf(object), options).catch(unlessGone)));
+    }
+  }
+
   return {
     async get(request, target) {
       const { served, namespace, name } = target;
@@ -123,7 +131,8 @@ export function createActions({ writer, clock }: ActionsOptions): Actions {
           warnings,
         );
       } catch (error) {
-        if (!isApiError(error, "NotFound") || !definition.createsOnUpdate || subresource !== "") throw error;
+        const creates = definition.createsOnUpdate && subresource === "" && !object.metadata.resourceVersion;
+        if (!creates || !isApiError(error, "NotFound")) throw error;
         return answer(request, target, await writer.create(call, namespace, named), warnings, 201);
       }
     },
@@ -161,15 +170,15 @@ export function createActions({ writer, clock }: ActionsOptions): Actions {
       const options = await deletionOptions(request);
       const selection = selectionOf(request.query, served.definition);
       const page = await served.source.page({ namespace, selection, ...listOptions(request.query) });
-      for (const { object } of page.versions) {
-        await writer.remove(call, keyOf(object), options).catch((error: unknown) => {
-          // Somebody else was faster, with the same intention.
-          if (!isApiError(error, "NotFound")) throw error;
-        });
-      }
+      await removeAll(call, page.versions, options);
       return renderPage(page, presentationOf(request, target));
     },
   };
+}
+
+/** Somebody else was faster, with the same intention. */
+function unlessGone(error: unknown): void {
+  if (!isApiError(error, "NotFound")) throw error;
 }
 
 const keyOf = ({ metadata }: KubeObject) => ({ namespace: metadata.namespace ?? "", name: metadata.name ?? "" });

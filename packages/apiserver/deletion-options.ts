@@ -1,11 +1,13 @@
+import { deleteOptions } from "@headrace/k8s";
 import { badRequest, type ApiRequest } from "@headrace/model";
 import { isDryRun } from "./incoming.ts";
 import type { DeletionOptions } from "./options.ts";
+import { messageReader } from "./protobuf-body.ts";
 import { readValue } from "./request-body.ts";
 
 /** How to delete, from the body and, where the body is silent, from the query. Throws BadRequest. */
 export async function deletionOptions(request: ApiRequest): Promise<DeletionOptions> {
-  const { value = {} } = await readValue(request);
+  const { value = {} } = await readValue(request, { protobuf: messageReader("DeleteOptions", deleteOptions) });
   return readDeletionOptions(value, request.query);
 }
 

@@ -6,6 +6,7 @@ import {
   type KubeObject,
   type ResourceDefinition,
 } from "@headrace/model";
+import { protobufReader } from "./protobuf-body.ts";
 import { readValue } from "./request-body.ts";
 
 /** An object that a caller sent, with what has to be said about it. */
@@ -36,7 +37,7 @@ export function isDryRun(query: URLSearchParams): boolean {
 
 /** Reads the object in the body of a create or an update. Throws ApiError if it is none of this kind. */
 export async function incomingObject(request: ApiRequest, definition: ResourceDefinition): Promise<Incoming> {
-  const { value, duplicates } = await readValue(request);
+  const { value, duplicates } = await readValue(request, { protobuf: protobufReader(definition) });
   if (value === undefined)
     throw badRequest(
       `Cannot ${request.method} ${definition.plural}: the body of the request is empty; send the object`,

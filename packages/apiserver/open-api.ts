@@ -1,14 +1,28 @@
 import {
   openAPIComponents,
+  resolveSchema,
   type ApiRequest,
   type ApiResponse,
   type ResourceDefinition,
 } from "@headrace/model";
 import { rootOf, verbsOf } from "./discovery.ts";
 import { fixedDocument, fixedDocumentOf, type FixedDocument } from "./fixed-document.ts";
+import { patchTypesOf } from "./patch.ts";
 import type { GroupVersion, Registry, Served } from "./registry.ts";
 
 const prefix = "/openapi/v3/";
+
+type Action = "get" | "list" | "post" | "put" | "patch" | "delete" | "deletecollection";
+
+const parametersOf: Readonly<Record<Action, readonly string[]>> = {
+  get: [],
+  list: [],
+  post: ["dryRun", "fieldManager", "fieldValidation"],
+  put: ["dryRun", "fieldManager", "fieldValidation"],
+  patch: ["dryRun", "fieldManager", "fieldValidation"],
+  delete: ["dryRun"],
+  deletecollection: ["dryRun"],
+};
 
 /** `/openapi/v3` and one document for each group and version, made when first asked for. */
 export function createOpenApi({ groupVersions }: Registry): (request: ApiRequest) => Promise<ApiResponse | undefined> {
@@ -82,19 +96,36 @@ function operations(
   };
 }
 
-function operation({ group, version, kind }: ResourceDefinition, action: string): object {
-  const isWrite = action === "post" || action === "put" || action === "patch";
-  const parameters = [
-    ...(action === "get" || action === "list" ? [] : ["dryRun"]),
-    ...(isWrite ? ["fieldManager", "fieldValidation"] : []),
-  ];
+function operation(definition: ResourceDefinition, action: Action): object {
+  const { group, version, kind } = definition;
   return {
     description: `${action} ${kind}`,
-    parameters: parameters.map((name) => ({ name, in: "query", schema: { type: "string", uniqueItems: true } })),
-    responses: { "200": { description: "OK" } },
+    parameters: parametersOf[action].map((name) => ({
+      name,
+      in: "query",
+      schema: { type: "string", uniqueItems: true },
+    })),
+    ...requestBody(definition, action),
+    responses: { "200": { description: "OK", content: { "application/json": { schema: schemaOf(definition) } } } },
     "x-kubernetes-action": action,
     "x-kubernetes-group-version-kind": { group, version, kind },
   };
+}
+
+/** kubectl computes strategic merge patches only for kinds whose PATCH is said to take them. */
+function requestBody(definition: ResourceDefinition, action: Action): object {
+  if (action === "post" || action === "put") {
+    return { requestBody: { content: { "application/json": { schema: schemaOf(definition) } }, required: true } };
+  }
+  if (action !== "patch") return {};
+  const types = patchTypesOf(definition).map((type) => [type, { schema: { type: "object" } }]);
+  return { requestBody: { content: Object.fromEntries(types), required: true } };
+}
+
+function schemaOf({ schema }: ResourceDefinition): object {
+  const node = resolveSchema(schema);
+  const name = node.type === "object" ? node.name : undefined;
+  return name === undefined ? { type: "object" } : { $ref: `#/components/schemas/${name}` };
 }
 
 const pathParameter = (name: string): object => ({

@@ -35,6 +35,8 @@ export interface ApiServerOptions {
   readonly node?: NodeConnector;
   /** What `/version` says. */
   readonly version?: ServerVersion;
+  /** Told of failures that are bugs of the server: the caller sees only that there was one. */
+  readonly onBug?: (error: unknown, request: ApiRequest) => void;
   /** Asked by `/readyz` and `/healthz`: what is not ready yet, in a few words each. */
   readonly unready?: () => readonly string[];
 }

@@ -59,6 +59,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
       target = targetOf(registry, request);
       response = await answer(request, target);
     } catch (error) {
+      if (!isApiError(error)) options.onBug?.(error, request);
       response = failure(error, request);
     }
     if (!readVerbs.has(target.verb) || response.status === 403) record(request, target, response.status);
@@ -90,9 +91,8 @@ function handlersOf({ clock, node, subresources }: ApiServerOptions): Readonly<R
   };
 }
 
-/** Anything but an ApiError is a bug of ours: the caller learns that there is one, and its cause goes with the error. */
+/** Anything but an ApiError is a bug of ours: the caller learns that there is one. */
 function failure(error: unknown, request: ApiRequest): ApiResponse {
-  if (request.signal.aborted && !isApiError(error)) throw error;
   const known = isApiError(error)
     ? error
     : new ApiError("InternalError", `Internal error occurred: ${String(error)}`, {}, { cause: error });

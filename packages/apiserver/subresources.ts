@@ -8,7 +8,6 @@ import {
   type ApiRequest,
   type ApiResponse,
   type ResourceDefinition,
-  type Schema,
   type Subresource,
 } from "@headrace/model";
 import type { Actions } from "./actions.ts";
@@ -18,6 +17,7 @@ import { isDryRun } from "./incoming.ts";
 import { formOf } from "./negotiation.ts";
 import type { SubresourceHandler } from "./options.ts";
 import { renderValue } from "./render.ts";
+import { messageReader } from "./protobuf-body.ts";
 import { readValue } from "./request-body.ts";
 import type { ResourceTarget } from "./target.ts";
 import type { WriteCall, Writer } from "./writer.ts";
@@ -60,9 +60,9 @@ export function createSubresources({
   ): Promise<ApiResponse> {
     const { served, namespace, name, rest } = target;
     const { definition, source } = served;
-    const key = { namespace, name };
+    const key = { namespace, name: withoutPort(name) };
     const version = await source.get(key);
-    if (version === undefined) throw notFound(definition, name);
+    if (version === undefined) throw notFound(definition, key.name);
     const call: WriteCall = { served, user: request.user, dryRun: isDryRun(request.query) };
     const answer = await handler({
       request,
@@ -80,18 +80,23 @@ export function createSubresources({
   }
 }
 
+/** Where a request is handed on to, the path may say the port behind the name, and the scheme before it: `https:one:8443`. */
+function withoutPort(name: string): string {
+  return /^(?:https?:)?([^:]+)(?::[^:]*)?$/.exec(name)?.[1] ?? name;
+}
+
 async function readBody(
   request: ApiRequest,
   definition: ResourceDefinition,
   subresource: Subresource,
 ): Promise<unknown> {
-  const { value = {} } = await readValue(request);
-  const schema: Schema | undefined = "schema" in subresource ? subresource.schema : undefined;
-  if (schema === undefined) return value;
-  const complete = applyDefaults(schema, prune(schema, value).value);
-  const causes = validate(schema, complete);
-  if (causes.length > 0)
-    throw invalid({ ...definition, kind: "kind" in subresource ? subresource.kind : definition.kind }, "", causes);
+  const shape = "schema" in subresource ? subresource : undefined;
+  const protobuf = shape?.schema && messageReader(shape.kind, shape.schema);
+  const { value = {} } = await readValue(request, { protobuf });
+  if (shape?.schema === undefined) return value;
+  const complete = applyDefaults(shape.schema, prune(shape.schema, value).value);
+  const causes = validate(shape.schema, complete);
+  if (causes.length > 0) throw invalid({ ...definition, kind: shape.kind }, "", causes);
   return complete;
 }
 

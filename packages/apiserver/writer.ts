@@ -2,6 +2,7 @@ import {
   alreadyExists,
   ApiError,
   apiVersionOf,
+  badRequest,
   conflict,
   formatTime,
   isEqual,
@@ -88,6 +89,8 @@ export function createWriter({ store, registry, admission, clock, ids }: WriterO
 
   async function create(call: WriteCall, namespace: string, asked: KubeObject): Promise<Version> {
     const { definition } = call.served;
+    if (definition.scope === "Namespaced" && namespace === "")
+      throw badRequest("an empty namespace may not be set during creation");
     await requireActiveNamespace(
       registry,
       definition,
