@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import type { ExecutorInput } from "./executor-input.ts";
 import type { Values } from "./graph.ts";
 import type { Component, ContainerExecutor, Task } from "./ir.ts";
 import { byCodePoint, isList, isObject, type JsonObject, type JsonValue } from "./json.ts";
@@ -8,32 +7,21 @@ import { byCodePoint, isList, isObject, type JsonObject, type JsonValue } from "
  * The fingerprint by which a step's earlier success is found: sha256 in hex of KFP's cache key, byte for byte as its own
  * driver computes it. It covers image, unresolved command and arguments, inputs (artifacts by row id) and the declared outputs.
  */
-export function fingerprint(
-  task: Task,
-  executor: ContainerExecutor,
-  inputs: Values,
-  outputs: ExecutorInput["outputs"],
-): string {
+export function fingerprint(task: Task, executor: ContainerExecutor, inputs: Values): string {
   const custom = task.cache.key;
   if (custom !== undefined) return sha256(`${task.component.name}\0${custom}`);
-  return sha256(goJson(cacheKey(task.component, executor, inputs, outputs)));
+  return sha256(goJson(cacheKey(task.component, executor, inputs)));
 }
 
-function cacheKey(
-  component: Component,
-  executor: ContainerExecutor,
-  inputs: Values,
-  outputs: ExecutorInput["outputs"],
-): JsonObject {
+function cacheKey(component: Component, executor: ContainerExecutor, inputs: Values): JsonObject {
   return withoutEmpty({
     inputArtifactNames: objectFrom(inputs.artifacts, (artifacts) =>
       withoutEmpty({ artifactNames: artifacts.map(({ id }) => String(id)) }),
     ),
     inputParameterValues: Object.fromEntries(inputs.parameters),
-    outputArtifactsSpec: objectFrom(component.outputs.artifacts, (_, name) => {
-      const [artifact] = outputs.artifacts[name]?.artifacts ?? [];
-      return withoutEmpty({ name, type: { ...artifact?.type } });
-    }),
+    outputArtifactsSpec: objectFrom(component.outputs.artifacts, ({ type }, name) =>
+      withoutEmpty({ name, type: { ...type } }),
+    ),
     outputParametersSpec: objectFrom(component.outputs.parameters, ({ type }) => type),
     containerSpec: withoutEmpty({ image: executor.image, cmdArgs: [...executor.command, ...executor.args] }),
   });

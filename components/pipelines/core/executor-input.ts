@@ -1,7 +1,6 @@
 import type { Artifact, Values } from "./graph.ts";
 import type { ArtifactType, Component } from "./ir.ts";
 import type { JsonObject, JsonValue } from "./json.ts";
-import { localPath } from "./placeholders.ts";
 
 /** The step's own writable directory, and where in it KFP's launcher keeps what a step writes besides artifacts. */
 export const scratch = "/tmp/kfp";
@@ -31,7 +30,6 @@ export interface ArtifactValue {
   readonly uri: string;
   readonly type: ArtifactType;
   readonly metadata: JsonObject;
-  readonly customPath?: string;
 }
 
 /**
@@ -65,8 +63,8 @@ function withDefaults(component: Component, given: ReadonlyMap<string, JsonValue
   return parameters;
 }
 
-function inputArtifact({ id, uri, type, metadata, customPath }: Artifact): ArtifactValue {
-  return { name: String(id), uri, type, metadata, ...(customPath && customPath !== localPath(uri) && { customPath }) };
+function inputArtifact({ id, uri, type, metadata }: Artifact): ArtifactValue {
+  return { name: String(id), uri, type, metadata };
 }
 
 export function mapEntries<T, R>(

@@ -10,7 +10,6 @@ export interface Artifact {
   readonly uri: string;
   readonly type: ArtifactType;
   readonly metadata: JsonObject;
-  readonly customPath?: string;
 }
 
 export interface Values {

@@ -132,7 +132,7 @@ function lookUp(path: string | undefined, scope: Scope): string | undefined {
 function artifactText(artifact: ArtifactValue | undefined, rest: string): string | undefined {
   if (!artifact) return undefined;
   if (rest === "" || rest === ".uri") return artifact.uri;
-  if (rest === ".path") return artifact.customPath ?? localPath(artifact.uri);
+  if (rest === ".path") return localPath(artifact.uri);
   if (rest === ".metadata") return JSON.stringify(artifact.metadata);
   if (rest === ".name") return artifact.name;
   const key = /^\.metadata\['(.*)'\]$/.exec(rest)?.[1] ?? /^\['(.*)'\]$/.exec(rest)?.[1];

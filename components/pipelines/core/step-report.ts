@@ -5,6 +5,7 @@ import type { TaskError } from "./graph.ts";
 import type { ArtifactType, Component } from "./ir.ts";
 import { field, isList, isObject, type JsonObject, type JsonValue } from "./json.ts";
 import { coerce, parseOutput } from "./parameters.ts";
+import { localPath } from "./placeholders.ts";
 
 /** What a step made, before it has rows. */
 export interface StepOutputs {
@@ -17,7 +18,6 @@ export interface ProducedArtifact {
   readonly uri: string;
   readonly type: ArtifactType;
   readonly metadata: JsonObject;
-  readonly customPath?: string;
   readonly digest?: string;
   readonly size?: number;
 }
@@ -134,13 +134,17 @@ function readArtifacts(
     const object = isObject(entry) ? entry : {};
     const uri = textOf(object, "uri") ?? planned.uri;
     const customPath = textOf(object, "custom_path") ?? textOf(object, "customPath");
+    if (customPath !== undefined && customPath !== localPath(uri)) {
+      throw new PipelineFault(
+        `Cannot keep output artifact "${name}": it was written to custom path ${customPath}, which is not supported; write to its .path`,
+      );
+    }
     const metadata = field(object, "metadata");
     return {
       name,
       uri,
       type: planned.type,
       metadata: isObject(metadata) ? metadata : {},
-      ...(customPath !== undefined && { customPath }),
       ...(uri === planned.uri && facts),
     };
   });

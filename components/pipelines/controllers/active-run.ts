@@ -1,0 +1,271 @@
+import type { AttemptTable, TaskTable } from "@headrace/records";
+import { formatTime } from "@headrace/model";
+import type { Selectable } from "kysely";
+import { InconsistentRun } from "../core/errors.ts";
+import { executorInput, type ExecutorInput } from "../core/executor-input.ts";
+import {
+  type Artifact,
+  type Attempts,
+  dagOf,
+  type LoopItems,
+  type Node,
+  type Position,
+  RunGraph,
+  type TaskFacts,
+  type Values,
+} from "../core/graph.ts";
+import type { ArtifactType, Pipeline } from "../core/ir.ts";
+import { isList, isObject, type JsonValue, parseObject } from "../core/json.ts";
+import { type Change, start } from "../core/next.ts";
+import { checkParameters } from "../core/parameters.ts";
+import type { RunFacts } from "../core/placeholders.ts";
+import { readDocument } from "../records/documents.ts";
+import { type ArtifactRow, attemptsOf, findRun, type RunRow, taskArtifactsOf, tasksOf } from "../records/runs.ts";
+import type { PipelineDatabase } from "../records/tables.ts";
+
+type TaskRow = Selectable<TaskTable>;
+type AttemptRow = Selectable<AttemptTable>;
+
+/** A run that the engine drives: its rows as a graph, and which row each node is. */
+export class ActiveRun {
+  readonly row: RunRow;
+  readonly facts: RunFacts;
+  readonly graph: RunGraph;
+  /** What is still to be looked at: a large step is written in several transactions. */
+  backlog: readonly Change[] = [];
+  /** Steps whose cached artifacts are being looked for. */
+  readonly verifying = new Set<Node>();
+  /** Set when the run is stopped by its own deadline, not by a user. */
+  deadline: string | undefined;
+  isDeadlineSet = false;
+  readonly #idOf = new Map<Node, number>();
+  readonly #nodeOf = new Map<number, Node>();
+
+  constructor(row: RunRow, facts: RunFacts, graph: RunGraph) {
+    this.row = row;
+    this.facts = facts;
+    this.graph = graph;
+  }
+
+  get ns(): string {
+    return this.row.ns;
+  }
+
+  get id(): string {
+    return this.row.run;
+  }
+
+  get pipeline(): Pipeline {
+    return this.graph.pipeline;
+  }
+
+  remember(node: Node, id: number): void {
+    this.#idOf.set(node, id);
+    this.#nodeOf.set(id, node);
+  }
+
+  node(id: number): Node | undefined {
+    return this.#nodeOf.get(id);
+  }
+
+  /** The row of a node; undefined until it is inserted. */
+  idOf(node: Node): number | undefined {
+    return this.#idOf.get(node);
+  }
+
+  rowId(node: Node): number {
+    const id = this.#idOf.get(node);
+    if (id === undefined) throw new InconsistentRun(`Cannot find the row of ${node.key}`);
+    return id;
+  }
+
+  /** URI beneath which an attempt's artifacts go: `<root>/<pipeline>/<run>/<task>/<attempt>`. */
+  directory(node: Node, n: number): string {
+    const { pipelineRoot, id } = this.facts;
+    const parts = [this.row.pipeline_name, id, `${node.name}-${this.rowId(node)}`, String(n)];
+    return [pipelineRoot.replace(/\/+$/, ""), ...parts.map(pathSegment)].join("/");
+  }
+
+  executorInput(node: Node, n: number): ExecutorInput {
+    return executorInput(
+      node.component,
+      node.inputs ?? { parameters: new Map(), artifacts: new Map() },
+      this.directory(node, n),
+    );
+  }
+}
+
+/** What names may hold and paths should not. */
+function pathSegment(text: string): string {
+  const plain = text.replace(/[^A-Za-z0-9._-]+/g, "-");
+  return /^\.*$/.test(plain) ? `-${plain.length}` : plain;
+}
+
+export interface LoadOptions {
+  readonly defaultPipelineRoot: string;
+  readonly readPipeline: (ns: string, digest: string, read: () => Promise<string>) => Promise<Pipeline>;
+}
+
+/** Takes a run up from its rows; undefined if there is no such run. */
+export async function loadRun(
+  db: PipelineDatabase,
+  key: { readonly ns: string; readonly id: string },
+  options: LoadOptions,
+): Promise<ActiveRun | undefined> {
+  const row = await findRun(db, key.id);
+  if (!row || row.ns !== key.ns) return undefined;
+  const pipeline = await options.readPipeline(row.ns, row.spec, async () => {
+    const content = await readDocument(db, row.ns, row.spec);
+    if (content === undefined)
+      throw new InconsistentRun(`Cannot take up run ${row.run}: its pipeline spec ${row.spec} is gone`);
+    return content;
+  });
+  const tasks = await tasksOf(db, row.ns, row.run);
+  const [rootRow, ...others] = tasks;
+  const artifacts = new Map((await taskArtifactsOf(db, row.ns, row.run)).map((each) => [each.id, artifactOf(each)]));
+  const attempts = groupBy(await attemptsOf(db, row.ns, row.run), (attempt) => attempt.task);
+  const values = new ValueReader(artifacts);
+  const root = rootRow
+    ? { facts: values.facts(rootRow), decided: isDecided(rootRow) }
+    : { facts: start(checkParameters(pipeline, parseObject(row.parameters))), decided: true };
+  const active = new ActiveRun(row, factsOf(row, pipeline, options), new RunGraph(pipeline, root));
+  if (rootRow) active.remember(active.graph.root, rootRow.id);
+  for (const task of others) {
+    const position = positionOf(active, task);
+    const kind =
+      task.type === "LOOP" ? position.parent && dagOf(position.parent).tasks.get(task.name)?.iterator?.kind : undefined;
+    const stored = {
+      position,
+      facts: values.facts(task, kind),
+      decided: isDecided(task),
+      attempts: summarise(attempts.get(task.id) ?? [], task),
+    };
+    active.remember(active.graph.restore(stored), task.id);
+  }
+  if (row.state === "CANCELING") active.graph.stop();
+  return active;
+}
+
+function factsOf(row: RunRow, pipeline: Pipeline, options: LoadOptions): RunFacts {
+  return {
+    id: row.run,
+    displayName: row.display_name,
+    resourceName: row.resource_name,
+    pipelineRoot: row.pipeline_root || pipeline.defaultPipelineRoot || options.defaultPipelineRoot,
+    createdAt: formatTime(row.created_at),
+    scheduledAt: formatTime(row.scheduled_at),
+  };
+}
+
+function positionOf(active: ActiveRun, row: TaskRow): Position {
+  const parent = row.parent === null ? undefined : active.node(row.parent);
+  if (!parent) throw new InconsistentRun(`Cannot take up task ${row.key}: its parent ${row.parent} is not there`);
+  return { parent, name: row.name, ...(row.iteration !== null && { iteration: row.iteration }) };
+}
+
+/** A retry of the run sets tasks back to this; every task that was decided has inputs or a final state. */
+const isDecided = (row: TaskRow): boolean => row.state !== "PENDING" || row.inputs !== null;
+
+/** Attempts from before the task was set back by a retry of the run count no longer against its retry policy. */
+function summarise(rows: readonly AttemptRow[], task: TaskRow): Attempts {
+  const counted = rows.filter((row) => row.created_at >= task.created_at);
+  const open = rows.find((row) => row.state === "CREATED" || row.state === "RUNNING");
+  return {
+    made: rows.length,
+    failed: counted.filter((row) => row.state === "FAILED").length,
+    lost: counted.filter((row) => row.state === "LOST").length,
+    ...(open && { open: open.n }),
+  };
+}
+
+/** Reads the JSON columns of tasks; artifacts stand in them as ids. */
+class ValueReader {
+  readonly #artifacts: ReadonlyMap<number, Artifact>;
+
+  constructor(artifacts: ReadonlyMap<number, Artifact>) {
+    this.#artifacts = artifacts;
+  }
+
+  facts(row: TaskRow, itemKind: LoopItems["kind"] = "parameter"): TaskFacts {
+    return {
+      state: row.state,
+      inputs: this.values(row.inputs),
+      outputs: this.values(row.outputs),
+      items: this.#items(row.items, itemKind),
+      error: readError(row.error),
+      fingerprint: row.fingerprint ?? undefined,
+      cachedFrom: row.cached_from ?? undefined,
+      retryAt: row.retry_at ?? undefined,
+    };
+  }
+
+  values(text: string | null): Values | undefined {
+    if (text === null) return undefined;
+    const { parameters, artifacts } = parseObject(text);
+    return {
+      parameters: new Map(Object.entries(isObject(parameters) ? parameters : {})),
+      artifacts: new Map(
+        Object.entries(isObject(artifacts) ? artifacts : {}).map(([name, ids]) => [name, this.#list(ids)]),
+      ),
+    };
+  }
+
+  #list(ids: JsonValue): readonly Artifact[] {
+    if (!isList(ids)) return [];
+    return ids.map((id) => {
+      const artifact = this.#artifacts.get(Number(id));
+      if (!artifact) throw new InconsistentRun(`Cannot find artifact ${String(id)}, which a task refers to`);
+      return artifact;
+    });
+  }
+
+  #items(text: string | null, kind: LoopItems["kind"]): LoopItems | undefined {
+    const values: unknown = text === null ? undefined : JSON.parse(text);
+    if (!Array.isArray(values)) return undefined;
+    return kind === "artifact" ? { kind, values: this.#list(values) } : { kind, values };
+  }
+}
+
+function readError(text: string | null): TaskFacts["error"] {
+  if (text === null) return undefined;
+  const { message, tail, code } = parseObject(text);
+  return {
+    message: typeof message === "string" ? message : "",
+    ...(typeof tail === "string" && { tail }),
+    ...(typeof code === "number" && { code }),
+  };
+}
+
+export function artifactOf(row: ArtifactRow): Artifact {
+  return { id: row.id, name: row.name ?? "", uri: row.uri, type: typeOf(row), metadata: parseObject(row.metadata) };
+}
+
+/** `type_schema` holds an instance schema's text, or a title's version. */
+function typeOf({ type, type_schema }: ArtifactRow): ArtifactType {
+  if (type === "") return type_schema ? { instanceSchema: type_schema } : {};
+  return { schemaTitle: type, ...(type_schema !== null && { schemaVersion: type_schema }) };
+}
+
+export function typeColumns({
+  schemaTitle,
+  schemaVersion,
+  instanceSchema,
+}: ArtifactType): Pick<ArtifactRow, "type" | "type_schema"> {
+  if (schemaTitle !== undefined) return { type: schemaTitle, type_schema: schemaVersion ?? null };
+  return { type: "", type_schema: instanceSchema ?? null };
+}
+
+export function valuesColumn(values: Values | undefined): string | null {
+  if (!values) return null;
+  const artifacts = Object.fromEntries([...values.artifacts].map(([name, list]) => [name, list.map(({ id }) => id)]));
+  return JSON.stringify({ parameters: Object.fromEntries(values.parameters), artifacts });
+}
+
+export function itemsColumn(items: LoopItems | undefined): string | null {
+  if (!items) return null;
+  return JSON.stringify(items.kind === "artifact" ? items.values.map(({ id }) => id) : items.values);
+}
+
+function groupBy<T, K>(rows: readonly T[], keyOf: (row: T) => K): ReadonlyMap<K, readonly T[]> {
+  return Map.groupBy(rows, keyOf);
+}

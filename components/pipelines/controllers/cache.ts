@@ -1,0 +1,76 @@
+import type { Artifact, Values } from "../core/graph.ts";
+import { isList, isObject, parseObject } from "../core/json.ts";
+import type { PipelineDatabase } from "../records/tables.ts";
+import { artifactOf } from "./active-run.ts";
+
+/** An earlier success of a step: the task that really ran, and what it made. */
+export interface CacheHit {
+  readonly task: number;
+  readonly outputs: Values;
+}
+
+const maxFingerprints = 500;
+
+/** The newest success for each fingerprint, within the namespace and the pipeline's name. */
+export async function lookUp(
+  db: PipelineDatabase,
+  { ns, pipelineName }: { readonly ns: string; readonly pipelineName: string },
+  fingerprints: readonly string[],
+): Promise<ReadonlyMap<string, CacheHit>> {
+  const hits = new Map<string, CacheHit>();
+  for (let from = 0; from < fingerprints.length; from += maxFingerprints) {
+    const rows = await db
+      .selectFrom("task")
+      .innerJoin("pipeline_run", "pipeline_run.run", "task.run")
+      .select(["task.id", "task.fingerprint", "task.outputs", "task.cached_from"])
+      .where("task.ns", "=", ns)
+      .where("task.fingerprint", "in", fingerprints.slice(from, from + maxFingerprints))
+      .where("task.state", "in", ["SUCCEEDED", "CACHED"])
+      .where("pipeline_run.pipeline_name", "=", pipelineName)
+      .orderBy("task.id", "desc")
+      .execute();
+    for (const row of rows) {
+      if (row.fingerprint === null || hits.has(row.fingerprint)) continue;
+      const outputs = await readOutputs(db, ns, row.outputs);
+      if (outputs) hits.set(row.fingerprint, { task: row.cached_from ?? row.id, outputs });
+    }
+  }
+  return hits;
+}
+
+/** A task's outputs with their artifacts; undefined if one of those is no longer kept. */
+async function readOutputs(db: PipelineDatabase, ns: string, text: string | null): Promise<Values | undefined> {
+  const { parameters, artifacts } = parseObject(text);
+  const lists = Object.entries(isObject(artifacts) ? artifacts : {}).map(([name, ids]) => ({
+    name,
+    ids: isList(ids) ? ids.map(Number) : [],
+  }));
+  const known = await artifactsOf(
+    db,
+    ns,
+    lists.flatMap(({ ids }) => ids),
+  );
+  const found = new Map<string, readonly Artifact[]>();
+  for (const { name, ids } of lists) {
+    const list = ids.flatMap((id) => known.get(id) ?? []);
+    if (list.length < ids.length) return undefined;
+    found.set(name, list);
+  }
+  return { parameters: new Map(Object.entries(isObject(parameters) ? parameters : {})), artifacts: found };
+}
+
+async function artifactsOf(
+  db: PipelineDatabase,
+  ns: string,
+  ids: readonly number[],
+): Promise<ReadonlyMap<number, Artifact>> {
+  if (ids.length === 0) return new Map();
+  const rows = await db
+    .selectFrom("artifact")
+    .selectAll()
+    .where("ns", "=", ns)
+    .where("id", "in", ids)
+    .where("state", "=", "LIVE")
+    .execute();
+  return new Map(rows.map((row) => [row.id, artifactOf(row)]));
+}

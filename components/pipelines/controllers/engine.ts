@@ -1,0 +1,469 @@
+import type { ArtifactStore } from "@headrace/artifacts";
+import type { Client } from "@headrace/client";
+import { ApiError, type Clock, type Ids, isApiError, type StepReport } from "@headrace/model";
+import type { Records, RunState, WriteScope } from "@headrace/records";
+import { exponentialDelay } from "@headrace/runtime";
+import { InconsistentRun, PipelineFault } from "../core/errors.ts";
+import type { Node } from "../core/graph.ts";
+import type { Pipeline } from "../core/ir.ts";
+import { podName, podOf } from "../core/pod.ts";
+import { localPath } from "../core/placeholders.ts";
+import { readPipelineDocument } from "../core/spec.ts";
+import type { StepResult } from "../core/step-report.ts";
+import type { Engine, RunKey } from "../engine.ts";
+import { findRun } from "../records/runs.ts";
+import type { PipelineTables } from "../records/tables.ts";
+import { type ActiveRun, loadRun } from "./active-run.ts";
+import { type AttemptRef, Pods } from "./pods.ts";
+import { type Aftermath, Turn, type Verification } from "./turn.ts";
+
+export interface EngineOptions {
+  readonly records: Records;
+  readonly client: Client;
+  readonly artifacts: ArtifactStore;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** Where artifacts go if neither the run nor its pipeline says so. */
+  readonly defaultPipelineRoot?: string;
+  /** Told of failures that the engine gets over by itself. */
+  readonly onError?: (error: unknown) => void;
+}
+
+const standardPipelineRoot = "minio://mlpipeline/v2/artifacts";
+/** Events that share one transaction, and pipelines kept in memory between runs. */
+const maxBatch = 200;
+const maxPipelines = 64;
+const maxForgotten = 10_000;
+const backoff = { firstMs: 100, maxMs: 30_000 };
+
+/** Something that happened to a run, waiting to be recorded. */
+type Happening =
+  | { readonly kind: "resume" }
+  | { readonly kind: "continue" }
+  | { readonly kind: "report"; readonly task: number; readonly n: number; readonly report: StepReport }
+  | {
+      readonly kind: "ended";
+      readonly task: number;
+      readonly n: number;
+      readonly result: StepResult;
+      readonly reason: string;
+    }
+  | { readonly kind: "running"; readonly task: number; readonly n: number; readonly startedAt: number }
+  | { readonly kind: "due"; readonly task: number }
+  | { readonly kind: "verified"; readonly verification: Verification; readonly areThere: boolean }
+  | { readonly kind: "waiting"; readonly task: number }
+  | { readonly kind: "exceeded"; readonly message: string }
+  | { readonly kind: "terminate" }
+  | { readonly kind: "retry" }
+  | { readonly kind: "forget" };
+
+interface Item {
+  readonly run: RunKey;
+  readonly happening: Happening;
+  readonly done: () => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/** Drives runs: see engine.ts of the component for the contract, and the order of records and pods in `afterwards`. */
+export function createEngine(options: EngineOptions): Engine {
+  return new RunEngine(options);
+}
+
+class RunEngine implements Engine {
+  readonly #options: EngineOptions;
+  readonly #pods: Pods;
+  readonly #inbox: Item[] = [];
+  readonly #active = new Map<string, ActiveRun>();
+  readonly #timers = new Map<string, Set<Disposable>>();
+  readonly #pipelines = new Map<string, Pipeline>();
+  readonly #onError: (error: unknown) => void;
+  /** Runs that are about to be deleted: nothing may take them up again. The oldest are dropped, their rows being gone by then. */
+  readonly #forgotten = new Set<string>();
+  readonly #failures = new Map<string, number>();
+  #working = false;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#onError = options.onError ?? (() => {});
+    this.#pods = new Pods({
+      client: options.client,
+      clock: options.clock,
+      onError: this.#onError,
+      news: {
+        running: ({ task, n, ...at }, startedAt) => this.#tell(keyOf(at), { kind: "running", task, n, startedAt }),
+        ended: ({ task, n, ...at }, { lost, reason, message }) =>
+          this.#tell(keyOf(at), { kind: "ended", task, n, reason, result: endOf(lost, message) }),
+        waiting: ({ task, ...at }) => this.#tell(keyOf(at), { kind: "waiting", task }),
+        isOpen: (ref) => this.#isOpen(ref),
+      },
+    });
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    signal.addEventListener("abort", () => this.#evictAll(), { once: true });
+    await this.#pods.start(signal);
+    const { db } = this.#options.records.all<PipelineTables>();
+    const rows = await db
+      .selectFrom("run")
+      .innerJoin("pipeline_run", "pipeline_run.run", "run.id")
+      .select(["run.id", "run.ns"])
+      .where("run.state", "in", ["PENDING", "RUNNING", "CANCELING"])
+      .orderBy("run.created_at")
+      .execute();
+    await Promise.all(
+      rows.map((row) => this.#ask({ ns: row.ns, id: row.id }, { kind: "resume" }).catch(this.#onError)),
+    );
+  }
+
+  submitted(run: RunKey): void {
+    this.#tell(run, { kind: "resume" });
+  }
+
+  async terminate(run: RunKey): Promise<void> {
+    await this.#ask(run, { kind: "terminate" });
+  }
+
+  async retry(run: RunKey): Promise<void> {
+    await this.#ask(run, { kind: "retry" });
+  }
+
+  async report(attempt: { run: string; task: number; n: number }, report: StepReport): Promise<void> {
+    const { db } = this.#options.records.all<PipelineTables>();
+    const ns = this.#active.get(attempt.run)?.ns ?? report.pod.namespace;
+    const row = this.#active.get(attempt.run)?.node(attempt.task)
+      ? { pod: undefined }
+      : await db
+          .selectFrom("attempt")
+          .select("pod")
+          .where("ns", "=", ns)
+          .where("task", "=", attempt.task)
+          .where("n", "=", attempt.n)
+          .executeTakeFirst();
+    if (!row)
+      throw new ApiError(
+        "NotFound",
+        `Cannot record the end of attempt ${attempt.n} of task ${attempt.task} of run ${attempt.run}: there is no such attempt`,
+      );
+    await this.#ask({ ns, id: attempt.run }, { kind: "report", task: attempt.task, n: attempt.n, report });
+    this.#pods.recorded(report.pod);
+  }
+
+  async forget(run: RunKey): Promise<void> {
+    await this.#ask(run, { kind: "forget" });
+    await this.#pods.forget(run.ns, run.id);
+  }
+
+  /** Puts something into the inbox without waiting for it. */
+  #tell(run: RunKey, happening: Happening): void {
+    this.#ask(run, happening).catch(this.#onError);
+  }
+
+  /** Resolves once what follows from the happening is durable. */
+  #ask(run: RunKey, happening: Happening): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#inbox.push({ run, happening, done: resolve, failed: reject });
+    if (!this.#working) void this.#work();
+    return promise;
+  }
+
+  async #work(): Promise<void> {
+    this.#working = true;
+    while (this.#inbox.length > 0) await this.#record(this.#inbox.splice(0, maxBatch));
+    this.#working = false;
+  }
+
+  /** One transaction for everything that came in meanwhile. If it fails, each item gets one of its own, so that none spoils the others'. */
+  async #record(items: readonly Item[]): Promise<void> {
+    try {
+      await this.#commit(items);
+    } catch (error) {
+      for (const { run } of items) this.#evict(run.id);
+      const [only, another] = items;
+      if (another) for (const item of items) await this.#record([item]);
+      else if (only) await this.#giveUp(only, error);
+    }
+  }
+
+  /** What is wrong with the run itself ends it; anything else (a full disk) may pass, and the run is taken up again from its rows. */
+  async #giveUp({ run, failed }: Item, error: unknown): Promise<void> {
+    failed(error);
+    if (isApiError(error, "BadRequest") || error instanceof InconsistentRun || error instanceof PipelineFault) {
+      await this.#fail(run, error.message).catch(this.#onError);
+      return;
+    }
+    const failures = (this.#failures.get(run.id) ?? 0) + 1;
+    this.#failures.set(run.id, failures);
+    this.#wakeAt(run, this.#options.clock.now() + exponentialDelay(failures, backoff), { kind: "resume" });
+  }
+
+  async #fail({ ns, id }: RunKey, message: string): Promise<void> {
+    const at = this.#options.clock.now();
+    await this.#options.records.in<PipelineTables>(ns).transaction(async ({ db, changed }) => {
+      const error = `Cannot go on: ${message}`;
+      await db
+        .updateTable("run")
+        .set({ state: "FAILED", error, finished_at: at })
+        .where("ns", "=", ns)
+        .where("id", "=", id)
+        .execute();
+      await db.insertInto("run_state").values({ run: id, ns, at, state: "FAILED", error }).execute();
+      changed({ ns, kind: "runs", key: id, op: "PUT" });
+    });
+  }
+
+  async #commit(items: readonly Item[]): Promise<void> {
+    const refused = new Map<Item, unknown>();
+    const finished = await this.#options.records.all<PipelineTables>().transaction(async (scope) => {
+      const turns = new Map<string, Turn>();
+      for (const item of items) {
+        try {
+          const turn = await this.#turnOf(item, scope, turns);
+          if (turn) await this.#happen(turn, item.happening);
+        } catch (error) {
+          if (!isApiError(error) || !isRequest(item.happening)) throw error;
+          refused.set(item, error);
+        }
+      }
+      const aftermaths: [Turn, Aftermath][] = [];
+      for (const turn of turns.values()) aftermaths.push([turn, await turn.finish()]);
+      return aftermaths;
+    });
+    for (const item of items) {
+      if (refused.has(item)) item.failed(refused.get(item));
+      else item.done();
+    }
+    for (const [turn, aftermath] of finished) this.#afterwards(turn.run, aftermath);
+  }
+
+  async #turnOf(
+    { run, happening }: Item,
+    scope: WriteScope<PipelineTables>,
+    turns: Map<string, Turn>,
+  ): Promise<Turn | undefined> {
+    if (happening.kind === "forget") this.#forgetRun(run.id);
+    if (this.#forgotten.has(run.id)) return undefined;
+    const open = turns.get(run.id);
+    if (open) return open;
+    const known = this.#active.get(run.id);
+    if (known && happening.kind === "resume") return undefined;
+    const state = known ? "RUNNING" : await this.#stateOf(run, happening, scope);
+    const isOver = !live.has(state);
+    if (isOver && happening.kind !== "retry" && happening.kind !== "terminate") return undefined;
+    const active = known ?? (await this.#load(run, scope));
+    if (!active) return undefined;
+    const turn = new Turn(active, scope, this.#options);
+    turns.set(run.id, turn);
+    if (!known && !isOver) {
+      this.#active.set(run.id, active);
+      await turn.resume();
+    }
+    return turn;
+  }
+
+  /** Empty if there is no such run, which only a user's own request is told. */
+  async #stateOf(run: RunKey, happening: Happening, scope: WriteScope<PipelineTables>): Promise<RunState | ""> {
+    const row = await findRun(scope.db, run.id);
+    if (row && row.ns === run.ns) return row.state;
+    if (happening.kind !== "terminate" && happening.kind !== "retry") return "";
+    throw new ApiError("NotFound", `Cannot ${happening.kind} run "${run.id}": it does not exist`);
+  }
+
+  #forgetRun(id: string): void {
+    this.#evict(id);
+    this.#forgotten.add(id);
+    for (const oldest of this.#forgotten) {
+      if (this.#forgotten.size <= maxForgotten) break;
+      this.#forgotten.delete(oldest);
+    }
+  }
+
+  #load(run: RunKey, scope: WriteScope<PipelineTables>): Promise<ActiveRun | undefined> {
+    return loadRun(scope.db, run, {
+      defaultPipelineRoot: this.#options.defaultPipelineRoot ?? standardPipelineRoot,
+      readPipeline: (ns, digest, read) => this.#readPipeline(`${ns}/${digest}`, read),
+    });
+  }
+
+  async #readPipeline(key: string, read: () => Promise<string>): Promise<Pipeline> {
+    const known = this.#pipelines.get(key);
+    this.#pipelines.delete(key);
+    const pipeline = known ?? readPipelineDocument(JSON.parse(await read()));
+    this.#pipelines.set(key, pipeline);
+    for (const oldest of this.#pipelines.keys()) {
+      if (this.#pipelines.size <= maxPipelines) break;
+      this.#pipelines.delete(oldest);
+    }
+    return pipeline;
+  }
+
+  async #happen(turn: Turn, happening: Happening): Promise<void> {
+    switch (happening.kind) {
+      case "report": {
+        const { task, n, report } = happening;
+        return turn.report(task, n, report, this.#pods.isBeingDeleted(report.pod));
+      }
+      case "ended":
+        return turn.ended(happening.task, happening.n, happening.result, happening.reason);
+      case "running":
+        return turn.running(happening.task, happening.n, happening.startedAt);
+      case "due":
+        return turn.due(happening.task);
+      case "verified":
+        return turn.verified(happening.verification, happening.areThere);
+      case "waiting":
+        return turn.looksDifferent(happening.task);
+      case "exceeded":
+        return turn.exceeded(happening.message);
+      case "terminate":
+        return turn.terminate();
+      case "retry":
+        return turn.retry();
+      default:
+        return undefined;
+    }
+  }
+
+  /**
+   * Records lead, objects follow: everything here is repeated after a restart if it did not happen, and does no harm if it
+   * happened before.
+   */
+  #afterwards(run: ActiveRun, aftermath: Aftermath): void {
+    if (aftermath.reload) this.#tell(keyOf(run), { kind: "resume" });
+    if (this.#active.get(run.id) !== run) return;
+    this.#failures.delete(run.id);
+    for (const { node, n } of aftermath.attempts) this.#ensurePod(run, node, n);
+    for (const verification of aftermath.verifications) void this.#verify(run, verification);
+    for (const node of aftermath.timers) this.#wakeAt(run, node.retryAt ?? 0, { kind: "due", task: run.rowId(node) });
+    for (const { node, n } of aftermath.kills) this.#pods.kill(this.#refOf(run, node, n), this.#podKey(run, node, n));
+    if (aftermath.isOver) this.#evict(run.id);
+    else this.#watchDeadline(run);
+    if (aftermath.hasMore) this.#tell(keyOf(run), { kind: "continue" });
+  }
+
+  #refOf(run: ActiveRun, node: Node, n: number): AttemptRef {
+    return { ns: run.ns, run: run.id, task: run.rowId(node), n };
+  }
+
+  #podKey(run: ActiveRun, node: Node, n: number): { namespace: string; name: string } {
+    return { namespace: run.ns, name: podName(run.facts.resourceName, node.name, run.rowId(node), n) };
+  }
+
+  #ensurePod(run: ActiveRun, node: Node, n: number): void {
+    const { body } = node.component;
+    const task = run.rowId(node);
+    if (body.kind !== "container" || node.attempts.open !== n) return;
+    try {
+      const input = run.executorInput(node, n);
+      this.#checkInputs(node);
+      const pod = podOf({
+        namespace: run.ns,
+        run: run.facts,
+        pipelineName: run.row.pipeline_name,
+        serviceAccount: run.row.service_account,
+        task: { name: node.name, id: String(task), rowId: task, displayName: node.displayName },
+        n,
+        component: node.component,
+        executor: body,
+        input,
+        directory: run.directory(node, n),
+      });
+      const isWanted = () => this.#active.get(run.id) === run && node.attempts.open === n && !run.graph.stopping;
+      this.#pods.ensure(this.#refOf(run, node, n), pod, isWanted);
+    } catch (error) {
+      if (!(error instanceof PipelineFault)) throw error;
+      this.#tell(keyOf(run), { kind: "ended", task, n, reason: "InvalidStep", result: endOf(false, error.message) });
+    }
+  }
+
+  /** An artifact that has a place in the container has to be one that we can put there. */
+  #checkInputs(node: Node): void {
+    for (const [name, artifacts] of node.inputs?.artifacts ?? []) {
+      for (const { uri } of artifacts) {
+        if (!localPath(uri).startsWith("/")) continue;
+        const answer = this.#options.artifacts.supports(uri);
+        if (!answer.ok) throw new PipelineFault(`Cannot mount input artifact "${name}" (${uri}): ${answer.reason}`);
+      }
+    }
+  }
+
+  async #verify(run: ActiveRun, verification: Verification): Promise<void> {
+    const artifacts = [...verification.hit.outputs.artifacts.values()].flat();
+    const found = await Promise.all(artifacts.map(({ uri }) => this.#exists(uri)));
+    this.#tell(keyOf(run), { kind: "verified", verification, areThere: found.every(Boolean) });
+  }
+
+  /** Bytes that we do not keep are taken to be where they are said to be. */
+  async #exists(uri: string): Promise<boolean> {
+    const { artifacts } = this.#options;
+    if (!artifacts.supports(uri).ok) return true;
+    try {
+      return (await artifacts.stat(uri)) !== undefined;
+    } catch (error) {
+      this.#onError(error);
+      return false;
+    }
+  }
+
+  #watchDeadline(run: ActiveRun): void {
+    const seconds = run.pipeline.settings.activeDeadlineSeconds;
+    if (seconds === undefined || run.isDeadlineSet) return;
+    run.isDeadlineSet = true;
+    const message = `The run took longer than the ${seconds} s that its pipeline allows (activeDeadlineSeconds)`;
+    this.#wakeAt(run, (run.row.started_at ?? this.#options.clock.now()) + seconds * 1000, {
+      kind: "exceeded",
+      message,
+    });
+  }
+
+  #wakeAt(run: RunKey, at: number, happening: Happening): void {
+    const { clock } = this.#options;
+    const timers = this.#timers.get(run.id) ?? new Set();
+    this.#timers.set(run.id, timers);
+    const timer = clock.after(at - clock.now(), () => {
+      timers.delete(timer);
+      // A timer cannot wait longer than some 24 days: then look at the clock again.
+      if (clock.now() < at) this.#wakeAt(run, at, happening);
+      else this.#tell({ ns: run.ns, id: run.id }, happening);
+    });
+    timers.add(timer);
+  }
+
+  async #isOpen({ ns, run, task, n }: AttemptRef): Promise<boolean> {
+    const node = this.#active.get(run)?.node(task);
+    if (node) return node.attempts.open === n;
+    const row = await this.#options.records
+      .in<PipelineTables>(ns)
+      .db.selectFrom("attempt")
+      .select("state")
+      .where("ns", "=", ns)
+      .where("task", "=", task)
+      .where("n", "=", n)
+      .executeTakeFirst();
+    return row?.state === "CREATED" || row?.state === "RUNNING";
+  }
+
+  #evict(run: string): void {
+    this.#active.delete(run);
+    for (const timer of this.#timers.get(run) ?? []) timer[Symbol.dispose]();
+    this.#timers.delete(run);
+  }
+
+  #evictAll(): void {
+    for (const run of this.#active.keys()) this.#evict(run);
+  }
+}
+
+const live: ReadonlySet<string> = new Set<RunState>(["PENDING", "RUNNING", "CANCELING"]);
+
+/** What a user asked for, and may be refused. */
+const isRequest = ({ kind }: Happening): boolean => kind === "terminate" || kind === "retry";
+
+const keyOf = (run: { readonly ns: string } & ({ readonly id: string } | { readonly run: string })): RunKey => ({
+  ns: run.ns,
+  id: "id" in run ? run.id : run.run,
+});
+
+function endOf(lost: boolean, message: string): StepResult {
+  if (lost) return { kind: "lost", error: { message } };
+  return { kind: "failed", error: { message }, outputs: { parameters: new Map(), artifacts: new Map() } };
+}

@@ -1,0 +1,282 @@
+import type { Client, ResourceClient } from "@headrace/client";
+import { Pod } from "@headrace/k8s";
+import { ApiError, type Clock, isApiError, type ObjectKey } from "@headrace/model";
+import { createInformer, exponentialDelay, ifPresent, type Informer, pause, removeFinalizer } from "@headrace/runtime";
+import { attemptLabel, runLabel, stepFinalizer, taskLabel } from "../core/pod.ts";
+
+/** An attempt, as its pod's labels name it. */
+export interface AttemptRef {
+  readonly ns: string;
+  readonly run: string;
+  readonly task: number;
+  readonly n: number;
+}
+
+/** What a pod shows that its node does not report. */
+export interface PodNews {
+  running(ref: AttemptRef, startedAt: number): void;
+  /** The pod is gone, or ended without a report. `lost` if it is no fault of the step's. */
+  ended(ref: AttemptRef, end: { readonly lost: boolean; readonly reason: string; readonly message: string }): void;
+  /** Why a step does not run yet has changed. */
+  waiting(ref: AttemptRef): void;
+  /** Whether the attempt still waits to be recorded. Asked before the pod is let go. */
+  isOpen(ref: AttemptRef): Promise<boolean>;
+}
+
+export interface PodsOptions {
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly news: PodNews;
+  readonly onError: (error: unknown) => void;
+}
+
+/** A step that ends within this time is never written as RUNNING: that would cost a commit that nobody sees. In milliseconds. */
+const runningAfterMs = 300;
+/** How long a pod that ended may be without a report before none is expected: the node reports first, then writes the phase. */
+const reportGraceMs = 5_000;
+const atOnce = 32;
+const backoff = { firstMs: 200, maxMs: 30_000 };
+
+/** Makes, watches, ends and lets go of the pods of steps. */
+export class Pods {
+  readonly #client: ResourceClient<Pod>;
+  readonly #clock: Clock;
+  readonly #news: PodNews;
+  readonly #onError: (error: unknown) => void;
+  readonly #informer: Informer<Pod>;
+  readonly #queue: (() => Promise<void>)[] = [];
+  readonly #timers = new Set<Disposable>();
+  #busy = 0;
+  #signal = new AbortController().signal;
+
+  constructor({ client, clock, news, onError }: PodsOptions) {
+    this.#client = client.resource(Pod);
+    this.#clock = clock;
+    this.#news = news;
+    this.#onError = onError;
+    this.#informer = createInformer({ client: this.#client, clock, labelSelector: runLabel, onError });
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    this.#signal = signal;
+    signal.addEventListener("abort", () => this.#clear(), { once: true });
+    await this.#informer.start(signal);
+    this.#informer.subscribe((change) => {
+      if (change.type === "deleted") this.#gone(change.object);
+      else this.#look(change.object, change.type === "updated" ? change.previous : undefined);
+    });
+  }
+
+  get(key: ObjectKey): Pod | undefined {
+    return this.#informer.get(key);
+  }
+
+  isBeingDeleted(key: ObjectKey): boolean {
+    return this.get(key)?.metadata.deletionTimestamp !== undefined;
+  }
+
+  /**
+   * Sees to it that the pod exists. One of that name that is there already is taken for it if its labels say so. What the API
+   * refuses for good ends the attempt; anything else is tried again until it works.
+   */
+  ensure(ref: AttemptRef, pod: Pod, isWanted: () => boolean): void {
+    this.#enqueue(async () => {
+      if (!isWanted()) return;
+      try {
+        await this.#client.create(pod, { signal: this.#signal });
+      } catch (error) {
+        if (isApiError(error, "AlreadyExists")) return this.#adopt(ref, pod);
+        if (!isRefusal(error)) throw error;
+        this.#news.ended(ref, {
+          lost: false,
+          reason: "PodRefused",
+          message: `the step's pod was refused: ${error.message}`,
+        });
+      }
+    });
+  }
+
+  async #adopt(ref: AttemptRef, pod: Pod): Promise<void> {
+    const known = await ifPresent(this.#client.get(keyOf(pod), { signal: this.#signal }));
+    if (!known) throw new ApiError("Conflict", `Pod "${pod.metadata.name}" is in the way and being removed`);
+    if (isSame(refOf(known), ref)) return this.#look(known, known);
+    const message = `pod "${pod.metadata.name}" exists already, and belongs to something else`;
+    this.#news.ended(ref, { lost: false, reason: "PodNameTaken", message });
+  }
+
+  /** Ends a pod; its node reports the end. An attempt without a pod ends at once. */
+  kill(ref: AttemptRef, key: ObjectKey): void {
+    this.#enqueue(async () => {
+      try {
+        await this.#client.delete(key, { signal: this.#signal });
+      } catch (error) {
+        if (!isApiError(error, "NotFound")) throw error;
+        this.#news.ended(ref, { lost: true, reason: "Deleted", message: "the step's pod was never made" });
+      }
+    });
+  }
+
+  /** A pod whose attempt has ended before it could begin, such as one made while its run was being cancelled. */
+  async #endUnwanted(ref: AttemptRef, pod: Pod): Promise<void> {
+    if (await this.#news.isOpen(ref)) return;
+    await ifPresent(this.#client.delete(keyOf(pod), { signal: this.#signal }));
+  }
+
+  /** Ends every pod of a run and lets go of them. Resolves once the API has taken it. */
+  async forget(ns: string, run: string): Promise<void> {
+    const { items } = await this.#client.list({ namespace: ns, labelSelector: `${runLabel}=${run}` });
+    for (const pod of items) {
+      await ifPresent(this.#client.delete(keyOf(pod)));
+      await removeFinalizer(this.#client, keyOf(pod), stepFinalizer);
+    }
+  }
+
+  /** Looks again at a pod whose attempt was just recorded: it may be waiting to be let go. */
+  recorded(key: ObjectKey): void {
+    const pod = this.get(key);
+    if (pod) this.#look(pod, pod);
+  }
+
+  #look(pod: Pod, previous: Pod | undefined): void {
+    const ref = refOf(pod);
+    if (!ref) return;
+    const isDeleted = pod.metadata.deletionTimestamp !== undefined;
+    if (isOver(pod) || (isDeleted && !pod.spec.nodeName)) {
+      if (pod.metadata.finalizers?.includes(stepFinalizer)) this.#enqueue(() => this.#letGo(ref, pod));
+      return;
+    }
+    if (!previous && !isDeleted) this.#enqueue(() => this.#endUnwanted(ref, pod));
+    const startedAt = pod.status?.containerStatuses?.[0]?.state?.running?.startedAt;
+    if (pod.status?.phase === "Running" && previous?.status?.phase !== "Running") {
+      this.#later(runningAfterMs, () => this.#news.running(ref, startedAt ? Date.parse(startedAt) : this.#clock.now()));
+    }
+    if (waitingOf(pod)?.summary !== (previous && waitingOf(previous)?.summary)) this.#news.waiting(ref);
+  }
+
+  /** A pod that will not run any more is let go once its attempt is recorded; one that nobody reports is recorded as it is. */
+  async #letGo(ref: AttemptRef, pod: Pod): Promise<void> {
+    if (!(await this.#news.isOpen(ref))) {
+      await removeFinalizer(this.#client, keyOf(pod), stepFinalizer);
+      return;
+    }
+    if (!pod.spec.nodeName)
+      this.#news.ended(ref, { lost: true, reason: "Deleted", message: "the step's pod was deleted before it ran" });
+    else this.#later(reportGraceMs, () => this.#news.ended(ref, unreportedEnd(pod)));
+  }
+
+  #gone(pod: Pod): void {
+    const ref = refOf(pod);
+    if (ref) this.#news.ended(ref, { lost: true, reason: "Deleted", message: "the step's pod is gone" });
+  }
+
+  #later(delayMs: number, callback: () => void): void {
+    const timer = this.#clock.after(delayMs, () => {
+      this.#timers.delete(timer);
+      callback();
+    });
+    this.#timers.add(timer);
+  }
+
+  #clear(): void {
+    for (const timer of this.#timers) timer[Symbol.dispose]();
+    this.#timers.clear();
+    this.#queue.length = 0;
+  }
+
+  #enqueue(job: () => Promise<void>): void {
+    this.#queue.push(job);
+    if (this.#busy < atOnce) void this.#work();
+  }
+
+  async #work(): Promise<void> {
+    this.#busy += 1;
+    for (let job = this.#queue.shift(); job; job = this.#queue.shift()) await this.#persist(job);
+    this.#busy -= 1;
+  }
+
+  /** Tries until it works or the engine stops. */
+  async #persist(job: () => Promise<void>): Promise<void> {
+    for (let failures = 0; !this.#signal.aborted; failures++) {
+      await pause(this.#clock, exponentialDelay(failures, backoff), this.#signal);
+      try {
+        if (!this.#signal.aborted) await job();
+        return;
+      } catch (error) {
+        if (!this.#signal.aborted) this.#onError(error);
+      }
+    }
+  }
+}
+
+export const isOver = (pod: Pod): boolean => pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
+
+/** Reasons with which a node or its guardian ends a pod that has done nothing wrong. */
+const losses = new Set([
+  "Evicted",
+  "NodeLost",
+  "Preempting",
+  "Shutdown",
+  "NodeShutdown",
+  "Terminated",
+  "UnexpectedAdmissionError",
+]);
+
+function unreportedEnd(pod: Pod): { lost: boolean; reason: string; message: string } {
+  const terminated = pod.status?.containerStatuses?.[0]?.state?.terminated;
+  const reason = pod.status?.reason ?? terminated?.reason ?? "Unreported";
+  const lost = losses.has(reason) || pod.metadata.deletionTimestamp !== undefined;
+  const said = pod.status?.message ?? terminated?.message;
+  return {
+    lost,
+    reason,
+    message: said ? `${reason}: ${said}` : `the step's pod ended (${reason}) and its node reported no outputs`,
+  };
+}
+
+/** The API's answers that stay the same however often one asks. */
+function isRefusal(error: unknown): error is Error {
+  return (
+    isApiError(error) &&
+    error.code >= 400 &&
+    error.code < 500 &&
+    error.reason !== "TooManyRequests" &&
+    error.reason !== "Conflict"
+  );
+}
+
+function keyOf(pod: Pod): ObjectKey {
+  return { namespace: pod.metadata.namespace ?? "", name: pod.metadata.name ?? "" };
+}
+
+export function refOf(pod: Pod): AttemptRef | undefined {
+  const labels = pod.metadata.labels ?? {};
+  const run = labels[runLabel];
+  const task = Number(labels[taskLabel]);
+  const n = Number(labels[attemptLabel]);
+  if (run === undefined || !Number.isInteger(task) || !Number.isInteger(n)) return undefined;
+  return { ns: pod.metadata.namespace ?? "", run, task, n };
+}
+
+function isSame(a: AttemptRef | undefined, b: AttemptRef): boolean {
+  return a?.ns === b.ns && a.run === b.run && a.task === b.task && a.n === b.n;
+}
+
+export interface Waiting {
+  readonly summary: string;
+  readonly remedy?: string;
+}
+
+/** Why a pod does not run yet, for people; undefined while it does or has, or when nothing holds it up. */
+export function waitingOf(pod: Pod): Waiting | undefined {
+  const { status } = pod;
+  if (status?.phase === "Running" || isOver(pod)) return undefined;
+  const unscheduled = status?.conditions?.find(({ type, status: met }) => type === "PodScheduled" && met === "False");
+  if (unscheduled)
+    return { summary: unscheduled.message ?? `It cannot be scheduled: ${unscheduled.reason ?? "no reason given"}` };
+  const states = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
+  const waiting = states.map(({ state }) => state?.waiting).find((each) => each?.reason && !passing.has(each.reason));
+  if (!waiting) return undefined;
+  return { summary: waiting.message ? `${waiting.reason}: ${waiting.message}` : (waiting.reason ?? "") };
+}
+
+const passing = new Set(["ContainerCreating", "PodInitializing"]);

@@ -1,0 +1,381 @@
+import { badRequest, type Clock, type Ids, type StepReport } from "@headrace/model";
+import type { WriteScope } from "@headrace/records";
+import { fingerprint } from "../core/cache-key.ts";
+import { PipelineFault } from "../core/errors.ts";
+import { failureOf } from "../core/failure.ts";
+import { type Artifact, isFinal, type Node, type Transition, type Values } from "../core/graph.ts";
+import type { ContainerExecutor, ImporterExecutor } from "../core/ir.ts";
+import {
+  awaitsStart,
+  cancelIdle,
+  type Change,
+  changesAfter,
+  firstAttempt,
+  fromCache,
+  isGroup,
+  next,
+  type Outcome,
+} from "../core/next.ts";
+import { planRetry } from "../core/retry.ts";
+import { readReport, type StepResult } from "../core/step-report.ts";
+import type { PipelineTables } from "../records/tables.ts";
+import type { ActiveRun } from "./active-run.ts";
+import { type CacheHit, lookUp } from "./cache.ts";
+import { findImported, importedArtifact, importedKey } from "./importer.ts";
+import { type NewAttempt, RunWriter } from "./run-writer.ts";
+
+/** Tasks written in one transaction; what remains follows in the next, so that no run holds up the others for long. */
+const maxTasksPerTurn = 500;
+
+export interface Verification {
+  readonly node: Node;
+  readonly hit: CacheHit;
+}
+
+/** What has to be done in the world once a turn is committed. */
+export interface Aftermath {
+  /** Attempts whose pods must exist. */
+  readonly attempts: readonly NewAttempt[];
+  readonly verifications: readonly Verification[];
+  /** Steps with a time for their next attempt. */
+  readonly timers: readonly Node[];
+  /** Running attempts that must end. */
+  readonly kills: readonly NewAttempt[];
+  readonly isOver: boolean;
+  readonly hasMore: boolean;
+  /** The run's rows changed in a way that its graph cannot follow: take it up anew. */
+  readonly reload: boolean;
+}
+
+/** One run's share of one transaction. */
+export class Turn {
+  readonly run: ActiveRun;
+  readonly #scope: WriteScope<PipelineTables>;
+  readonly #clock: Clock;
+  readonly #writer: RunWriter;
+  readonly #changes: Change[];
+  readonly #starts: Node[] = [];
+  readonly #verifications: Verification[] = [];
+  readonly #timers = new Set<Node>();
+  readonly #resumed: NewAttempt[] = [];
+  #kills: NewAttempt[] = [];
+  #isOver = false;
+  #reload = false;
+
+  constructor(run: ActiveRun, scope: WriteScope<PipelineTables>, services: { clock: Clock; ids: Ids }) {
+    this.run = run;
+    this.#scope = scope;
+    this.#clock = services.clock;
+    this.#writer = new RunWriter(run, scope, { ids: services.ids, now: services.clock.now() });
+    this.#changes = [...run.backlog];
+    run.backlog = [];
+  }
+
+  /** Begins a new run, or takes one up where an earlier process left it: whatever was decided but not done is done now. */
+  async resume(): Promise<void> {
+    const { graph } = this.run;
+    if (this.run.idOf(graph.root) === undefined) {
+      this.#writer.touch(graph.root);
+      await this.#writer.flush();
+      if (this.run.row.state === "PENDING") await this.#writer.runState("RUNNING", { startedAt: this.#clock.now() });
+    }
+    for (const node of graph.nodes()) {
+      if (!node.decided || isFinal(node)) continue;
+      if (isGroup(node)) this.#changes.push({ kind: "opened", node });
+      else if (node.attempts.open !== undefined) this.#resumed.push({ node, n: node.attempts.open });
+      else if (awaitsStart(node)) this.#starts.push(node);
+      else if (node.retryAt !== undefined) this.#timers.add(node);
+    }
+    if (isFinal(graph.root)) await this.#finish();
+    if (graph.stopping) this.#stop();
+  }
+
+  /** Records a step's end. A repeated report, or one of an attempt that is not the present one, changes nothing. */
+  async report(task: number, n: number, report: StepReport, isBeingDeleted: boolean): Promise<void> {
+    const node = this.run.node(task);
+    if (!node || node.attempts.open !== n) return;
+    const interrupted = isBeingDeleted && report.exitCode !== 0;
+    const result: StepResult = interrupted
+      ? { kind: "lost", error: { message: "the step's pod was deleted while it ran" } }
+      : readReport(node.component, this.run.executorInput(node, n), report);
+    await this.#endAttempt(node, n, result, report);
+  }
+
+  /** Records the end of an attempt that nobody reports: its pod vanished, or could not be made. */
+  async ended(task: number, n: number, result: StepResult, reason: string): Promise<void> {
+    const node = this.run.node(task);
+    if (!node || node.attempts.open !== n) return;
+    const message = "error" in result ? result.error.message : "";
+    await this.#endAttempt(node, n, result, { exitCode: null, reason, message, finishedAt: this.#clock.now() });
+  }
+
+  /** A step's program began. */
+  async running(task: number, n: number, startedAt: number): Promise<void> {
+    const node = this.run.node(task);
+    if (!node || node.attempts.open !== n || node.state !== "PENDING") return;
+    this.#apply({ position: node, facts: { state: "RUNNING" } });
+    this.#writer.startedAt(node, startedAt);
+    await this.#writer.endAttempt(node, n, { state: "RUNNING", started_at: startedAt });
+  }
+
+  due(task: number): void {
+    const node = this.run.node(task);
+    if (node) this.#changes.push({ kind: "due", node });
+  }
+
+  /** Whether the artifacts of a cache hit are still there. */
+  verified({ node, hit }: Verification, areThere: boolean): void {
+    if (!this.run.verifying.delete(node) || !awaitsStart(node)) return;
+    this.#apply(areThere ? fromCache(node, hit) : firstAttempt(node, node.fingerprint));
+  }
+
+  /** Something outside changed about how a waiting step looks. */
+  looksDifferent(task: number): void {
+    const node = this.run.node(task);
+    if (node) this.#writer.touch(node);
+  }
+
+  /** Throws ApiError BadRequest if the run is over. */
+  async terminate(): Promise<void> {
+    const { row, graph } = this.run;
+    if (isFinal(graph.root) && this.run.idOf(graph.root) !== undefined) {
+      throw badRequest(`Cannot terminate run "${row.display_name}" (${row.run}): it is ${row.state}`);
+    }
+    if (graph.stopping && this.run.deadline === undefined) return;
+    this.run.deadline = undefined;
+    graph.stop();
+    await this.#writer.runState("CANCELING");
+    this.#stop();
+  }
+
+  /** The pipeline's own deadline has passed: everything stops, and the run has failed. */
+  async exceeded(message: string): Promise<void> {
+    if (this.run.graph.stopping || isFinal(this.run.graph.root)) return;
+    this.run.deadline = message;
+    this.run.graph.stop();
+    this.#stop();
+  }
+
+  /** Sets back what did not succeed. Throws ApiError BadRequest if the run is not over, or succeeded. */
+  async retry(): Promise<void> {
+    const { row, graph } = this.run;
+    const state = isFinal(graph.root) ? row.state : "RUNNING";
+    if (state !== "FAILED" && state !== "CANCELED") {
+      throw badRequest(
+        `Cannot retry run "${row.display_name}" (${row.run}): it is ${state}, and only a failed run can be retried`,
+      );
+    }
+    const { reset, reopen } = planRetry(graph.root);
+    const blank = { outputs: null, error: null, finished_at: null, retry_at: null };
+    for (const node of reopen) await this.#rewrite(node, { ...blank, state: "RUNNING" });
+    for (const node of reset) {
+      const fresh = { inputs: null, items: null, fingerprint: null, cached_from: null, started_at: null };
+      await this.#rewrite(node, { ...blank, ...fresh, state: "PENDING", created_at: this.#clock.now() });
+    }
+    await this.#scope.db
+      .updateTable("run")
+      .set({ finished_at: null, error: null })
+      .where("ns", "=", row.ns)
+      .where("id", "=", row.run)
+      .execute();
+    await this.#writer.runState("RUNNING", { error: null });
+    this.#reload = true;
+  }
+
+  /** Walks until nothing more follows, or enough is written for one transaction; then writes all of it. */
+  async finish(): Promise<Aftermath> {
+    await this.#walk();
+    await this.#writer.flush();
+    await this.#writer.flushAttempts();
+    const wrote = this.#writer.size > 0;
+    if (wrote) this.#writer.runChanged();
+    return {
+      attempts: [...this.#resumed, ...this.#writer.attempts],
+      verifications: this.#verifications,
+      timers: [...this.#timers].filter(
+        (node) => node.retryAt !== undefined && node.attempts.open === undefined && !isFinal(node),
+      ),
+      kills: this.#kills,
+      isOver: this.#isOver,
+      hasMore: this.run.backlog.length > 0,
+      reload: this.#reload,
+    };
+  }
+
+  async #walk(): Promise<void> {
+    if (this.#reload) return;
+    const queue = this.#changes;
+    let at = 0;
+    while (at < queue.length || this.#starts.length > 0) {
+      for (let change = queue[at]; change && !this.#isFull; change = queue[++at]) this.#step(change);
+      if (this.#isFull && at < queue.length) break;
+      await this.#startReady();
+    }
+    this.run.backlog = queue.slice(at);
+    if (isFinal(this.run.graph.root) && !this.#isOver) await this.#finish();
+  }
+
+  get #isFull(): boolean {
+    return this.#writer.size >= maxTasksPerTurn;
+  }
+
+  #step(change: Change): void {
+    const { transitions, changes } = next(this.run.graph, change, this.run.facts, this.#clock.now());
+    for (const transition of transitions) this.#apply(transition);
+    this.#changes.push(...changes);
+  }
+
+  #apply(transition: Transition): Node {
+    const node = this.run.graph.apply(transition);
+    if (transition.attempt) this.#writer.begin(node);
+    else this.#writer.touch(node);
+    if (node.retryAt !== undefined) this.#timers.add(node);
+    if (awaitsStart(node)) this.#starts.push(node);
+    this.#changes.push(...changesAfter(node));
+    return node;
+  }
+
+  /** Begins the steps that became ready: imports, cache hits, and first attempts of the rest. */
+  async #startReady(): Promise<void> {
+    const ready = this.#starts.splice(0).filter((node) => awaitsStart(node) && !this.run.verifying.has(node));
+    if (ready.length === 0) return;
+    const cacheable = new Map<string, Node[]>();
+    for (const node of ready) {
+      const { body } = node.component;
+      if (body.kind === "importer") await this.#import(node, body);
+      else if (body.kind === "container") this.#sort(node, body, cacheable);
+    }
+    const hits = await lookUp(this.#scope.db, { ns: this.run.ns, pipelineName: this.run.row.pipeline_name }, [
+      ...cacheable.keys(),
+    ]);
+    for (const [print, nodes] of cacheable) {
+      const hit = hits.get(print);
+      for (const node of nodes) this.#begin(node, print, hit);
+    }
+  }
+
+  /** Puts a step among those to look for in the cache, or begins it. */
+  #sort(node: Node, executor: ContainerExecutor, cacheable: Map<string, Node[]>): void {
+    const { task, inputs } = node;
+    if (!task || !inputs || !task.cache.enabled || this.run.row.cache === 0) {
+      this.#apply(firstAttempt(node, undefined));
+      return;
+    }
+    const print = fingerprint(task, executor, inputs);
+    cacheable.set(print, [...(cacheable.get(print) ?? []), node]);
+  }
+
+  #begin(node: Node, print: string, hit: CacheHit | undefined): void {
+    if (!hit) {
+      this.#apply(firstAttempt(node, print));
+      return;
+    }
+    this.run.graph.apply({ position: node, facts: { state: "PENDING", fingerprint: print } });
+    if (hit.outputs.artifacts.size === 0) {
+      this.#apply(fromCache(node, hit));
+      return;
+    }
+    this.#writer.touch(node);
+    this.run.verifying.add(node);
+    this.#verifications.push({ node, hit });
+  }
+
+  async #import(node: Node, executor: ImporterExecutor): Promise<void> {
+    this.#writer.startedAt(node, this.#clock.now());
+    try {
+      const wanted = importedArtifact(node, executor);
+      const known = executor.reimport ? undefined : await findImported(this.#scope.db, this.run.ns, wanted);
+      const outputs = known
+        ? onlyArtifact(known)
+        : await this.#writer.keepOutputs({ parameters: new Map(), artifacts: new Map([[importedKey, [wanted]]]) });
+      this.#apply({ position: node, facts: { state: "SUCCEEDED", outputs } });
+    } catch (error) {
+      if (!(error instanceof PipelineFault)) throw error;
+      this.#apply({ position: node, facts: { state: "FAILED", error: { message: error.message } } });
+    }
+  }
+
+  async #endAttempt(
+    node: Node,
+    n: number,
+    result: StepResult,
+    facts: { exitCode: number | null; reason: string; message: string; startedAt?: number; finishedAt: number },
+  ): Promise<void> {
+    const outcome = await this.#outcome(result);
+    const state = outcome.kind === "failed" && this.run.graph.stopping ? "canceled" : outcome.kind;
+    this.run.graph.endAttempt(node, state);
+    const { exitCode, reason, message, startedAt, finishedAt } = facts;
+    if (startedAt !== undefined) this.#writer.startedAt(node, startedAt);
+    await this.#writer.endAttempt(node, n, {
+      state: attemptStates[state],
+      exit_code: exitCode,
+      reason,
+      message,
+      finished_at: finishedAt,
+      ...(startedAt !== undefined && { started_at: startedAt }),
+    });
+    this.#changes.push({ kind: "ended", node, outcome });
+  }
+
+  async #outcome(result: StepResult): Promise<Outcome> {
+    if (result.kind === "lost") return result;
+    const outputs = await this.#writer.keepOutputs(result.outputs);
+    return result.kind === "succeeded"
+      ? { kind: "succeeded", outputs }
+      : { kind: "failed", outputs, error: result.error };
+  }
+
+  #stop(): void {
+    const { transitions, changes } = cancelIdle(this.run.graph);
+    for (const transition of transitions) this.#apply(transition);
+    this.#changes.push(...changes);
+    const open = [...this.run.graph.nodes()].flatMap((node) =>
+      node.attempts.open === undefined ? [] : [{ node, n: node.attempts.open }],
+    );
+    this.#kills = open;
+  }
+
+  async #finish(): Promise<void> {
+    this.#isOver = true;
+    const { root } = this.run.graph;
+    const finishedAt = this.#clock.now();
+    if (this.run.deadline !== undefined)
+      return this.#writer.runState("FAILED", { error: this.run.deadline, finishedAt });
+    if (root.state === "FAILED") return this.#writer.runState("FAILED", { error: failureOf(root), finishedAt });
+    return this.#writer.runState(root.state === "CANCELED" ? "CANCELED" : "SUCCEEDED", { finishedAt });
+  }
+
+  async #rewrite(node: Node, columns: Parameters<typeof rewriteTask>[3]): Promise<void> {
+    await rewriteTask(this.#scope, this.run, node, columns);
+  }
+}
+
+const attemptStates = { succeeded: "SUCCEEDED", failed: "FAILED", lost: "LOST", canceled: "CANCELED" } as const;
+
+function onlyArtifact(artifact: Artifact): Values {
+  return { parameters: new Map(), artifacts: new Map([[importedKey, [artifact]]]) };
+}
+
+async function rewriteTask(
+  scope: WriteScope<PipelineTables>,
+  run: ActiveRun,
+  node: Node,
+  columns: {
+    state: "RUNNING" | "PENDING";
+    created_at?: number;
+    inputs?: null;
+    items?: null;
+    fingerprint?: null;
+    cached_from?: null;
+    started_at?: null;
+    outputs: null;
+    error: null;
+    finished_at: null;
+    retry_at: null;
+  },
+): Promise<void> {
+  const id = run.idOf(node);
+  if (id === undefined) return;
+  await scope.db.updateTable("task").set(columns).where("ns", "=", run.ns).where("id", "=", id).execute();
+  scope.changed({ ns: run.ns, kind: "tasks", key: String(id), op: "PUT" });
+}
