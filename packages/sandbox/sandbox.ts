@@ -112,6 +112,11 @@ export interface Finding {
 }
 
 export interface SandboxStats {
-  readonly cells: readonly { readonly tenant: string; readonly environment: string | undefined; readonly containers: number; readonly residentBytes: number }[];
+  readonly cells: readonly {
+    readonly tenant: string;
+    readonly environment: string | undefined;
+    readonly containers: number;
+    readonly residentBytes: number;
+  }[];
   readonly launcherBytes: number;
 }

@@ -1,0 +1,41 @@
+import type { Hello } from "./protocol.ts";
+import type { Capabilities, Finding } from "./sandbox.ts";
+
+/** What `headrace doctor` shows of a host on which the launcher runs. */
+export async function describeHost(hello: Hello): Promise<Capabilities> {
+  return { mode: hello.mode, cgroups: hello.cgroups, findings: [isolation(hello), limits(hello), network(hello)] };
+}
+
+function isolation(hello: Hello): Finding {
+  const detail =
+    hello.mode === "root"
+      ? "Containers have namespaces of their own; each tenant has a range of users of its own"
+      : "Containers have namespaces of their own; all of them run as the user that started Headrace, seen as root inside";
+  return { name: "isolation", ok: true, detail };
+}
+
+function limits(hello: Hello): Finding {
+  if (hello.cgroups !== "none")
+    return { name: "limits", ok: true, detail: `Memory, processor and process limits hold (cgroup ${hello.cgroups})` };
+  return {
+    name: "limits",
+    ok: false,
+    detail: `Memory and processor limits are advisory: ${hello.cgroupsProblem || "no cgroup may be made here"}`,
+    remedy: "Start Headrace in a delegated scope: systemd-run --user --scope --property=Delegate=yes headrace up",
+  };
+}
+
+function network(hello: Hello): Finding {
+  if (hello.network === "bridge")
+    return {
+      name: "network",
+      ok: true,
+      detail: "Each pod has an address of its own on a bridge that only Headrace sees",
+    };
+  return {
+    name: "network",
+    ok: false,
+    detail: `Pods have no network but their own loopback: ${hello.networkProblem || "no bridge may be made here"}`,
+    remedy: "Load the kernel's modules bridge and veth: sudo modprobe --all bridge veth",
+  };
+}

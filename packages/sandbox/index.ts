@@ -1,0 +1,14 @@
+export { SandboxError, type SandboxErrorCode } from "./errors.ts";
+export { openSandbox, type SandboxOptions } from "./open.ts";
+export type {
+  Capabilities,
+  CellSpec,
+  ContainerExit,
+  ContainerSpec,
+  Finding,
+  Limits,
+  Mount,
+  Sandbox,
+  SandboxStats,
+  Started,
+} from "./sandbox.ts";

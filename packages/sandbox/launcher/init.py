@@ -1,0 +1,366 @@
+"""Pid 1 of a cell: builds the cell's root, starts its zygote, and answers for its containers.
+
+It is our own code and runs no one else's. It outlives the launcher: exits are kept here until a launcher has them in its
+journal, and a new launcher finds this process by the socket that it listens on. It ends when nobody has spoken to it for
+ten minutes and nothing runs. What the zygote says is checked: a zygote that lies, floods or hangs is killed, and its
+containers become children of this process, which then learns of their end itself.
+"""
+
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+
+import root
+import wire
+from syscalls import (
+    CLONE_NEWIPC,
+    CLONE_NEWNET,
+    CLONE_NEWUTS,
+    PR_SET_DUMPABLE,
+    PR_SET_NAME,
+    close_all_but,
+    keep_bounding_capabilities,
+    open_pidfd,
+    prctl,
+    send_signal,
+    setns,
+    unshare,
+)
+import network
+from zygote import exit_message
+
+START_SECONDS = 10
+REPORT_SECONDS = 2
+LONELY_SECONDS = 600
+_TAIL_BYTES = 4096
+# chown, dac_override, fowner, kill, setgid, setuid, setpcap, sys_admin: to build roots and change users, in its own
+# namespace; no ptrace, no network administration, no devices.
+_ZYGOTE_CAPABILITIES = sum(1 << number for number in (0, 1, 3, 5, 6, 7, 8, 21))
+_ZYGOTE_PROGRAM = f"import sys; sys.path.insert(0, {root.CODE!r}); import zygote; zygote.main(*sys.argv[1:])"
+
+
+class Init:
+    def __init__(self, channel, listener, plan):
+        self.channel = channel
+        self.listener = listener
+        self.plan = plan
+        self.zygote = None
+        self.starting = {}  # container -> moment by which the zygote must have answered
+        self.running = {}  # container -> (pid, pidfd)
+        self.overdue = {}  # container -> moment by which the zygote must have told its end
+        self.exits = {}  # container -> message that no launcher has acknowledged
+        self.own_namespaces = network.open_pod_namespaces()
+        self.poll = select.poll()
+        self.callbacks = {}
+        self.lonely_since = None
+        self.wake = self._watch_children()
+        self._watch(self.channel, self.from_launcher)
+        self._watch(self.listener, self.adopt)
+
+    def _watch(self, file, callback):
+        number = file if isinstance(file, int) else file.fileno()
+        self.callbacks[number] = callback
+        self.poll.register(number, select.POLLIN)
+
+    def _unwatch(self, file):
+        number = file if isinstance(file, int) else file.fileno()
+        del self.callbacks[number]
+        self.poll.unregister(number)
+
+    def _watch_children(self):
+        wake, bell = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.set_wakeup_fd(bell, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._watch(wake, self.reap)
+        return wake
+
+    def serve(self):
+        while True:
+            ready = self.poll.poll(self._patience())
+            for number, _ in ready:
+                callback = self.callbacks.get(number)
+                if callback is not None:
+                    callback()
+            self._enforce_deadlines()
+
+    def _patience(self):
+        moments = [*self.starting.values(), *self.overdue.values()]
+        if self.lonely_since is not None:
+            moments.append(self.lonely_since + LONELY_SECONDS)
+        return max(0, (min(moments) - time.monotonic()) * 1000 + 1) if moments else None
+
+    def _enforce_deadlines(self):
+        now = time.monotonic()
+        if any(moment <= now for moment in (*self.starting.values(), *self.overdue.values())):
+            self.kill_zygote("it did not answer in time")
+        if self.lonely_since is not None and now >= self.lonely_since + LONELY_SECONDS and not self.running:
+            os._exit(0)
+
+    # What the launcher asks.
+
+    def from_launcher(self):
+        try:
+            packet = wire.receive(self.channel, wire.PACKET_DESCRIPTORS)
+        except (OSError, wire.ProtocolError):
+            packet = None
+        if packet is None:
+            self._unwatch(self.channel)
+            self.channel.close()
+            self.channel = None
+            self.lonely_since = time.monotonic()
+            return
+        message, descriptors = packet
+        getattr(self, "do_" + message["do"])(message, descriptors)
+        wire.close_all(descriptors)
+
+    def do_start(self, message, descriptors):
+        container = message["container"]
+        try:
+            if self.zygote is None:
+                raise OSError("the interpreter is gone")
+            wire.send(self.zygote.channel, {"container": container}, descriptors)
+            self.starting[container] = time.monotonic() + START_SECONDS
+        except OSError as error:
+            self.tell({"lost": container})
+            self.kill_zygote(f"it takes no requests: {error}")
+
+    def do_signal(self, message, _):
+        pid, watch = self.running.get(message["container"], (0, -1))
+        if watch < 0:
+            return  # it has ended; its exit is on the way
+        number = message["signal"]
+        if number == signal.SIGTERM and not _heeds(pid, number):
+            number = signal.SIGKILL  # the first process of a pid namespace would never see it
+        send_signal(watch, number)
+
+    def do_acknowledge(self, message, _):
+        for container in message["containers"]:
+            self.exits.pop(container, None)
+
+    def do_namespaces(self, *_):
+        """Fresh network, ipc and uts namespaces for a pod, owned by the tenant's user namespace so that steps may join."""
+        unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
+        try:
+            network.raise_loopback()
+            descriptors = network.open_pod_namespaces()
+            self.tell({"namespaces": True}, descriptors)
+            wire.close_all(descriptors)
+        finally:
+            for descriptor in self.own_namespaces:
+                setns(descriptor)
+
+    def do_zygote(self, *_):
+        if self.zygote is not None:
+            self.kill_zygote("it is replaced")
+        self.start_zygote()
+
+    def tell(self, message, descriptors=()):
+        if self.channel is not None:
+            try:
+                wire.send(self.channel, message, descriptors)
+            except OSError:
+                pass  # the launcher is gone; its channel ends next
+
+    def adopt(self):
+        """A new launcher takes over."""
+        connection, _ = self.listener.accept()
+        if self.channel is not None:
+            connection.close()
+            return
+        self.channel = connection
+        self.lonely_since = None
+        self._watch(connection, self.from_launcher)
+        self.tell({"adopted": True, "ready": self.zygote is not None and self.zygote.ready})
+        for container in (*self.starting, *self.running):
+            self.tell({"still": container})
+        for message in self.exits.values():
+            self.tell(message)
+        self.tell({"told": True})
+
+    # The zygote.
+
+    def start_zygote(self):
+        self.zygote = ZygoteProcess(self.plan)
+        self._watch(self.zygote.channel, self.from_zygote)
+        self._watch(self.zygote.errors, self.zygote.read_errors)
+
+    def from_zygote(self):
+        try:
+            packet = wire.receive(self.zygote.channel)
+            if packet is None:
+                self.kill_zygote("it ended")
+            else:
+                self._heed(packet[0])
+        except BlockingIOError:
+            pass
+        except (OSError, wire.ProtocolError) as error:
+            self.kill_zygote(str(error))
+
+    def _heed(self, message):
+        if "started" in message:
+            self._note_start(message["started"], wire.whole_number(message, "pid", 1 << 30))
+        elif "exited" in message:
+            self._note_exit(message)
+        elif "ready" in message and not self.zygote.ready:
+            self.zygote.ready = True
+            self.tell({"ready": True, "threads": wire.whole_number(message, "threads"), "problems": message.get("problems")})
+        else:
+            raise wire.ProtocolError("it sent what it must not send")
+
+    def _note_start(self, container, pid):
+        if not isinstance(container, str) or self.starting.pop(container, None) is None:
+            raise wire.ProtocolError("it told of a container that nobody asked for")
+        if pid < 2 or any(pid == known for known, _ in self.running.values()) or pid == self.zygote.pid:
+            raise wire.ProtocolError("it told of a process that is not the container's")
+        try:
+            watch = open_pidfd(pid)
+        except ProcessLookupError:
+            watch = -1  # it is over already; the exit follows at once
+        self.running[container] = (pid, watch)
+        if watch >= 0:
+            self._watch(watch, lambda: self._note_end(container, watch))
+        self.tell({"started": container})
+
+    def _note_end(self, container, watch):
+        """The process is dead; its parent must tell how."""
+        self._unwatch(watch)
+        self.overdue[container] = time.monotonic() + REPORT_SECONDS
+        self.reap()
+
+    def _note_exit(self, message):
+        pid = wire.whole_number(message, "exited", 1 << 30)
+        container = next((name for name, (known, _) in self.running.items() if known == pid), None)
+        status = message.get("status")
+        if container is None or type(status) is not int or not -64 <= status <= 255:
+            raise wire.ProtocolError("it told of an exit that cannot be")
+        self._finish(container, status, wire.whole_number({"cpu": int(message["cpu"])}, "cpu"), wire.whole_number(message, "resident"))
+
+    def _finish(self, container, status, cpu, resident):
+        _, watch = self.running.pop(container)
+        self.overdue.pop(container, None)
+        if watch >= 0:
+            if watch in self.callbacks:
+                self._unwatch(watch)
+            send_signal(watch, signal.SIGKILL)  # should the zygote have lied, the process really ends now
+            os.close(watch)
+        message = {"exited": container, "status": status, "cpu": cpu, "resident": resident}
+        self.exits[container] = message
+        self.tell(message)
+
+    def kill_zygote(self, why):
+        if self.zygote is None:
+            return
+        zygote, self.zygote = self.zygote, None
+        self._unwatch(zygote.channel)
+        self._unwatch(zygote.errors)
+        zygote.end()
+        lost, self.starting = list(self.starting), {}
+        for container in lost:
+            self.tell({"lost": container})
+        self.overdue = {}
+        self.tell({"zygote": "lost", "why": why[:500], "tail": zygote.tail.decode(errors="replace")})
+        self.reap()
+
+    def reap(self):
+        try:
+            os.read(self.wake, 4096)
+        except BlockingIOError:
+            pass
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if self.zygote is not None and pid == self.zygote.pid:
+                self.zygote.reaped = True
+                self.kill_zygote(f"it ended with status {os.waitstatus_to_exitcode(status)}")
+            elif any(pid == known for known, _ in self.running.values()):
+                self._note_exit(exit_message(pid, status, usage))
+
+
+class ZygoteProcess:
+    def __init__(self, plan):
+        self.ready = False
+        self.reaped = False
+        self.tail = b""
+        self.channel, theirs = wire.pair()
+        self.channel.setblocking(False)
+        self.errors, errors_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                _become_zygote(theirs, errors_end, plan)
+            finally:
+                os._exit(127)
+        theirs.close()
+        os.close(errors_end)
+
+    def read_errors(self):
+        try:
+            self.tail = (self.tail + os.read(self.errors, 65536))[-_TAIL_BYTES:]
+        except BlockingIOError:
+            pass
+
+    def end(self):
+        self.read_errors()
+        if not self.reaped:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        self.channel.close()
+        os.close(self.errors)
+
+
+def _become_zygote(channel, errors, plan):
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    nothing = os.open("/dev/null", os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    os.dup2(errors, 2)
+    os.set_inheritable(channel.fileno(), True)
+    keep_bounding_capabilities(_ZYGOTE_CAPABILITIES)
+    arguments = [plan["python"], *plan["flags"], "-c", _ZYGOTE_PROGRAM, str(channel.fileno()), json.dumps(plan["settings"])]
+    os.execve(plan["python"], arguments, plan["variables"])
+
+
+def _heeds(pid, number):
+    """Whether a process catches or blocks a signal; without either the kernel drops it for a first process."""
+    bit = 1 << (number - 1)
+    try:
+        with open(f"/proc/{pid}/status") as file:
+            masks = dict(line.split(":\t", 1) for line in file if line.startswith(("SigCgt", "SigBlk")))
+    except OSError:
+        return True
+    return any(int(mask, 16) & bit for mask in masks.values())
+
+
+def main(channel, listener, trees, plan):
+    """Never returns. The caller has just forked into the cell's fresh namespaces as their first process."""
+    try:
+        prctl(PR_SET_DUMPABLE, 0)
+        prctl(PR_SET_NAME, _name_buffer())
+        root.build_cell_root(trees, plan["nameserver"])
+        with open("/proc/sys/user/max_user_namespaces", "w") as file:
+            file.write("0")
+        close_all_but((channel.fileno(), listener.fileno()))
+        init = Init(channel, listener, plan)
+        init.start_zygote()
+        init.serve()
+    except BaseException as error:
+        try:
+            wire.send(channel, {"failed": f"{type(error).__name__}: {error}"[:2000]})
+        finally:
+            os._exit(1)
+
+
+def _name_buffer():
+    import ctypes
+
+    main.name = ctypes.create_string_buffer(b"headrace-cell")
+    return ctypes.addressof(main.name)

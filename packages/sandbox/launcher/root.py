@@ -1,0 +1,237 @@
+"""Private roots: the one that a cell's zygote sees, and the one that each step gets from it.
+
+Both are a tmpfs with the host's programs and the environment mounted read-only, so that what a zygote finds when it
+imports packages is what its steps will find.
+"""
+
+import os
+import shutil
+import stat
+
+from syscalls import (
+    CLONE_NEWNS,
+    MOUNT_ATTR_NODEV,
+    MOUNT_ATTR_NOSUID,
+    MOUNT_ATTR_RDONLY,
+    MS_BIND,
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_PRIVATE,
+    MS_RDONLY,
+    MS_REC,
+    MS_REMOUNT,
+    attach_tree,
+    mount,
+    open_tree,
+    pivot_root,
+    restrict_tree,
+    unmount,
+    unshare,
+)
+
+CODE = "/.headrace"
+NEW_ROOT = "/.step"
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt")
+_EMPTY = ("etc", "dev", "proc", "sys", "run", "tmp", "var", "var/tmp", "var/log", "root", "home", "mnt", "srv", ".old")
+_DEVICE_LINKS = (
+    ("/proc/self/fd", "fd"),
+    ("/proc/self/fd/0", "stdin"),
+    ("/proc/self/fd/1", "stdout"),
+    ("/proc/self/fd/2", "stderr"),
+    ("pts/ptmx", "ptmx"),
+)
+_HIDDEN_PROC = ("kcore", "keys", "timer_list", "sched_debug", "latency_stats")
+# Of the host's /etc only what programs need to run; nothing of its users, secrets or network.
+_ETC_TREES = ("ssl", "pki", "ca-certificates", "alternatives", "ld.so.conf.d", "fonts", "crypto-policies", "java-17-openjdk")
+_ETC_FILES = (
+    "ld.so.cache", "ld.so.conf", "mime.types", "services", "protocols", "os-release", "debian_version", "localtime",
+    "timezone", "gai.conf", "host.conf", "locale.alias", "bash.bashrc", "profile", "inputrc", "pip.conf", "ca-certificates.conf",
+)  # fmt: skip
+_PASSWD = "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"
+_GROUP = "root:x:0:\ntty:x:5:\nusers:x:100:\nuser:x:1000:\nnogroup:x:65534:\n"
+_NSSWITCH = "passwd: files\ngroup: files\nhosts: files dns\nnetworks: files\nprotocols: files\nservices: files\n"
+
+
+class Trees:
+    """What a cell shows of the host, opened by the launcher: detached read-only trees by their place in the cell."""
+
+    def __init__(self, code_directory, extra_paths):
+        self.opened = []
+        self.links = []
+        self.shared = []
+        try:
+            for path in SYSTEM:
+                self._add_system(path)
+            for path in outermost(extra_paths):
+                if not covered(path, self.shared):
+                    self._open(path, path)
+                    self.shared.append(path)
+            self._open(code_directory, CODE)
+            for name in DEVICES:
+                self._open("/dev/" + name, "/dev/" + name, device=True)
+            for name in _ETC_TREES:
+                if os.path.isdir("/etc/" + name):
+                    self._open("/etc/" + name, "/etc/" + name)
+        except OSError:
+            self.close()
+            raise
+
+    def _add_system(self, path):
+        if os.path.islink(path):
+            self.links.append((os.readlink(path), path))
+        elif os.path.isdir(path):
+            self._open(path, path)
+            self.shared.append(path)
+
+    def _open(self, source, target, device=False):
+        descriptor = open_tree(source)
+        self.opened.append((descriptor, target))
+        restrict_tree(descriptor, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | (0 if device else MOUNT_ATTR_NODEV))
+
+    def close(self):
+        for descriptor, _ in self.opened:
+            os.close(descriptor)
+        self.opened = []
+
+
+def outermost(paths):
+    """`paths` without those that lie within another one."""
+    kept = []
+    for path in sorted({os.path.normpath(path) for path in paths}):
+        if not covered(path, kept):
+            kept.append(path)
+    return kept
+
+
+def covered(path, roots):
+    return any(path == root or path.startswith(root + "/") for root in roots)
+
+
+def build_cell_root(trees, nameserver):
+    """Run once by a cell's first process, as root of its own namespaces. Afterwards the host's files are out of reach."""
+    mount("none", "/", None, MS_REC | MS_PRIVATE)
+    root = "/mnt"
+    mount("tmpfs", root, "tmpfs", MS_NOSUID | MS_NODEV, "size=64m,mode=755")
+    _make_directories(root)
+    os.mkdir(root + NEW_ROOT)
+    for target, link in trees.links:
+        os.symlink(target, root + link)
+    _build_devices(root)
+    _build_etc(root + "/etc", nameserver)
+    for descriptor, target in trees.opened:
+        place = root + target
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            os.makedirs(place, exist_ok=True)
+        else:
+            _touch(place)
+        attach_tree(descriptor, place)
+    for name in ("dev", "etc"):
+        if name == "etc":
+            mount(root + "/etc", root + "/etc", None, MS_BIND | MS_REC)
+        mount("none", f"{root}/{name}", None, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID)
+    mount("tmpfs", root + "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "size=64m,mode=1777")
+    mount("proc", root + "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    _enter(root)
+
+
+def build_step_root(shared, links):
+    """Run by a step before it drops its rights: a root of its own out of the cell's."""
+    unshare(CLONE_NEWNS)
+    root = NEW_ROOT
+    mount("tmpfs", root, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755")
+    _make_directories(root)
+    for target, link in links:
+        os.symlink(target, root + link)
+    for path in (*shared, "/etc", "/dev"):
+        place = root + path
+        if path not in ("/etc", "/dev"):
+            os.makedirs(place, exist_ok=True)
+        mount(path, place, None, MS_BIND | MS_REC)
+    mount("tmpfs", root + "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")
+    mount("devpts", root + "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
+    mount("proc", root + "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    for name in _HIDDEN_PROC:
+        if os.path.exists("/proc/" + name):
+            mount("/dev/null", f"{root}/proc/{name}", None, MS_BIND)
+    _enter(root)
+
+
+def limit_storage(root_bytes, shared_memory_bytes):
+    mount("none", "/", None, MS_REMOUNT | MS_NOSUID | MS_NODEV, f"size={root_bytes}")
+    mount("none", "/dev/shm", None, MS_REMOUNT | MS_NOSUID | MS_NODEV, f"size={shared_memory_bytes}")
+
+
+def open_etc():
+    """Makes /etc a writable copy, for containers that mount something within it."""
+    mount("tmpfs", "/mnt", "tmpfs", MS_NOSUID | MS_NODEV, "size=4m,mode=755")
+    for entry in os.scandir("/etc"):
+        copy = "/mnt/" + entry.name
+        if entry.is_symlink():
+            os.symlink(os.readlink(entry.path), copy)
+        elif entry.is_dir():
+            os.mkdir(copy)
+            mount(entry.path, copy, None, MS_BIND | MS_REC)
+        else:
+            shutil.copyfile(entry.path, copy)
+    mount("/mnt", "/etc", None, MS_BIND | MS_REC)
+    unmount("/mnt")
+
+
+def attach_volume(descriptor, target):
+    """Mounts a volume that the launcher handed in, creating the place for it."""
+    if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+        os.makedirs(target, exist_ok=True)
+    elif not os.path.lexists(target):
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        _touch(target)
+    attach_tree(descriptor, target)
+
+
+def attach_memory(target, size_bytes):
+    os.makedirs(target, exist_ok=True)
+    mount("tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV, f"size={size_bytes},mode=1777")
+
+
+def _make_directories(root):
+    for name in _EMPTY:
+        os.mkdir(f"{root}/{name}")
+    os.chmod(root + "/root", 0o700)
+    for name in ("tmp", "var/tmp"):
+        os.chmod(f"{root}/{name}", 0o1777)
+
+
+def _build_devices(root):
+    mount("tmpfs", root + "/dev", "tmpfs", MS_NOSUID, "size=64k,mode=755")
+    for target, link in _DEVICE_LINKS:
+        os.symlink(target, f"{root}/dev/{link}")
+    for name in ("shm", "pts", "mqueue"):
+        os.mkdir(f"{root}/dev/{name}")
+
+
+def _build_etc(directory, nameserver):
+    for name in _ETC_FILES:
+        source = "/etc/" + name
+        if os.path.islink(source):
+            os.symlink(os.readlink(source), f"{directory}/{name}")
+        elif os.path.isfile(source) and os.stat(source).st_mode & stat.S_IROTH:
+            shutil.copyfile(source, f"{directory}/{name}")
+    for target, link in (("/run/headrace/hosts", "hosts"), ("/run/headrace/hostname", "hostname"), ("/proc/mounts", "mtab")):
+        os.symlink(target, f"{directory}/{link}")
+    resolver = f"nameserver {nameserver}\noptions ndots:5 timeout:2\n" if nameserver else ""
+    generated = {"passwd": _PASSWD, "group": _GROUP, "nsswitch.conf": _NSSWITCH, "resolv.conf": resolver, "shells": "/bin/sh\n/bin/bash\n"}
+    for name, content in generated.items():
+        with open(f"{directory}/{name}", "w") as file:
+            file.write(content)
+
+
+def _enter(root):
+    pivot_root(root, root + "/.old")
+    os.chdir("/")
+    unmount("/.old")
+    os.rmdir("/.old")
+
+
+def _touch(path):
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))

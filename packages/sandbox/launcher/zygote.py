@@ -1,0 +1,115 @@
+"""The interpreter that a cell's steps are forked from: pid 2 of the cell, with the environment's packages imported.
+
+Those packages are strangers' code, so this process holds nothing worth having: it sees the cell's root only, and hands
+requests to its children unread. It never computes, starts no thread and runs no tenant's source.
+"""
+
+import gc
+import json
+import os
+import select
+import socket
+import sys
+
+import executor
+import step
+import wire
+from syscalls import CLONE_NEWPID, open_pidfd, setns, unshare
+
+_OWN = ("executor", "root", "seccomp", "step", "syscalls", "wire", "zygote")
+
+
+class Zygote:
+    def __init__(self, channel, settings):
+        self.channel = channel
+        self.settings = settings
+        self.pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        self.children = {}
+        self.poll = select.poll()
+        self.poll.register(channel, select.POLLIN)
+
+    def serve(self):
+        while True:
+            for descriptor, _ in self.poll.poll():
+                if descriptor != self.channel.fileno():
+                    self.reap(descriptor)
+                elif not self.take():
+                    return
+
+    def take(self):
+        packet = wire.receive(self.channel, wire.PACKET_DESCRIPTORS)
+        if packet is None:
+            return False
+        message, descriptors = packet
+        pid = self.fork(descriptors)
+        wire.close_all(descriptors)
+        watch = open_pidfd(pid)
+        self.children[watch] = pid
+        self.poll.register(watch, select.POLLIN)
+        wire.send(self.channel, {"started": message["container"], "pid": pid})
+        return True
+
+    def fork(self, descriptors):
+        """A child in a pid namespace of its own. Python's and libc's fork hooks run, so its random generators, locks and
+        caches know that it is another process."""
+        unshare(CLONE_NEWPID)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                step.run(descriptors, self.settings, executor.run, prepared=False)
+            finally:
+                os._exit(step.NOT_STARTED)
+        setns(self.pid_namespace, CLONE_NEWPID)
+        return pid
+
+    def reap(self, watch):
+        pid = self.children.pop(watch)
+        self.poll.unregister(watch)
+        os.close(watch)
+        _, status, usage = os.wait4(pid, 0)
+        wire.send(self.channel, exit_message(pid, status, usage))
+
+
+def exit_message(pid, status, usage):
+    """What both the zygote and the cell's first process say of a step that ended."""
+    cpu = round((usage.ru_utime + usage.ru_stime) * 1000, 3)
+    return {"exited": pid, "status": os.waitstatus_to_exitcode(status), "cpu": cpu, "resident": usage.ru_maxrss * 1024}
+
+
+def main(number, settings_text):
+    settings = json.loads(settings_text)
+    channel = socket.socket(fileno=int(number))
+    channel.set_inheritable(False)
+    problems = _preload(settings["preload"])
+    _forget_own_names()
+    gc.collect()
+    gc.freeze()
+    threads = len(os.listdir("/proc/self/task"))
+    wire.send(channel, {"ready": True, "threads": threads, "problems": problems})
+    Zygote(channel, settings).serve()
+
+
+def _preload(names):
+    """Imports the environment's packages; what cannot be imported is told, and left to the steps that want it."""
+    problems = []
+    for name in names:
+        try:
+            if name == "kfp.dsl":
+                executor.preload()
+                executor.rehearse()
+            else:
+                __import__(name)
+        except Exception as error:
+            problems.append(f"{name}: {type(error).__name__}: {error}"[:500])
+    return problems[:20]
+
+
+def _forget_own_names():
+    """A step must find neither our modules nor the folder they came from."""
+    for name in _OWN:
+        sys.modules.pop(name, None)
+    sys.path[:] = [path for path in sys.path if path != "/.headrace"]
+    sys.path_importer_cache.pop("/.headrace", None)
+    main = sys.modules["__main__"].__dict__
+    for name in [name for name in main if not name.startswith("__")]:
+        del main[name]

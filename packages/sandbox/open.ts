@@ -1,0 +1,218 @@
+import type { Clock } from "@headrace/model";
+import { join } from "node:path";
+
+import { describeHost } from "./capabilities.ts";
+import { Connection } from "./connection.ts";
+import { SandboxError } from "./errors.ts";
+import {
+  isFields,
+  list,
+  protocolVersion,
+  readExit,
+  readHello,
+  readStarted,
+  readStats,
+  type Hello,
+  type Message,
+} from "./protocol.ts";
+import type {
+  Capabilities,
+  CellSpec,
+  ContainerExit,
+  ContainerSpec,
+  Sandbox,
+  SandboxStats,
+  Started,
+} from "./sandbox.ts";
+import { startLauncher } from "./start-launcher.ts";
+
+export interface SandboxOptions {
+  /** The launcher's journal and log. Made with mode 0700; on a local file system. */
+  readonly stateDirectory: string;
+  /** The launcher's sockets. Made with mode 0700; at most 90 bytes, since addresses of sockets are short. */
+  readonly runtimeDirectory: string;
+  /** The host's interpreter, 3.9 or newer. Default `/usr/bin/python3`. */
+  readonly python?: string;
+  readonly clock: Clock;
+  /** How long a launcher that nobody speaks to and nothing runs in goes on. Default 600. */
+  readonly lonelySeconds?: number;
+}
+
+const socketPathLimit = 107;
+const reconnectDelays = [0, 50, 200, 1000, 5000];
+
+/**
+ * Finds the launcher of these directories or starts one. Containers that an earlier process started are there: ask `sync`
+ * first. Throws SandboxError `no-launcher` where this host has no namespaces or no Python for it.
+ */
+export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
+  const socketPath = join(options.runtimeDirectory, "launcher.sock");
+  if (Buffer.byteLength(socketPath) > socketPathLimit) {
+    throw new SandboxError(
+      "no-launcher",
+      `Cannot use the runtime directory ${options.runtimeDirectory}: a socket's path may have ${socketPathLimit} bytes; choose a shorter one`,
+    );
+  }
+  const sandbox = new LauncherSandbox(options, socketPath);
+  await sandbox.connect();
+  return sandbox;
+}
+
+class LauncherSandbox implements Sandbox {
+  readonly #options: SandboxOptions;
+  readonly #socketPath: string;
+  readonly #listeners = new Set<(exit: ContainerExit) => void>();
+  #connection: Connection | undefined;
+  #reconnecting: Promise<void> | undefined;
+  #capabilities: Capabilities | undefined;
+  #closed = false;
+
+  constructor(options: SandboxOptions, socketPath: string) {
+    this.#options = options;
+    this.#socketPath = socketPath;
+  }
+
+  get capabilities(): Capabilities {
+    if (this.#capabilities === undefined)
+      throw new SandboxError("closed", "Cannot tell what this host can do: the sandbox is not open");
+    return this.#capabilities;
+  }
+
+  async connect(): Promise<void> {
+    const connection = await this.#find();
+    const hello = readHello(await connection.request("hello"));
+    this.#refuseOther(hello, connection);
+    this.#capabilities = await describeHost(hello);
+    this.#connection = connection;
+  }
+
+  async start(spec: ContainerSpec): Promise<Started> {
+    return readStarted(await this.#request("start", { container: spec }));
+  }
+
+  onExit(listener: (exit: ContainerExit) => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  async signal(id: string, signal: "SIGTERM" | "SIGKILL" | "SIGINT"): Promise<void> {
+    await this.#request("signal", { id, signal });
+  }
+
+  async acknowledge(id: string): Promise<void> {
+    await this.#request("acknowledge", { id });
+  }
+
+  async sync(): Promise<{ readonly running: readonly Started[]; readonly exits: readonly ContainerExit[] }> {
+    const answer = await this.#request("sync");
+    return { running: list(answer["running"]).map(readStarted), exits: list(answer["exits"]).map(readExit) };
+  }
+
+  async removeGroup(group: string): Promise<void> {
+    await this.#request("remove-group", { group });
+  }
+
+  async warm(cell: CellSpec): Promise<void> {
+    await this.#request("warm", { cell });
+  }
+
+  async stats(): Promise<SandboxStats> {
+    return readStats(await this.#request("stats"));
+  }
+
+  async shutdown(): Promise<void> {
+    const connection = await this.#ready();
+    this.#closed = true;
+    const ended = connection.ended;
+    await connection.request("shutdown");
+    await ended;
+  }
+
+  async disconnect(): Promise<void> {
+    this.#closed = true;
+    this.#connection?.close();
+  }
+
+  async #request(verb: string, fields: Readonly<Record<string, unknown>> = {}): Promise<Record<string, unknown>> {
+    const connection = await this.#ready();
+    return connection.request(verb, fields);
+  }
+
+  async #ready(): Promise<Connection> {
+    if (this.#closed) throw new SandboxError("closed", "Cannot use the sandbox: it was closed");
+    await this.#reconnecting;
+    if (this.#connection === undefined)
+      throw new SandboxError(
+        "launcher-lost",
+        "Cannot use the sandbox: its launcher is gone and cannot be started again",
+      );
+    return this.#connection;
+  }
+
+  async #find(): Promise<Connection> {
+    const reach = () =>
+      Connection.open(
+        this.#socketPath,
+        (message) => this.#hear(message),
+        () => this.#lose(),
+      );
+    try {
+      return await reach();
+    } catch {
+      // Nobody listens: the first to come starts the launcher.
+    }
+    await startLauncher({
+      python: this.#options.python ?? "/usr/bin/python3",
+      stateDirectory: this.#options.stateDirectory,
+      runtimeDirectory: this.#options.runtimeDirectory,
+      lonelySeconds: this.#options.lonelySeconds ?? 600,
+    });
+    return reach();
+  }
+
+  #refuseOther(hello: Hello, connection: Connection): void {
+    if (hello.protocol === protocolVersion) return;
+    connection.close();
+    throw new SandboxError(
+      "no-launcher",
+      `Cannot use the launcher with process id ${hello.pid}: it is of another version of Headrace. Stop the pods of that one first (headrace down)`,
+    );
+  }
+
+  #hear(message: Message): void {
+    const exit = message.exit;
+    if (exit === undefined) return;
+    // In a later turn, so that a caller who awaits `start` continues before it hears of the end.
+    setImmediate(() => this.#tell(exit));
+  }
+
+  #tell(exit: ContainerExit): void {
+    for (const listener of this.#listeners) listener(exit);
+  }
+
+  #lose(): void {
+    if (this.#connection === undefined) return;
+    this.#connection = undefined;
+    if (!this.#closed) this.#reconnecting = this.#reconnect().finally(() => (this.#reconnecting = undefined));
+  }
+
+  /** The launcher was killed or restarted; its successor adopts what runs, and tells again what was not acknowledged. */
+  async #reconnect(): Promise<void> {
+    for (const delay of reconnectDelays) {
+      await this.#pause(delay);
+      if (this.#closed) return;
+      try {
+        await this.connect();
+        const answer = await this.#connection?.request("sync");
+        for (const exit of list(isFields(answer) ? answer["exits"] : undefined)) this.#tell(readExit(exit));
+        return;
+      } catch {
+        // Tried again after a longer pause; the next request says what is wrong.
+      }
+    }
+  }
+
+  #pause(delay: number): Promise<void> {
+    return new Promise((resolve) => this.#options.clock.after(delay, resolve));
+  }
+}
