@@ -91,7 +91,7 @@ export const toleration = s.object(
     operator: s.at(2, s.string({ enum: ["Exists", "Equal"] })),
     value: s.at(3, s.string()),
     effect: s.at(4, s.string({ enum: ["NoSchedule", "PreferNoSchedule", "NoExecute"] })),
-    tolerationSeconds: s.at(5, s.integer({ format: "int64" })),
+    tolerationSeconds: s.pointer(5, s.integer({ format: "int64" })),
   },
   { name: "io.k8s.api.core.v1.Toleration" },
 );
@@ -105,9 +105,9 @@ export const topologySpreadConstraint = s.object(
   },
   {
     labelSelector: s.at(4, labelSelector),
-    minDomains: s.at(5, s.integer()),
-    nodeAffinityPolicy: s.at(6, s.string({ enum: ["Ignore", "Honor"] })),
-    nodeTaintsPolicy: s.at(7, s.string({ enum: ["Ignore", "Honor"] })),
+    minDomains: s.pointer(5, s.integer()),
+    nodeAffinityPolicy: s.pointer(6, s.string({ enum: ["Ignore", "Honor"] })),
+    nodeTaintsPolicy: s.pointer(7, s.string({ enum: ["Ignore", "Honor"] })),
     matchLabelKeys: s.at(8, s.list(s.string())),
   },
   { name: "io.k8s.api.core.v1.TopologySpreadConstraint" },

@@ -11,7 +11,7 @@ export const ConfigMap = defineResource({
   fields: {
     data: s.at(2, s.optional(s.map(s.string()))),
     binaryData: s.at(3, s.optional(s.map(s.bytes()))),
-    immutable: s.at(4, s.optional(s.boolean())),
+    immutable: s.pointer(4, s.optional(s.boolean())),
   },
   columns: [
     {

@@ -2,7 +2,7 @@ import { s, type TypeOf } from "@headrace/model";
 
 const preconditions = s.object(
   {},
-  { uid: s.at(1, s.string()), resourceVersion: s.at(2, s.string()) },
+  { uid: s.pointer(1, s.string()), resourceVersion: s.pointer(2, s.string()) },
   { name: "io.k8s.apimachinery.pkg.apis.meta.v1.Preconditions" },
 );
 
@@ -12,12 +12,12 @@ export const deleteOptions = s.object(
   {
     apiVersion: s.string(),
     kind: s.string(),
-    gracePeriodSeconds: s.at(1, s.integer({ format: "int64" })),
+    gracePeriodSeconds: s.pointer(1, s.integer({ format: "int64" })),
     preconditions: s.at(2, preconditions),
-    orphanDependents: s.at(3, s.boolean()),
-    propagationPolicy: s.at(4, s.string({ enum: ["Orphan", "Background", "Foreground"] })),
+    orphanDependents: s.pointer(3, s.boolean()),
+    propagationPolicy: s.pointer(4, s.string({ enum: ["Orphan", "Background", "Foreground"] })),
     dryRun: s.at(5, s.list(s.string({ enum: ["All"] }))),
-    ignoreStoreReadErrorWithClusterBreakingPotential: s.at(6, s.boolean()),
+    ignoreStoreReadErrorWithClusterBreakingPotential: s.pointer(6, s.boolean()),
   },
   { name: "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions" },
 );

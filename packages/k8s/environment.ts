@@ -3,14 +3,14 @@ import { referenceName } from "./reference.ts";
 
 export const configMapKeySelector = s.object(
   { name: referenceName, key: s.at(2, s.string({ nonEmpty: true })) },
-  { optional: s.at(3, s.boolean()) },
+  { optional: s.pointer(3, s.boolean()) },
   { name: "io.k8s.api.core.v1.ConfigMapKeySelector", atomic: true },
 );
 export type ConfigMapKeySelector = TypeOf<typeof configMapKeySelector>;
 
 export const secretKeySelector = s.object(
   { name: referenceName, key: s.at(2, s.string({ nonEmpty: true })) },
-  { optional: s.at(3, s.boolean()) },
+  { optional: s.pointer(3, s.boolean()) },
   { name: "io.k8s.api.core.v1.SecretKeySelector", atomic: true },
 );
 export type SecretKeySelector = TypeOf<typeof secretKeySelector>;
@@ -50,13 +50,13 @@ export type EnvVar = TypeOf<typeof envVar>;
 
 const configMapEnvSource = s.object(
   { name: referenceName },
-  { optional: s.at(2, s.boolean()) },
+  { optional: s.pointer(2, s.boolean()) },
   { name: "io.k8s.api.core.v1.ConfigMapEnvSource" },
 );
 
 const secretEnvSource = s.object(
   { name: referenceName },
-  { optional: s.at(2, s.boolean()) },
+  { optional: s.pointer(2, s.boolean()) },
   { name: "io.k8s.api.core.v1.SecretEnvSource" },
 );
 

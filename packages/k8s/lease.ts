@@ -3,13 +3,13 @@ import { cause, defineResource, s, type ResourceOf } from "@headrace/model";
 const leaseSpec = s.object(
   {},
   {
-    holderIdentity: s.at(1, s.string()),
-    leaseDurationSeconds: s.at(2, s.integer()),
+    holderIdentity: s.pointer(1, s.string()),
+    leaseDurationSeconds: s.pointer(2, s.integer()),
     acquireTime: s.at(3, s.microTime()),
     renewTime: s.at(4, s.microTime()),
-    leaseTransitions: s.at(5, s.integer()),
-    strategy: s.at(6, s.string()),
-    preferredHolder: s.at(7, s.string()),
+    leaseTransitions: s.pointer(5, s.integer()),
+    strategy: s.pointer(6, s.string()),
+    preferredHolder: s.pointer(7, s.string()),
   },
   { name: "io.k8s.api.coordination.v1.LeaseSpec" },
 );

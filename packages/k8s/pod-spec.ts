@@ -22,7 +22,7 @@ export type HostAlias = TypeOf<typeof hostAlias>;
 
 const podDNSConfigOption = s.object(
   {},
-  { name: s.at(1, s.string()), value: s.at(2, s.string()) },
+  { name: s.at(1, s.string()), value: s.pointer(2, s.string()) },
   { name: "io.k8s.api.core.v1.PodDNSConfigOption" },
 );
 
@@ -53,7 +53,7 @@ const podSchedulingGate = s.object(
 
 const podResourceClaim = s.object(
   { name: s.at(1, s.string({ nonEmpty: true })) },
-  { resourceClaimName: s.at(3, s.string()), resourceClaimTemplateName: s.at(4, s.string()) },
+  { resourceClaimName: s.pointer(3, s.string()), resourceClaimTemplateName: s.pointer(4, s.string()) },
   { name: "io.k8s.api.core.v1.PodResourceClaim" },
 );
 
@@ -64,8 +64,8 @@ export const podSpec = s.object(
     initContainers: s.at(20, s.listMap("name", container)),
     ephemeralContainers: s.at(34, s.listMap("name", ephemeralContainer)),
     restartPolicy: s.at(3, s.withDefault(s.string({ enum: ["Always", "OnFailure", "Never"] }), "Always")),
-    terminationGracePeriodSeconds: s.at(4, s.withDefault(s.integer({ format: "int64" }), 30)),
-    activeDeadlineSeconds: s.at(5, s.integer({ format: "int64" })),
+    terminationGracePeriodSeconds: s.pointer(4, s.withDefault(s.integer({ format: "int64" }), 30)),
+    activeDeadlineSeconds: s.pointer(5, s.integer({ format: "int64" })),
     dnsPolicy: s.at(
       6,
       s.withDefault(s.string({ enum: ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"] }), "ClusterFirst"),
@@ -73,12 +73,12 @@ export const podSpec = s.object(
     nodeSelector: s.at(7, s.map(s.string(), { atomic: true })),
     serviceAccountName: s.at(8, s.string()),
     serviceAccount: s.at(9, s.string()),
-    automountServiceAccountToken: s.at(21, s.boolean()),
+    automountServiceAccountToken: s.pointer(21, s.boolean()),
     nodeName: s.at(10, s.string()),
     hostNetwork: s.at(11, s.boolean()),
     hostPID: s.at(12, s.boolean()),
     hostIPC: s.at(13, s.boolean()),
-    shareProcessNamespace: s.at(27, s.boolean()),
+    shareProcessNamespace: s.pointer(27, s.boolean()),
     securityContext: s.at(14, s.withDefault(podSecurityContext, {})),
     imagePullSecrets: s.at(15, s.listMap("name", localObjectReference)),
     hostname: s.at(16, s.string()),
@@ -88,20 +88,20 @@ export const podSpec = s.object(
     tolerations: s.at(22, s.list(toleration)),
     hostAliases: s.at(23, s.listMap("ip", hostAlias)),
     priorityClassName: s.at(24, s.string()),
-    priority: s.at(25, s.integer()),
+    priority: s.pointer(25, s.integer()),
     dnsConfig: s.at(26, podDNSConfig),
     readinessGates: s.at(28, s.list(podReadinessGate)),
-    runtimeClassName: s.at(29, s.string()),
-    enableServiceLinks: s.at(30, s.withDefault(s.boolean(), true)),
-    preemptionPolicy: s.at(31, s.string({ enum: ["PreemptLowerPriority", "Never"] })),
+    runtimeClassName: s.pointer(29, s.string()),
+    enableServiceLinks: s.pointer(30, s.withDefault(s.boolean(), true)),
+    preemptionPolicy: s.pointer(31, s.string({ enum: ["PreemptLowerPriority", "Never"] })),
     overhead: s.at(32, s.map(s.quantity())),
     topologySpreadConstraints: s.at(33, s.listMap(["topologyKey", "whenUnsatisfiable"], topologySpreadConstraint)),
-    setHostnameAsFQDN: s.at(35, s.boolean()),
+    setHostnameAsFQDN: s.pointer(35, s.boolean()),
     os: s.at(36, podOS),
-    hostUsers: s.at(37, s.boolean()),
+    hostUsers: s.pointer(37, s.boolean()),
     schedulingGates: s.at(38, s.listMap("name", podSchedulingGate)),
     resourceClaims: s.at(39, s.listMap("name", podResourceClaim, { retainKeys: true })),
-    hostnameOverride: s.at(41, s.string()),
+    hostnameOverride: s.pointer(41, s.string()),
   },
   { name: "io.k8s.api.core.v1.PodSpec" },
 );

@@ -60,7 +60,7 @@ export type ContainerState = TypeOf<typeof containerState>;
 
 const volumeMountStatus = s.object(
   { name: s.at(1, s.orZero(s.string(), "")), mountPath: s.at(2, s.orZero(s.string(), "")) },
-  { readOnly: s.at(3, s.boolean()), recursiveReadOnly: s.at(4, s.string()) },
+  { readOnly: s.at(3, s.boolean()), recursiveReadOnly: s.pointer(4, s.string()) },
   { name: "io.k8s.api.core.v1.VolumeMountStatus" },
 );
 
@@ -76,7 +76,7 @@ export const containerStatus = s.object(
     state: s.at(2, s.withDefault(containerState, {})),
     lastState: s.at(3, s.withDefault(containerState, {})),
     containerID: s.at(8, s.string()),
-    started: s.at(9, s.boolean()),
+    started: s.pointer(9, s.boolean()),
     allocatedResources: s.at(10, s.map(s.quantity())),
     resources: s.at(11, resourceRequirements),
     volumeMounts: s.at(12, s.listMap("mountPath", volumeMountStatus)),
@@ -87,7 +87,7 @@ export type ContainerStatus = TypeOf<typeof containerStatus>;
 
 const podResourceClaimStatus = s.object(
   { name: s.at(1, s.orZero(s.string(), "")) },
-  { resourceClaimName: s.at(2, s.string()) },
+  { resourceClaimName: s.pointer(2, s.string()) },
   { name: "io.k8s.api.core.v1.PodResourceClaimStatus" },
 );
 

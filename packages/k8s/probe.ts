@@ -34,7 +34,7 @@ export type TCPSocketAction = TypeOf<typeof tcpSocketAction>;
 
 export const grpcAction = s.object(
   { port: s.at(1, s.orZero(s.integer(), 0)) },
-  { service: s.at(2, s.withDefault(s.string(), "")) },
+  { service: s.pointer(2, s.withDefault(s.string(), "")) },
   { name: "io.k8s.api.core.v1.GRPCAction" },
 );
 export type GRPCAction = TypeOf<typeof grpcAction>;
@@ -51,7 +51,7 @@ export const probe = s.object(
     periodSeconds: s.at(4, s.withDefault(s.integer(), 10)),
     successThreshold: s.at(5, s.withDefault(s.integer(), 1)),
     failureThreshold: s.at(6, s.withDefault(s.integer(), 3)),
-    terminationGracePeriodSeconds: s.at(7, s.integer({ format: "int64" })),
+    terminationGracePeriodSeconds: s.pointer(7, s.integer({ format: "int64" })),
   },
   { name: "io.k8s.api.core.v1.Probe" },
 );
@@ -77,7 +77,7 @@ export type LifecycleHandler = TypeOf<typeof lifecycleHandler>;
 
 export const lifecycle = s.object(
   {},
-  { postStart: s.at(1, lifecycleHandler), preStop: s.at(2, lifecycleHandler), stopSignal: s.at(3, s.string()) },
+  { postStart: s.at(1, lifecycleHandler), preStop: s.at(2, lifecycleHandler), stopSignal: s.pointer(3, s.string()) },
   { name: "io.k8s.api.core.v1.Lifecycle" },
 );
 export type Lifecycle = TypeOf<typeof lifecycle>;

@@ -29,13 +29,13 @@ export type ObjectReference = TypeOf<typeof objectReference>;
 
 export const typedLocalObjectReference = s.object(
   { kind: s.at(2, s.orZero(s.string(), "")), name: s.at(3, s.orZero(s.string(), "")) },
-  { apiGroup: s.at(1, s.string()) },
+  { apiGroup: s.pointer(1, s.string()) },
   { name: "io.k8s.api.core.v1.TypedLocalObjectReference", atomic: true },
 );
 export type TypedLocalObjectReference = TypeOf<typeof typedLocalObjectReference>;
 
 export const typedObjectReference = s.object(
   { kind: s.at(2, s.orZero(s.string(), "")), name: s.at(3, s.orZero(s.string(), "")) },
-  { apiGroup: s.at(1, s.string()), namespace: s.at(4, s.string()) },
+  { apiGroup: s.pointer(1, s.string()), namespace: s.pointer(4, s.string()) },
   { name: "io.k8s.api.core.v1.TypedObjectReference" },
 );

@@ -12,7 +12,7 @@ export const Secret = defineResource({
     data: s.at(2, s.optional(s.map(s.bytes()))),
     type: s.at(3, s.withDefault(s.string(), "Opaque")),
     stringData: s.at(4, s.optional(s.map(s.string()))),
-    immutable: s.at(5, s.optional(s.boolean())),
+    immutable: s.pointer(5, s.optional(s.boolean())),
   },
   columns: [
     { name: "Type", value: (secret) => secret.type },

@@ -15,23 +15,23 @@ const seLinuxOptions = s.object(
 const windowsSecurityContextOptions = s.object(
   {},
   {
-    gmsaCredentialSpecName: s.at(1, s.string()),
-    gmsaCredentialSpec: s.at(2, s.string()),
-    runAsUserName: s.at(3, s.string()),
-    hostProcess: s.at(4, s.boolean()),
+    gmsaCredentialSpecName: s.pointer(1, s.string()),
+    gmsaCredentialSpec: s.pointer(2, s.string()),
+    runAsUserName: s.pointer(3, s.string()),
+    hostProcess: s.pointer(4, s.boolean()),
   },
   { name: "io.k8s.api.core.v1.WindowsSecurityContextOptions" },
 );
 
 const seccompProfile = s.object(
   { type: s.at(1, s.string({ enum: ["Unconfined", "RuntimeDefault", "Localhost"] })) },
-  { localhostProfile: s.at(2, s.string()) },
+  { localhostProfile: s.pointer(2, s.string()) },
   { name: "io.k8s.api.core.v1.SeccompProfile" },
 );
 
 const appArmorProfile = s.object(
   { type: s.at(1, s.string({ enum: ["Unconfined", "RuntimeDefault", "Localhost"] })) },
-  { localhostProfile: s.at(2, s.string()) },
+  { localhostProfile: s.pointer(2, s.string()) },
   { name: "io.k8s.api.core.v1.AppArmorProfile" },
 );
 
@@ -39,15 +39,15 @@ export const securityContext = s.object(
   {},
   {
     capabilities: s.at(1, capabilities),
-    privileged: s.at(2, s.boolean()),
+    privileged: s.pointer(2, s.boolean()),
     seLinuxOptions: s.at(3, seLinuxOptions),
     windowsOptions: s.at(10, windowsSecurityContextOptions),
-    runAsUser: s.at(4, s.integer({ format: "int64" })),
-    runAsGroup: s.at(8, s.integer({ format: "int64" })),
-    runAsNonRoot: s.at(5, s.boolean()),
-    readOnlyRootFilesystem: s.at(6, s.boolean()),
-    allowPrivilegeEscalation: s.at(7, s.boolean()),
-    procMount: s.at(9, s.string({ enum: ["Default", "Unmasked"] })),
+    runAsUser: s.pointer(4, s.integer({ format: "int64" })),
+    runAsGroup: s.pointer(8, s.integer({ format: "int64" })),
+    runAsNonRoot: s.pointer(5, s.boolean()),
+    readOnlyRootFilesystem: s.pointer(6, s.boolean()),
+    allowPrivilegeEscalation: s.pointer(7, s.boolean()),
+    procMount: s.pointer(9, s.string({ enum: ["Default", "Unmasked"] })),
     seccompProfile: s.at(11, seccompProfile),
     appArmorProfile: s.at(12, appArmorProfile),
   },
@@ -66,17 +66,17 @@ export const podSecurityContext = s.object(
   {
     seLinuxOptions: s.at(1, seLinuxOptions),
     windowsOptions: s.at(8, windowsSecurityContextOptions),
-    runAsUser: s.at(2, s.integer({ format: "int64" })),
-    runAsGroup: s.at(6, s.integer({ format: "int64" })),
-    runAsNonRoot: s.at(3, s.boolean()),
+    runAsUser: s.pointer(2, s.integer({ format: "int64" })),
+    runAsGroup: s.pointer(6, s.integer({ format: "int64" })),
+    runAsNonRoot: s.pointer(3, s.boolean()),
     supplementalGroups: s.at(4, s.list(s.integer({ format: "int64" }))),
-    supplementalGroupsPolicy: s.at(12, s.string({ enum: ["Merge", "Strict"] })),
-    fsGroup: s.at(5, s.integer({ format: "int64" })),
+    supplementalGroupsPolicy: s.pointer(12, s.string({ enum: ["Merge", "Strict"] })),
+    fsGroup: s.pointer(5, s.integer({ format: "int64" })),
     sysctls: s.at(7, s.list(sysctl)),
-    fsGroupChangePolicy: s.at(9, s.string({ enum: ["OnRootMismatch", "Always"] })),
+    fsGroupChangePolicy: s.pointer(9, s.string({ enum: ["OnRootMismatch", "Always"] })),
     seccompProfile: s.at(10, seccompProfile),
     appArmorProfile: s.at(11, appArmorProfile),
-    seLinuxChangePolicy: s.at(13, s.string()),
+    seLinuxChangePolicy: s.pointer(13, s.string()),
   },
   { name: "io.k8s.api.core.v1.PodSecurityContext" },
 );

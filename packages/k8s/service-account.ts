@@ -12,7 +12,7 @@ export const ServiceAccount = defineResource({
   fields: {
     secrets: s.at(2, s.optional(s.listMap("name", objectReference))),
     imagePullSecrets: s.at(3, s.optional(s.list(localObjectReference))),
-    automountServiceAccountToken: s.at(4, s.optional(s.boolean())),
+    automountServiceAccountToken: s.pointer(4, s.optional(s.boolean())),
   },
   subresources: [
     {

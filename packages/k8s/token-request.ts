@@ -12,7 +12,7 @@ const tokenRequestSpec = s.object(
     audiences: s.at(1, s.list(s.string())),
     boundObjectRef: s.at(3, boundObjectReference),
     /** At least ten minutes. */
-    expirationSeconds: s.at(4, s.withDefault(s.integer({ format: "int64", min: 600 }), 3600)),
+    expirationSeconds: s.pointer(4, s.withDefault(s.integer({ format: "int64", min: 600 }), 3600)),
   },
   { name: "io.k8s.api.authentication.v1.TokenRequestSpec" },
 );

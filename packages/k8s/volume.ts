@@ -4,7 +4,7 @@ import { localObjectReference, referenceName, typedLocalObjectReference, typedOb
 
 export const keyToPath = s.object(
   { key: s.at(1, s.string({ nonEmpty: true })), path: s.at(2, s.string({ nonEmpty: true })) },
-  { mode: s.at(3, s.integer()) },
+  { mode: s.pointer(3, s.integer()) },
   { name: "io.k8s.api.core.v1.KeyToPath" },
 );
 export type KeyToPath = TypeOf<typeof keyToPath>;
@@ -12,7 +12,7 @@ export type KeyToPath = TypeOf<typeof keyToPath>;
 export const hostPathVolumeSource = s.object(
   { path: s.at(1, s.string({ nonEmpty: true })) },
   {
-    type: s.at(
+    type: s.pointer(
       2,
       s.withDefault(
         s.string({
@@ -38,8 +38,8 @@ export const secretVolumeSource = s.object(
   {
     secretName: s.at(1, s.string()),
     items: s.at(2, s.list(keyToPath)),
-    defaultMode: s.at(3, s.withDefault(s.integer(), 0o644)),
-    optional: s.at(4, s.boolean()),
+    defaultMode: s.pointer(3, s.withDefault(s.integer(), 0o644)),
+    optional: s.pointer(4, s.boolean()),
   },
   { name: "io.k8s.api.core.v1.SecretVolumeSource" },
 );
@@ -62,7 +62,7 @@ export const downwardAPIVolumeFile = s.object(
   {
     fieldRef: s.at(2, objectFieldSelector),
     resourceFieldRef: s.at(3, resourceFieldSelector),
-    mode: s.at(4, s.integer()),
+    mode: s.pointer(4, s.integer()),
   },
   { name: "io.k8s.api.core.v1.DownwardAPIVolumeFile" },
 );
@@ -70,7 +70,7 @@ export type DownwardAPIVolumeFile = TypeOf<typeof downwardAPIVolumeFile>;
 
 export const downwardAPIVolumeSource = s.object(
   {},
-  { items: s.at(1, s.list(downwardAPIVolumeFile)), defaultMode: s.at(2, s.withDefault(s.integer(), 0o644)) },
+  { items: s.at(1, s.list(downwardAPIVolumeFile)), defaultMode: s.pointer(2, s.withDefault(s.integer(), 0o644)) },
   { name: "io.k8s.api.core.v1.DownwardAPIVolumeSource" },
 );
 export type DownwardAPIVolumeSource = TypeOf<typeof downwardAPIVolumeSource>;
@@ -79,8 +79,8 @@ export const configMapVolumeSource = s.object(
   { name: referenceName },
   {
     items: s.at(2, s.list(keyToPath)),
-    defaultMode: s.at(3, s.withDefault(s.integer(), 0o644)),
-    optional: s.at(4, s.boolean()),
+    defaultMode: s.pointer(3, s.withDefault(s.integer(), 0o644)),
+    optional: s.pointer(4, s.boolean()),
   },
   { name: "io.k8s.api.core.v1.ConfigMapVolumeSource" },
 );
@@ -88,7 +88,7 @@ export type ConfigMapVolumeSource = TypeOf<typeof configMapVolumeSource>;
 
 const secretProjection = s.object(
   { name: referenceName },
-  { items: s.at(2, s.list(keyToPath)), optional: s.at(4, s.boolean()) },
+  { items: s.at(2, s.list(keyToPath)), optional: s.pointer(4, s.boolean()) },
   { name: "io.k8s.api.core.v1.SecretProjection" },
 );
 
@@ -100,13 +100,16 @@ const downwardAPIProjection = s.object(
 
 const configMapProjection = s.object(
   { name: referenceName },
-  { items: s.at(2, s.list(keyToPath)), optional: s.at(4, s.boolean()) },
+  { items: s.at(2, s.list(keyToPath)), optional: s.pointer(4, s.boolean()) },
   { name: "io.k8s.api.core.v1.ConfigMapProjection" },
 );
 
 export const serviceAccountTokenProjection = s.object(
   { path: s.at(3, s.string({ nonEmpty: true })) },
-  { audience: s.at(1, s.string()), expirationSeconds: s.at(2, s.withDefault(s.integer({ format: "int64" }), 3600)) },
+  {
+    audience: s.at(1, s.string()),
+    expirationSeconds: s.pointer(2, s.withDefault(s.integer({ format: "int64" }), 3600)),
+  },
   { name: "io.k8s.api.core.v1.ServiceAccountTokenProjection" },
 );
 export type ServiceAccountTokenProjection = TypeOf<typeof serviceAccountTokenProjection>;
@@ -114,10 +117,10 @@ export type ServiceAccountTokenProjection = TypeOf<typeof serviceAccountTokenPro
 const clusterTrustBundleProjection = s.object(
   { path: s.at(4, s.string({ nonEmpty: true })) },
   {
-    name: s.at(1, s.string()),
-    signerName: s.at(2, s.string()),
+    name: s.pointer(1, s.string()),
+    signerName: s.pointer(2, s.string()),
     labelSelector: s.at(3, labelSelector),
-    optional: s.at(5, s.boolean()),
+    optional: s.pointer(5, s.boolean()),
   },
   { name: "io.k8s.api.core.v1.ClusterTrustBundleProjection" },
 );
@@ -137,7 +140,7 @@ export type VolumeProjection = TypeOf<typeof volumeProjection>;
 
 export const projectedVolumeSource = s.object(
   { sources: s.at(1, s.list(volumeProjection)) },
-  { defaultMode: s.at(2, s.withDefault(s.integer(), 0o644)) },
+  { defaultMode: s.pointer(2, s.withDefault(s.integer(), 0o644)) },
   { name: "io.k8s.api.core.v1.ProjectedVolumeSource" },
 );
 export type ProjectedVolumeSource = TypeOf<typeof projectedVolumeSource>;
@@ -145,8 +148,8 @@ export type ProjectedVolumeSource = TypeOf<typeof projectedVolumeSource>;
 const csiVolumeSource = s.object(
   { driver: s.at(1, s.string({ nonEmpty: true })) },
   {
-    readOnly: s.at(2, s.boolean()),
-    fsType: s.at(3, s.string()),
+    readOnly: s.pointer(2, s.boolean()),
+    fsType: s.pointer(3, s.string()),
     volumeAttributes: s.at(4, s.map(s.string())),
     nodePublishSecretRef: s.at(5, localObjectReference),
   },
@@ -169,11 +172,11 @@ export const persistentVolumeClaimSpec = s.object(
     selector: s.at(4, labelSelector),
     resources: s.at(2, s.withDefault(volumeResourceRequirements, {})),
     volumeName: s.at(3, s.string()),
-    storageClassName: s.at(5, s.string()),
-    volumeMode: s.at(6, s.withDefault(s.string({ enum: ["Block", "Filesystem"] }), "Filesystem")),
+    storageClassName: s.pointer(5, s.string()),
+    volumeMode: s.pointer(6, s.withDefault(s.string({ enum: ["Block", "Filesystem"] }), "Filesystem")),
     dataSource: s.at(7, typedLocalObjectReference),
     dataSourceRef: s.at(8, typedObjectReference),
-    volumeAttributesClassName: s.at(9, s.string()),
+    volumeAttributesClassName: s.pointer(9, s.string()),
   },
   { name: "io.k8s.api.core.v1.PersistentVolumeClaimSpec" },
 );

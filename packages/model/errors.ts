@@ -8,7 +8,13 @@ export class ParseError extends Error {
   override readonly name = "ParseError";
 }
 
-/** A patch that can't be applied to this object: a path that isn't there, a failed test, a directive that makes no sense. */
+/** A patch that makes no sense (`malformed`: answer 400) or that this object doesn't take (`inapplicable`: a path that isn't there, a failed test; answer 422). */
 export class PatchError extends Error {
   override readonly name = "PatchError";
+  readonly code: "malformed" | "inapplicable";
+
+  constructor(code: "malformed" | "inapplicable", message: string) {
+    super(message);
+    this.code = code;
+  }
 }

@@ -25,6 +25,12 @@ export function freeze<T>(value: T): T {
   return value;
 }
 
+/** Whether a value nests more than `levels` deep; looks no further down than that. */
+export function isDeeperThan(levels: number, value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => isDeeperThan(levels - 1, inner));
+}
+
 export interface ParsedJson {
   readonly value: unknown;
   /** Paths of fields that stand twice in one object, such as `spec.replicas`; the last one counts. */
@@ -32,7 +38,7 @@ export interface ParsedJson {
 }
 
 /** Deeper nesting than this is refused: nothing honest needs it, and what walks values does so by recursion. */
-const depthLimit = 500;
+export const depthLimit = 500;
 
 /** Reads JSON and notices fields that stand twice. Throws ParseError for what is no JSON, nests too deeply, or names a field `__proto__`. */
 export function parseJson(text: string): ParsedJson {

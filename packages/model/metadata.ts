@@ -8,7 +8,7 @@ const ownerReference = s.object(
     name: s.at(3, s.string({ nonEmpty: true })),
     uid: s.at(4, s.string({ nonEmpty: true })),
   },
-  { controller: s.at(6, s.boolean()), blockOwnerDeletion: s.at(7, s.boolean()) },
+  { controller: s.pointer(6, s.boolean()), blockOwnerDeletion: s.pointer(7, s.boolean()) },
   {
     name: "io.k8s.apimachinery.pkg.apis.meta.v1.OwnerReference",
     atomic: true,
@@ -45,7 +45,7 @@ export const objectMeta: Schema<ObjectMeta> = s.object(
     generation: s.at(7, s.integer({ format: "int64" })),
     creationTimestamp: s.at(8, s.time()),
     deletionTimestamp: s.at(9, s.time()),
-    deletionGracePeriodSeconds: s.at(10, s.integer({ format: "int64" })),
+    deletionGracePeriodSeconds: s.pointer(10, s.integer({ format: "int64" })),
     labels: s.at(11, s.map(s.string())),
     annotations: s.at(12, s.map(s.string())),
     ownerReferences: s.at(13, s.listMap("uid", ownerReference)),
@@ -64,7 +64,7 @@ export const listMeta = s.object(
     selfLink: s.at(1, s.string()),
     resourceVersion: s.at(2, s.string()),
     continue: s.at(3, s.string()),
-    remainingItemCount: s.at(4, s.integer({ format: "int64" })),
+    remainingItemCount: s.pointer(4, s.integer({ format: "int64" })),
   },
   {
     name: "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta",

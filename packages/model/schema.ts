@@ -49,6 +49,11 @@ interface Facts {
    * message in field [0], for what Go embeds: inlined in JSON, a message of its own in protobuf.
    */
   readonly number?: number | readonly [number, number];
+  /**
+   * Go holds the field by a pointer: on the wire `false`, `0` and `""` are values of their own. Without it they are absence, as
+   * Go's protobuf writes every field that is no pointer, set or not.
+   */
+  readonly pointer?: true;
 }
 
 export interface ObjectNode extends Facts {
@@ -291,6 +296,8 @@ export const s = {
   inlined: <F extends Fields>(number: number, fields: F): F => inlined(number, fields),
   /** The field's protobuf number. */
   at: <S extends Schema>(number: number | readonly [number, number], schema: S): S => frozen({ ...schema, number }),
+  /** The field's protobuf number, for fields that tell zero from absence. */
+  pointer: <S extends Schema>(number: number, schema: S): S => frozen({ ...schema, number, pointer: true }),
   described: <S extends Schema>(description: string, schema: S): S => frozen({ ...schema, description }),
 };
 
