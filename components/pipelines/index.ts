@@ -3,6 +3,7 @@ import type { Authorizer, Clock, Component, Controller, Ids } from "@headrace/mo
 import type { Records } from "@headrace/records";
 import { type ApiContext, type Tenancy } from "./api/context.ts";
 import { ensureDefaultExperiment } from "./api/experiments.ts";
+import { PipelineReader } from "./api/pipeline-text.ts";
 import { apiRoutes } from "./api/routes.ts";
 import type { Engine } from "./engine.ts";
 import { pipelineMigrations } from "./records/migrations.ts";
@@ -30,6 +31,7 @@ export function createPipelines(options: PipelinesOptions): Component {
   const context: ApiContext = {
     tenancy: { multiUser: false, namespace: "kubeflow" },
     defaultPipelineRoot: "minio://mlpipeline/v2/artifacts",
+    reader: new PipelineReader(options.clock),
     ...options,
   };
   return {

@@ -18,6 +18,7 @@ import type { JsonValue } from "../core/json.ts";
 import type { Engine } from "../engine.ts";
 import type { PipelineDatabase, PipelineTables } from "../records/tables.ts";
 import type { Message } from "./message.ts";
+import type { PipelineReader } from "./pipeline-text.ts";
 import { errorResponse } from "./status.ts";
 
 /** What the handlers of the REST face work with. */
@@ -29,6 +30,7 @@ export interface ApiContext {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly tenancy: Tenancy;
+  readonly reader: PipelineReader;
   /** Where artifacts go when neither the run nor its pipeline says. */
   readonly defaultPipelineRoot: string;
   /** Reads the log of a pod that still has it; absent where nobody can. */

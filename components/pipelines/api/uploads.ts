@@ -1,6 +1,5 @@
 import { type ApiRequest, badRequest, type Route } from "@headrace/model";
 import { isObject } from "../core/json.ts";
-import { parsePipelineDocuments } from "../core/spec.ts";
 import { type ApiContext, routeMaker, tablesOf } from "./context.ts";
 import { readUpload } from "./multipart.ts";
 import { readPackage } from "./package-file.ts";
@@ -28,7 +27,7 @@ export function uploadRoutes(context: ApiContext): readonly Route[] {
 
 async function uploadPipeline(context: ApiContext, request: ApiRequest) {
   const ns = await permittedNamespace(context, request.user, request.query.get("namespace"));
-  const { spec, given } = await readPipelineUpload(request);
+  const { spec, given } = await readPipelineUpload(context, request);
   const row = newPipeline(context, ns, given);
   // The tags are the pipeline's; its first version has its name and description.
   const version = newVersion(context, row, { ...given, name: row.name, tags: {} });
@@ -40,17 +39,17 @@ async function uploadVersion(context: ApiContext, request: ApiRequest) {
   const id = request.query.get("pipelineid");
   if (!id) throw badRequest("pipelineid: Required value");
   const pipeline = await permittedPipeline(context, request.user, "create", id);
-  const { spec, given } = await readPipelineUpload(request);
+  const { spec, given } = await readPipelineUpload(context, request);
   const version = newVersion(context, pipeline, given);
   const row = await tablesOf(context, pipeline.ns).transaction(({ db }) => addVersion(db, pipeline, version, spec));
   return jsonResponse(await asVersionMessage(context, row));
 }
 
-async function readPipelineUpload(request: ApiRequest) {
+async function readPipelineUpload({ reader }: ApiContext, request: ApiRequest) {
   const { query } = request;
   const tags = readTags(query.get("tags"));
   const file = await readUpload(request);
-  const spec = parsePipelineDocuments(await readPackage(file));
+  const spec = await reader.read(await readPackage(file));
   const display_name = query.get("display_name") ?? "";
   const given = {
     name: query.get("name") || display_name || file.filename,

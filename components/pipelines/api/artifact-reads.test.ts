@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { addPipeline } from "../testing/pipeline-specs.ts";
+import { type TestFace, testFace } from "../testing/platform.ts";
+import { type LineageWriter, lineageWriter } from "../testing/task-rows.ts";
+
+const ns = "kubeflow";
+const content = (id: number) => `/apis/headrace.io/v1/namespaces/${ns}/artifacts/${id}/content`;
+
+async function faceWithRun(): Promise<{ face: TestFace; id: string; rows: LineageWriter }> {
+  const face = await testFace();
+  const body = { display_name: "r", pipeline_spec: addPipeline(), runtime_config: { parameters: { a: 1 } } };
+  const id = String((await face.call("POST", "/apis/v2beta1/runs", { body })).json["run_id"]);
+  return { face, id, rows: lineageWriter(face.records, { ns, id }) };
+}
+
+test("an artifact of a node is its bytes in base64, whether the node goes by pod or by task", async () => {
+  const { face, id, rows } = await faceWithRun();
+  await using _ = face;
+  const bytes = Buffer.from(Array.from({ length: 600_001 }, (_, n) => n % 251));
+  await face.artifacts.write("minio://mlpipeline/a/model", bytes);
+  const task = await rows.task({ name: "train", uid: "u" });
+  await rows.attempt({ task, pod: "train-0" });
+  await rows.artifact({ uri: "minio://mlpipeline/a/model" }, [{ task, direction: "OUTPUT", name: "model" }]);
+  for (const node of ["train-0", "u", String(task)]) {
+    const { json } = await face.call("GET", `/apis/v2beta1/runs/${id}/nodes/${node}/artifacts/model:read`);
+    assert.ok(Buffer.from(String(json["data"]), "base64").equals(bytes), node);
+  }
+  const missing = await face.call("GET", `/apis/v2beta1/runs/${id}/nodes/u/artifacts/other:read`);
+  assert.deepEqual([missing.status, Object.keys(missing.json)], [400, ["error_message", "error_details"]]);
+});
+
+test("an archived log is text; one that its node still has says where to find it", async () => {
+  const { face, id, rows } = await faceWithRun();
+  await using _ = face;
+  const task = await rows.task({ name: "train" });
+  await face.artifacts.write("minio://mlpipeline/logs/0", "line one\n<b>two</b>\n");
+  await rows.attempt({ task, pod: "train-0", log: "minio://mlpipeline/logs/0" });
+  await rows.attempt({ task, n: 1, pod: "train-1" });
+  const log = await face.call("GET", `/apis/v1alpha1/runs/${id}/nodes/train-0/log`);
+  assert.deepEqual([log.text, log.headers["content-type"]], ["line one\n<b>two</b>\n", "text/plain; charset=utf-8"]);
+  const live = await face.call("GET", `/apis/v1alpha1/runs/${id}/nodes/train-1/log`);
+  assert.match(live.text, /kubectl logs/);
+});
+
+test("content by record id: HTML is shown in a sandbox, anything else is downloaded", async () => {
+  const { face, rows } = await faceWithRun();
+  await using _ = face;
+  await face.artifacts.write("minio://mlpipeline/page", "<script>alert(1)</script>");
+  const page = await rows.artifact({ uri: "minio://mlpipeline/page", type: "system.HTML" }, []);
+  const html = await face.call("GET", content(page));
+  assert.equal(html.headers["content-type"], "text/html; charset=utf-8");
+  assert.match(html.headers["content-security-policy"] ?? "", /^sandbox;/);
+  const model = await rows.artifact({ uri: "minio://mlpipeline/page", type: "system.Model" }, []);
+  const file = await face.call("GET", content(model), { query: { limit: "7" } });
+  assert.deepEqual([file.text, file.headers["content-disposition"]], ["<script", "attachment"]);
+});
+
+test("a tree is its list of files, each of which can be read; nothing outside of it can", async () => {
+  const { face, rows } = await faceWithRun();
+  await using _ = face;
+  await face.artifacts.write("minio://mlpipeline/tree/a/b", "deep");
+  await face.artifacts.write("minio://mlpipeline/secret", "secret");
+  const id = await rows.artifact({ uri: "minio://mlpipeline/tree" }, []);
+  assert.deepEqual((await face.call("GET", content(id))).json, { files: [{ path: "a/b", size: 4 }] });
+  assert.equal((await face.call("GET", content(id), { query: { path: "a/b" } })).text, "deep");
+  for (const path of ["../secret", "a/../../secret", "/etc/passwd", "a//b", "%2e%2e/secret"]) {
+    const answer = await face.call("GET", content(id), { query: { path } });
+    assert.ok(answer.status === 400 || answer.status === 404, path);
+    assert.doesNotMatch(answer.text, /"secret"$/);
+  }
+});
+
+test("an artifact is read in its own namespace only, and only from a store that there is", async () => {
+  const { face, rows } = await faceWithRun();
+  await using _ = face;
+  await face.artifacts.write("minio://mlpipeline/x", "x");
+  const id = await rows.artifact({ uri: "minio://mlpipeline/x" }, []);
+  assert.equal((await face.call("GET", content(id).replace(ns, "other"))).status, 404);
+  assert.equal((await face.call("GET", content(id + 1))).status, 404);
+  const far = await rows.artifact({ uri: "gs://bucket/x" }, []);
+  const answer = await face.call("GET", content(far));
+  assert.deepEqual([answer.status, /no provider/.test(answer.text)], [400, true]);
+});
+
+test("a step's end is taken from who may write its pod's status, for that pod alone", async () => {
+  const { face, id, rows } = await faceWithRun();
+  await using _ = face;
+  const task = await rows.task({ name: "train", state: "RUNNING" });
+  await rows.attempt({ task, pod: "train-0", state: "RUNNING" });
+  const path = `/headrace/steps/${id}/${task}/0/report`;
+  const report = {
+    pod: { namespace: ns, name: "train-0", uid: "u" },
+    exitCode: 3,
+    reason: "Error",
+    message: "",
+    finishedAt: 1,
+    files: {},
+    refused: {},
+    outputs: {},
+    tail: "",
+  };
+  assert.equal((await face.call("POST", path, { body: report })).status, 200);
+  assert.equal(face.engine.told.at(-1), `report ${id} ${task} 0 exit 3`);
+  const other = { ...report, pod: { ...report.pod, name: "train-1" } };
+  for (const body of [other, { ...report, exitCode: "0" }, {}, []]) {
+    assert.equal((await face.call("POST", path, { body })).status, 400, JSON.stringify(body));
+  }
+  assert.equal((await face.call("POST", path.replace("/0/", "/7/"), { body: report })).status, 404);
+});

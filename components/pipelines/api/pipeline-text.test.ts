@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { systemClock } from "@headrace/model";
+import { testClock } from "@headrace/model/testing";
+import { stringify } from "yaml";
+import { addPipeline } from "../testing/pipeline-specs.ts";
+import { PipelineReader } from "./pipeline-text.ts";
+
+const large = `${stringify(addPipeline())}# ${"x".repeat(300_000)}\n`;
+const hostile = `a:\n${"- b: c\n".repeat(300_000)}`;
+
+test("a large pipeline is read while the server goes on answering", async () => {
+  const reading = new PipelineReader(systemClock).read(large);
+  let turns = 0;
+  const turn = setInterval(() => turns++, 1);
+  const pipeline = await reading;
+  clearInterval(turn);
+  assert.equal(pipeline.name, "add");
+  assert.ok(turns > 2, `${turns} turns of the event loop`);
+});
+
+test("a large text that is no pipeline is refused with the field at fault", async () => {
+  const reader = new PipelineReader(systemClock);
+  await assert.rejects(reader.read(large.replace("2.1.0", "9")), /schemaVersion/);
+});
+
+test("a text that takes too much memory to read is refused, and the next one is read", async () => {
+  const reader = new PipelineReader(systemClock, { heapMiB: 48, milliseconds: 60_000 });
+  await assert.rejects(reader.read(hostile), /more than 48 MiB of memory/);
+  assert.equal((await reader.read(large)).name, "add");
+});
+
+test("a text that takes too long to read is refused", async () => {
+  const clock = testClock();
+  const refused = assert.rejects(new PipelineReader(clock).read(hostile), /more than 30 seconds/);
+  await clock.advance(30_000);
+  await refused;
+});
+
+test("a few are read at a time, some wait, and the rest are told to come again", async () => {
+  const reader = new PipelineReader(systemClock);
+  const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => reader.read(large)));
+  const refused = outcomes.filter((outcome) => outcome.status === "rejected");
+  assert.equal(refused.length, 2);
+  for (const { reason } of refused) assert.match(String(reason), /try again later/);
+});
