@@ -1,0 +1,102 @@
+import type { ChartPoint } from "@headrace/ui-kit";
+import type { Task, TaskArtifact } from "../resources/index.ts";
+
+/** How an artifact is best looked at. */
+export type ArtifactKind = "metrics" | "classification" | "html" | "markdown" | "file";
+
+export function artifactKind(type: string): ArtifactKind {
+  switch (type.replace(/@.*$/, "")) {
+    case "system.Metrics":
+      return "metrics";
+    case "system.ClassificationMetrics":
+      return "classification";
+    case "system.HTML":
+      return "html";
+    case "system.Markdown":
+      return "markdown";
+    default:
+      return "file";
+  }
+}
+
+/** `system.Dataset` is a Dataset to a reader. */
+export const typeName = (type: string): string => type.replace(/^system\./, "").replace(/@.*$/, "");
+
+/** Names that the lineage store adds to metadata and that mean nothing to a reader. */
+const hidden = new Set(["display_name", "store_session_info"]);
+
+export function metricRows(
+  metadata: Readonly<Record<string, unknown>>,
+): readonly (readonly [string, string | number])[] {
+  return Object.entries(metadata)
+    .filter(([name]) => !hidden.has(name))
+    .map(
+      ([name, value]) =>
+        [name, typeof value === "number" || typeof value === "string" ? value : JSON.stringify(value)] as const,
+    );
+}
+
+type Json = Readonly<Record<string, unknown>>;
+const record = (value: unknown): Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {};
+const list = (value: unknown): readonly unknown[] => {
+  if (Array.isArray(value)) return value;
+  // A list that went through the lineage store comes back inside an object.
+  const inner = Object.values(record(value));
+  return inner.length === 1 && Array.isArray(inner[0]) ? inner[0] : [];
+};
+
+/** The points of a ROC curve from the corner of nothing to the corner of everything; undefined if the artifact has none. */
+export function rocPoints(metadata: Readonly<Record<string, unknown>>): readonly ChartPoint[] | undefined {
+  const points = list(metadata["confidenceMetrics"]).map((entry): ChartPoint => {
+    const { falsePositiveRate, recall, confidenceThreshold } = record(entry);
+    const threshold = Number(confidenceThreshold);
+    return {
+      x: Number(falsePositiveRate ?? 0),
+      y: Number(recall ?? 0),
+      ...(Number.isFinite(threshold) && { note: `≥ ${threshold.toPrecision(3)}` }),
+    };
+  });
+  if (points.length === 0) return undefined;
+  const sorted = points.toSorted((a, b) => a.x - b.x || a.y - b.y);
+  const [first, last] = [sorted[0], sorted.at(-1)];
+  const before = first && (first.x > 0 || first.y > 0) ? [{ x: 0, y: 0 }] : [];
+  const after = last && (last.x < 1 || last.y < 1) ? [{ x: 1, y: 1 }] : [];
+  return [...before, ...sorted, ...after];
+}
+
+export interface Confusion {
+  readonly labels: readonly string[];
+  readonly rows: readonly (readonly number[])[];
+}
+
+export function confusionMatrix(metadata: Readonly<Record<string, unknown>>): Confusion | undefined {
+  const matrix = record(metadata["confusionMatrix"]);
+  const source = Array.isArray(matrix["rows"]) ? matrix : record(matrix["struct"]);
+  const rows = list(source["rows"]).map((row) => list(record(row)["row"] ?? row).map(Number));
+  if (rows.length === 0) return undefined;
+  const names = list(source["annotationSpecs"]).map((entry) => String(record(entry)["displayName"] ?? ""));
+  return { rows, labels: rows.map((_, index) => names[index] || String(index)) };
+}
+
+export interface NamedArtifact {
+  readonly artifact: TaskArtifact;
+  readonly output: string;
+  readonly task: Task;
+}
+
+/** What the tasks of a run made, in the order of their making; an artifact that groups pass on is listed with its maker only. */
+export function producedArtifacts(tasks: readonly Task[]): readonly NamedArtifact[] {
+  const made = new Map<number, NamedArtifact>();
+  for (const task of tasks) {
+    if (task.spec.type !== "RUNTIME" && task.spec.type !== "IMPORTER") continue;
+    for (const [output, artifacts] of Object.entries(task.status.outputs.artifacts)) {
+      for (const artifact of artifacts) if (!made.has(artifact.id)) made.set(artifact.id, { artifact, output, task });
+    }
+  }
+  return [...made.values()].sort((a, b) => a.artifact.id - b.artifact.id);
+}
+
+/** True if a text is not one: it has bytes that no text has. */
+export const looksBinary = (text: string): boolean =>
+  text.slice(0, 4096).includes("\u0000") || (text.slice(0, 4096).match(/\uFFFD/g)?.length ?? 0) > 8;

@@ -1,0 +1,21 @@
+import "./pipelines.css";
+import type { PageSet } from "@headrace/ui-kit";
+import { searchRuns } from "./api.ts";
+import { RunningCount } from "./running-count.tsx";
+
+/** The pages of pipelines: a list of runs and the page of one run. */
+export const pipelinePages: PageSet = {
+  name: "pipelines",
+  navigation: [{ group: "build", label: { en: "Runs", zh: "运行" }, path: "/runs", key: "r" }],
+  routes: [
+    { path: "/runs", load: async () => (await import("./runs-page.tsx")).RunsPage },
+    // `/execution/<task id>` is the address that Kubeflow's own page has for a step.
+    { path: "/runs/details/:run/execution/:execution", load: async () => (await import("./run-page.tsx")).RunPage },
+    { path: "/runs/details/:run/:tab?", load: async () => (await import("./run-page.tsx")).RunPage },
+  ],
+  async search(text, kit, signal) {
+    const found = await searchRuns(kit.request, text, kit.namespace, signal);
+    return found.map((run) => ({ path: `/runs/details/${run.id}`, label: run.name, detail: run.state.toLowerCase() }));
+  },
+  summary: RunningCount,
+};

@@ -1,0 +1,243 @@
+import {
+  CopyButton,
+  CopyId,
+  DefinitionList,
+  DetailPage,
+  Duration,
+  ErrorPanel,
+  EmptyState,
+  formatValue,
+  MissingPage,
+  Sentence,
+  Skeleton,
+  Split,
+  StateMark,
+  StatusStrip,
+  Tabs,
+  Time,
+  useAnswer,
+  useKit,
+  useLiveList,
+  useMessages,
+  useNow,
+  usePage,
+  useParams,
+  useQueryItem,
+  useQueryString,
+  type LiveListResult,
+} from "@headrace/ui-kit";
+import { useMemo } from "react";
+import { runLabel, runs as runKind, tasks as taskKind, type Run, type Task } from "../resources/index.ts";
+import { fetchPipelineSpec } from "./api.ts";
+import { ArtifactPanel, ArtifactTable, MetricsView } from "./artifact-view.tsx";
+import { producedArtifacts } from "./artifacts.ts";
+import { pipelineMessages } from "./messages.ts";
+import { readPipelineSpec } from "./pipeline-spec.ts";
+import { RunActions } from "./run-actions.tsx";
+import { RunSteps } from "./run-steps.tsx";
+import { buildRunTree, findNode } from "./run-tree.ts";
+import { sayRun } from "./run-words.ts";
+import { countSteps, runState, stepBars } from "./state.ts";
+import { TaskPanel } from "./task-panel.tsx";
+
+/** The page of one run: finds it, or says that there is none. */
+export function RunPage() {
+  const t = useMessages(pipelineMessages);
+  const { run: id = "" } = useParams();
+  const live = useRun(id);
+  const run = live.items.find((it) => it.metadata.name === id);
+  const name = run?.spec.displayName ?? id;
+  usePage(name, [
+    { label: t("runs"), to: "/runs" },
+    { label: name, name: true },
+  ]);
+  if (run) return <FoundRun key={id} run={run} />;
+  if (live.phase === "refused") return <ErrorPanel what={t("run.failed")} error={live.error} onRetry={live.retry} />;
+  if (!live.complete) return <Skeleton rows={8} />;
+  return (
+    <MissingPage
+      title={t("run.missing")}
+      sentence={<Sentence text={t("run.missingWhy", { id })} />}
+      back={{ to: "/runs", label: t("run.back") }}
+    />
+  );
+}
+
+/** Links to runs name no namespace. Who may not look through all of them is shown the run if it is in the chosen one. */
+function useRun(id: string): LiveListResult<Run> {
+  const { namespace } = useKit();
+  const fieldSelector = `metadata.name=${id}`;
+  const anywhere = useLiveList(runKind, { fieldSelector });
+  const refused = anywhere.phase === "refused" && namespace !== "";
+  const inNamespace = useLiveList(runKind, refused ? { namespace, fieldSelector } : undefined);
+  return refused ? inNamespace : anywhere;
+}
+
+const tabNames = ["steps", "parameters", "metrics", "artifacts", "spec"] as const;
+type TabName = (typeof tabNames)[number];
+
+function FoundRun({ run }: { readonly run: Run }) {
+  const t = useMessages(pipelineMessages);
+  const { request } = useKit();
+  const id = run.metadata.name ?? "";
+  const namespace = run.metadata.namespace ?? "";
+  const { tab: wanted, execution } = useParams();
+  const tab = tabNames.find((name) => name === wanted) ?? "steps";
+  const tasks = useLiveList<Task>(taskKind, { namespace, labelSelector: `${runLabel}=${id}` });
+  const spec = useAnswer(id, (signal) => fetchPipelineSpec(request, id, signal));
+  const plan = useMemo(() => (spec.state === "ready" ? readPipelineSpec(spec.value) : undefined), [spec]);
+  const tree = useMemo(() => buildRunTree(plan, tasks.items), [plan, tasks.items]);
+  const artifacts = useMemo(() => producedArtifacts(tasks.items), [tasks.items]);
+  const [chosen, setChosen] = useQueryItem("task");
+  const [artifact, setArtifact] = useQueryItem("artifact");
+  const byExecution =
+    execution === undefined ? undefined : tasks.items.find((task) => String(task.spec.id) === execution)?.spec.key;
+  const selectedKey = chosen === "" ? byExecution : `root/${chosen}`;
+  const selected = selectedKey === undefined ? undefined : findNode(tree, selectedKey);
+  const shownArtifact = artifacts.find((it) => String(it.artifact.id) === artifact);
+  const select = (key: string | undefined): void => setChosen(key?.replace(/^root\//, "") ?? "");
+
+  const panel = shownArtifact ? (
+    <ArtifactPanel item={shownArtifact} namespace={namespace} onClose={() => setArtifact("")} />
+  ) : selected && tab === "steps" ? (
+    <TaskPanel
+      key={selected.key}
+      node={selected}
+      tree={tree}
+      run={run}
+      onClose={() => select(undefined)}
+      onSelect={select}
+      onArtifact={(it) => setArtifact(String(it))}
+    />
+  ) : undefined;
+
+  return (
+    <DetailPage
+      mark={<StateMark state={runState(run)} size={16} />}
+      name={run.spec.displayName}
+      sentence={<Status run={run} tree={tree} />}
+      actions={<RunActions run={run} />}
+      facts={<Facts run={run} />}
+      tabs={<RunTabs id={id} current={tab} artifacts={artifacts.length} />}
+    >
+      <Split name="run" panel={panel}>
+        {tasks.phase === "refused" ? (
+          <ErrorPanel what={t("tasks.failed")} error={tasks.error} onRetry={tasks.retry} />
+        ) : null}
+        {tab === "steps" ? (
+          <>
+            {spec.state === "failed" ? (
+              <ErrorPanel what={t("spec.partial")} error={spec.error} onRetry={spec.retry} />
+            ) : null}
+            {tree.children.length > 0 ? (
+              <RunSteps tree={tree} run={run} selected={selected} onSelect={select} />
+            ) : tasks.complete && spec.state !== "loading" ? (
+              <EmptyState sentence={t("tasks.none")} />
+            ) : (
+              <Skeleton rows={6} />
+            )}
+          </>
+        ) : null}
+        {tab === "parameters" ? <Parameters run={run} /> : null}
+        {tab === "metrics" ? <MetricsView items={artifacts} /> : null}
+        {tab === "artifacts" ? (
+          <ArtifactTable items={artifacts} selected={artifact} onSelect={(it) => setArtifact(String(it))} />
+        ) : null}
+        {tab === "spec" ? <Spec answer={spec} /> : null}
+      </Split>
+    </DetailPage>
+  );
+}
+
+function Status({ run, tree }: { readonly run: Run; readonly tree: ReturnType<typeof buildRunTree> }) {
+  const t = useMessages(pipelineMessages);
+  return <Sentence text={sayRun(run, tree, t, useNow())} />;
+}
+
+function RunTabs({
+  id,
+  current,
+  artifacts,
+}: {
+  readonly id: string;
+  readonly current: TabName;
+  readonly artifacts: number;
+}) {
+  const t = useMessages(pipelineMessages);
+  const query = useQueryString();
+  const tabs = tabNames.map((name) => ({
+    to: `/runs/details/${id}${name === "steps" ? "" : `/${name}`}${query}`,
+    label: t(`tab.${name}`),
+    current: name === current,
+    count: name === "artifacts" && artifacts > 0 ? artifacts : undefined,
+  }));
+  return <Tabs label={t("tabs")} tabs={tabs} />;
+}
+
+function Facts({ run }: { readonly run: Run }) {
+  const t = useMessages(pipelineMessages);
+  const { steps } = run.status;
+  const { done, total } = countSteps(steps);
+  const bars = stepBars(steps).map((state, index) => ({ key: String(index), state, label: state }));
+  return (
+    <DefinitionList
+      wide
+      items={[
+        [t("fact.steps"), total === 0 ? undefined : <StatusStrip bars={bars} label={t("steps.of", { done, total })} />],
+        [
+          t("fact.duration"),
+          run.status.startedAt === undefined ? undefined : (
+            <Duration from={run.status.startedAt} to={run.status.finishedAt} />
+          ),
+        ],
+        [t("fact.started"), <Time at={run.status.startedAt ?? run.metadata.creationTimestamp} />],
+        [t("fact.pipeline"), run.spec.pipeline.name || undefined],
+        [t("fact.experiment"), run.spec.experiment.name || undefined],
+        [t("fact.environment"), <code>{run.metadata.namespace}</code>],
+        [t("fact.id"), <CopyId id={run.metadata.name ?? ""} />],
+        [t("fact.archived"), run.spec.archived ? t("fact.yes") : undefined],
+      ]}
+    />
+  );
+}
+
+function Parameters({ run }: { readonly run: Run }) {
+  const t = useMessages(pipelineMessages);
+  const parameters = Object.entries(run.spec.parameters);
+  return (
+    <div className="page-scroll">
+      {parameters.length === 0 ? (
+        <p className="muted">{t("parameters.none")}</p>
+      ) : (
+        <DefinitionList
+          items={parameters.map(([name, value]) => [name, <code key={name}>{formatValue(value)}</code>])}
+        />
+      )}
+      <hr className="rule" />
+      <DefinitionList
+        items={[
+          [t("fact.description"), run.spec.description || undefined],
+          [t("fact.root"), run.spec.pipelineRoot === "" ? undefined : <code>{run.spec.pipelineRoot}</code>],
+          [t("fact.account"), run.spec.serviceAccount === "" ? undefined : <code>{run.spec.serviceAccount}</code>],
+        ]}
+      />
+    </div>
+  );
+}
+
+function Spec({ answer }: { readonly answer: ReturnType<typeof useAnswer<unknown>> }) {
+  const t = useMessages(pipelineMessages);
+  if (answer.state === "loading") return <Skeleton rows={10} />;
+  if (answer.state === "failed")
+    return <ErrorPanel what={t("spec.failed")} error={answer.error} onRetry={answer.retry} />;
+  if (answer.value === undefined) return <EmptyState sentence={t("spec.none")} />;
+  const text = JSON.stringify(answer.value, undefined, 2);
+  return (
+    <div className="page-scroll">
+      <p className="end">
+        <CopyButton text={text} className="compact" />
+      </p>
+      <pre className="source">{text}</pre>
+    </div>
+  );
+}

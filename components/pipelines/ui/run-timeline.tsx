@@ -1,0 +1,118 @@
+import { formatDuration, parseTime, rowWindow, StateMark, useMessages, useNow, useScrollView } from "@headrace/ui-kit";
+import { useMemo, useRef, type KeyboardEvent } from "react";
+import type { Run } from "../resources/index.ts";
+import { pipelineMessages } from "./messages.ts";
+import { flatten, isGroup, type RunNode } from "./run-tree.ts";
+import { sayLabel, spanOf } from "./run-words.ts";
+import { timelineRows, timeTicks } from "./timeline.ts";
+
+export interface RunTimelineProps {
+  readonly tree: RunNode;
+  readonly run: Run;
+  readonly selected: RunNode | undefined;
+  readonly onSelect: (key: string | undefined) => void;
+  readonly emphasised: ReadonlySet<string> | undefined;
+}
+
+/** When each step ran: one row each, waiting before the bar, tries as notches in it. */
+export function RunTimeline({ tree, run, selected, onSelect, emphasised }: RunTimelineProps) {
+  const t = useMessages(pipelineMessages);
+  const now = useNow();
+  const scroller = useRef<HTMLDivElement>(null);
+  const view = useScrollView(scroller, "--row-compact");
+  const end = parseTime(run.status.finishedAt) ?? now;
+  const start = parseTime(run.status.startedAt) ?? parseTime(run.metadata.creationTimestamp) ?? now;
+  const nodes = useMemo(() => flatten(tree), [tree]);
+  const rows = timelineRows(nodes, start, end);
+  const ticks = timeTicks(end - start);
+  const visible = rowWindow(rows.length, view.rowHeight, view.top, view.height);
+  const keys = (event: KeyboardEvent<HTMLDivElement>): void => {
+    const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+    if (step === 0) return;
+    event.preventDefault();
+    const index = rows.findIndex((row) => row.node.key === selected?.key);
+    onSelect(rows[Math.max(0, Math.min(rows.length - 1, index + step))]?.node.key);
+  };
+  return (
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- takes the focus for the arrow keys
+    <div
+      className="timeline"
+      ref={scroller}
+      tabIndex={0}
+      role="listbox"
+      aria-label={t("view.timeline")}
+      onKeyDown={keys}
+    >
+      <div className="timeline-axis" aria-hidden>
+        <span className="timeline-label muted">{t("timeline.axis")}</span>
+        <span className="timeline-track">
+          {ticks.marks.map((mark) => (
+            <span key={mark} className="timeline-tick number" style={{ left: `${(mark / ticks.span) * 100}%` }}>
+              {formatDuration(mark)}
+            </span>
+          ))}
+        </span>
+      </div>
+      <div style={{ height: visible.before }} />
+      {rows.slice(visible.start, visible.end).map((row) => {
+        const { node } = row;
+        const isSelected = node.key === selected?.key;
+        const scale = (at: number): string => `${Math.max(0, Math.min(100, (at / ticks.span) * 100))}%`;
+        const span = node.task ? spanOf(node.task.status, now) : "";
+        const dimmed = emphasised !== undefined && !emphasised.has(node.key);
+        return (
+          <div
+            key={node.key}
+            role="option"
+            aria-selected={isSelected}
+            className={dimmed ? "timeline-row dimmed" : "timeline-row"}
+            onClick={() => onSelect(node.key)}
+          >
+            <span
+              className="timeline-label"
+              style={{ paddingInlineStart: `calc(var(--space-4) + ${row.depth * 12}px)` }}
+              title={node.key}
+            >
+              <StateMark state={node.state} /> <span className={isGroup(node) ? "" : "mono"}>{sayLabel(node, t)}</span>
+            </span>
+            <span className="timeline-track">
+              {row.waited === undefined ? null : (
+                <i
+                  className="timeline-wait"
+                  title={t("timeline.waited", { time: formatDuration(row.waited.to - row.waited.from) })}
+                  style={{ left: scale(row.waited.from), width: scale(row.waited.to - row.waited.from) }}
+                />
+              )}
+              {row.bar === undefined ? null : (
+                <i
+                  className={`timeline-bar ${isGroup(node) ? "timeline-group" : ""} state-${node.state}`}
+                  style={{ left: scale(row.bar.from), width: scale(row.bar.to - row.bar.from) }}
+                />
+              )}
+              {row.tries.map((at) => (
+                <i key={at} className="timeline-try" style={{ left: scale(at) }} />
+              ))}
+              {row.bar === undefined ? null : (
+                <span
+                  className={
+                    row.bar.to / ticks.span > 0.86
+                      ? "timeline-span timeline-span-before number"
+                      : "timeline-span number"
+                  }
+                  style={
+                    row.bar.to / ticks.span > 0.86
+                      ? { right: `calc(${100 - (row.bar.from / ticks.span) * 100}% + 6px)` }
+                      : { left: `calc(${scale(row.bar.to)} + 6px)` }
+                  }
+                >
+                  {span}
+                </span>
+              )}
+            </span>
+          </div>
+        );
+      })}
+      <div style={{ height: visible.after }} />
+    </div>
+  );
+}

@@ -1,0 +1,289 @@
+import {
+  ColumnChooser,
+  EmptyState,
+  ErrorPanel,
+  formatNumber,
+  Link,
+  ListPage,
+  matchesFilter,
+  parseFilter,
+  parseTime,
+  Skeleton,
+  StateLabel,
+  StatusStrip,
+  Table,
+  Time,
+  CopyId,
+  Duration,
+  urgency,
+  useHiddenColumns,
+  useKit,
+  useLiveList,
+  useMessages,
+  useNavigate,
+  usePage,
+  useQueryItem,
+  type Filterable,
+  type FilterField,
+  type TableColumn,
+  type TableSort,
+} from "@headrace/ui-kit";
+import { useMemo } from "react";
+import { runs as runKind, type Run } from "../resources/index.ts";
+import { pipelineMessages } from "./messages.ts";
+import type { Words } from "./run-words.ts";
+import { countSteps, runState, stepBars } from "./state.ts";
+
+const firstSort: TableSort = { column: "started", descending: true };
+
+export function RunsPage() {
+  const t = useMessages(pipelineMessages);
+  const { namespace } = useKit();
+  const navigate = useNavigate();
+  const [text, setText] = useQueryItem("q");
+  const [sortText, setSort] = useQueryItem("sort");
+  const [archived, setArchived] = useQueryItem("archived");
+  usePage(t("runs"), [{ label: t("runs") }]);
+  const live = useLiveList(runKind, { namespace });
+  const columns = useMemo(() => runColumns(t, namespace === ""), [t, namespace]);
+  const [hidden, toggle] = useHiddenColumns("headrace.columns.runs", columns);
+  const filter = useMemo(() => parseFilter(text), [text]);
+  const kept = live.items.filter((run) => archived !== "" || !run.spec.archived);
+  const rows = kept.filter((run) => matchesFilter(filter, filterable(run)));
+  const sort = readSort(sortText);
+
+  return (
+    <ListPage
+      title={t("runs")}
+      count={live.complete ? formatNumber(kept.length) : undefined}
+      sentence={t("runs.sentence")}
+      filter={{ text, onChange: setText, fields: filterFields(t, kept), placeholder: t("runs.filter") }}
+      tools={
+        <>
+          <label className="check muted">
+            <input
+              type="checkbox"
+              checked={archived !== ""}
+              onChange={(event) => setArchived(event.target.checked ? "1" : "")}
+            />{" "}
+            {t("runs.archived")}
+          </label>
+          <ColumnChooser columns={columns} hidden={hidden} onToggle={toggle} />
+        </>
+      }
+    >
+      {live.phase === "refused" ? (
+        <ErrorPanel what={t("runs.failed")} error={live.error} onRetry={live.retry} />
+      ) : live.phase === "loading" && rows.length === 0 ? (
+        <Skeleton rows={12} />
+      ) : (
+        <Table
+          label={t("runs")}
+          rows={rows}
+          columns={columns}
+          hidden={hidden}
+          rowKey={runId}
+          sort={sort}
+          onSort={(next) => setSort(printSort(next))}
+          onOpen={(run) => void navigate(runLink(run))}
+          empty={kept.length === 0 ? <NoRuns t={t} /> : <NoMatch t={t} onClear={() => setText("")} />}
+        />
+      )}
+    </ListPage>
+  );
+}
+
+function NoRuns({ t }: { readonly t: Words }) {
+  const snippet = `from kfp import Client, dsl
+
+@dsl.component
+def hello(name: str) -> str:
+    return f"Hello {name}"
+
+@dsl.pipeline
+def first(name: str = "world"):
+    hello(name=name)
+
+Client(host="${location.origin}").create_run_from_pipeline_func(first)`;
+  return <EmptyState sentence={t("runs.empty")} snippet={snippet} />;
+}
+
+function NoMatch({ t, onClear }: { readonly t: Words; readonly onClear: () => void }) {
+  return (
+    <EmptyState
+      sentence={t("runs.emptyFilter")}
+      action={
+        <button type="button" onClick={onClear}>
+          {t("runs.clearFilter")}
+        </button>
+      }
+    />
+  );
+}
+
+const runId = (run: Run): string => run.metadata.name ?? "";
+const runLink = (run: Run): string => `/runs/details/${runId(run)}`;
+
+function runColumns(t: Words, allNamespaces: boolean): readonly TableColumn<Run>[] {
+  return [
+    {
+      id: "name",
+      header: t("column.name"),
+      width: "18%",
+      sort: (run) => run.spec.displayName.toLowerCase(),
+      cell: (run) => (
+        <Link className="name" to={runLink(run)} title={run.spec.displayName}>
+          {run.spec.displayName}
+        </Link>
+      ),
+    },
+    {
+      id: "state",
+      header: t("column.state"),
+      width: "22%",
+      sort: (run) => urgency(runState(run)),
+      cell: (run) => (
+        <span title={run.status.error}>
+          <StateLabel state={runState(run)} detail={run.status.error?.split("\n")[0]} />
+        </span>
+      ),
+    },
+    {
+      id: "duration",
+      header: t("column.duration"),
+      width: "88px",
+      align: "right",
+      sort: durationOf,
+      cell: (run) => <Duration from={run.status.startedAt} to={run.status.finishedAt} />,
+    },
+    {
+      id: "pipeline",
+      header: t("column.pipeline"),
+      wideOnly: true,
+      sort: (run) => run.spec.pipeline.name,
+      cell: (run) => <Muted text={run.spec.pipeline.name} />,
+    },
+    {
+      id: "steps",
+      header: t("column.steps"),
+      width: "132px",
+      wideOnly: true,
+      cell: (run) => <Steps run={run} t={t} />,
+    },
+    {
+      id: "cached",
+      header: t("column.cached"),
+      width: "72px",
+      align: "right",
+      wideOnly: true,
+      optional: true,
+      sort: (run) => countSteps(run.status.steps).cached,
+      cell: (run) => <span className="muted">{countSteps(run.status.steps).cached || ""}</span>,
+    },
+    {
+      id: "experiment",
+      header: t("column.experiment"),
+      width: "9%",
+      wideOnly: true,
+      sort: (run) => run.spec.experiment.name,
+      cell: (run) => <Muted text={run.spec.experiment.name} />,
+    },
+    {
+      id: "namespace",
+      header: t("column.namespace"),
+      width: "10%",
+      wideOnly: true,
+      optional: !allNamespaces,
+      sort: (run) => run.metadata.namespace,
+      cell: (run) => <Muted text={run.metadata.namespace ?? ""} />,
+    },
+    {
+      id: "started",
+      header: t("column.started"),
+      width: "116px",
+      wideOnly: true,
+      sort: startOf,
+      cell: (run) => (
+        <span className="muted">
+          <Time at={run.status.startedAt ?? run.metadata.creationTimestamp} />
+        </span>
+      ),
+    },
+    {
+      id: "id",
+      header: t("column.id"),
+      width: "96px",
+      wideOnly: true,
+      optional: true,
+      cell: (run) => <CopyId id={runId(run)} />,
+    },
+  ];
+}
+
+function Steps({ run, t }: { readonly run: Run; readonly t: Words }) {
+  const { done, total } = countSteps(run.status.steps);
+  if (total === 0) return null;
+  const bars = stepBars(run.status.steps, 14).map((state, index) => ({ key: String(index), state, label: state }));
+  return <StatusStrip bars={bars} label={t("steps.of", { done, total })} />;
+}
+
+const Muted = ({ text }: { readonly text: string }) => (
+  <span className="muted" title={text}>
+    {text}
+  </span>
+);
+
+const startOf = (run: Run): number | undefined => parseTime(run.status.startedAt ?? run.metadata.creationTimestamp);
+
+function durationOf(run: Run): number | undefined {
+  const from = parseTime(run.status.startedAt);
+  const to = parseTime(run.status.finishedAt);
+  return from === undefined ? undefined : (to ?? Number.MAX_SAFE_INTEGER) - from;
+}
+
+function filterable(run: Run): Filterable {
+  const from = parseTime(run.status.startedAt);
+  const to = parseTime(run.status.finishedAt);
+  const parameters = Object.entries(run.spec.parameters).map(
+    ([name, value]) => [name.toLowerCase(), typeof value === "number" ? value : String(value)] as const,
+  );
+  return {
+    text: `${run.spec.displayName} ${runId(run)}`,
+    fields: {
+      ...Object.fromEntries(parameters),
+      state: runState(run),
+      name: run.spec.displayName,
+      pipeline: run.spec.pipeline.name,
+      experiment: run.spec.experiment.name,
+      namespace: run.metadata.namespace,
+      id: runId(run),
+      ...(from !== undefined && to !== undefined && { duration: (to - from) / 1000 }),
+    },
+  };
+}
+
+function filterFields(t: Words, runs: readonly Run[]): readonly FilterField[] {
+  const distinct = (value: (run: Run) => string): readonly string[] =>
+    [...new Set(runs.slice(0, 500).map(value))].filter(Boolean).slice(0, 12);
+  return [
+    {
+      name: "state",
+      label: t("column.state").toLowerCase(),
+      values: ["running", "failed", "succeeded", "pending", "cancelled"],
+    },
+    { name: "pipeline", label: t("column.pipeline").toLowerCase(), values: distinct((run) => run.spec.pipeline.name) },
+    {
+      name: "experiment",
+      label: t("column.experiment").toLowerCase(),
+      values: distinct((run) => run.spec.experiment.name),
+    },
+    { name: "duration", label: t("column.duration").toLowerCase(), values: [] },
+  ];
+}
+
+function readSort(text: string): TableSort {
+  if (text === "") return firstSort;
+  return text.startsWith("-") ? { column: text.slice(1), descending: true } : { column: text, descending: false };
+}
+
+const printSort = (sort: TableSort): string => `${sort.descending ? "-" : ""}${sort.column}`;

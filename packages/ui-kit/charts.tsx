@@ -1,0 +1,344 @@
+import { useState, type ReactNode } from "react";
+import { linearScale, toCsv } from "./chart-scale.ts";
+import { formatNumber } from "./format.ts";
+import { useKitMessages } from "./kit.tsx";
+import { download } from "./log-view.tsx";
+
+export interface ChartTable {
+  readonly header: readonly string[];
+  readonly rows: readonly (readonly (string | number)[])[];
+}
+
+/** Every chart can be read as a table and taken along as CSV. */
+export function ChartFrame({
+  title,
+  table,
+  tools,
+  children,
+}: {
+  readonly title: string;
+  readonly table: ChartTable;
+  readonly tools?: ReactNode;
+  readonly children: ReactNode;
+}) {
+  const t = useKitMessages();
+  const [asTable, setAsTable] = useState(false);
+  return (
+    <figure className="chart">
+      <figcaption>
+        <span>{title}</span>
+        <span className="grow" />
+        {tools}
+        <button type="button" className="quiet" aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
+          {asTable ? t("chart.chart") : t("chart.table")}
+        </button>
+        <button
+          type="button"
+          className="quiet"
+          onClick={() => download(`${title}.csv`, toCsv(table.header, table.rows), "text/csv")}
+        >
+          {t("chart.csv")}
+        </button>
+      </figcaption>
+      {asTable ? <PlainTable table={table} /> : children}
+    </figure>
+  );
+}
+
+export function PlainTable({ table }: { readonly table: ChartTable }) {
+  return (
+    <div className="plain-table">
+      <table>
+        <thead>
+          <tr>
+            {table.header.map((cell) => (
+              <th key={cell}>{cell}</th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {table.rows.map((row, index) => (
+            // oxlint-disable-next-line react/no-array-index-key -- measured rows have no other identity
+            <tr key={index}>
+              {row.map((cell, column) => (
+                <td key={table.header[column] ?? column} className={typeof cell === "number" ? "right" : undefined}>
+                  {typeof cell === "number" ? formatNumber(cell) : cell}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+export interface ChartPoint {
+  readonly x: number;
+  readonly y: number;
+  /** Said beside the point on hover. */
+  readonly note?: string;
+}
+
+export interface ChartSeries {
+  readonly name: string;
+  readonly points: readonly ChartPoint[];
+  /** A reference, such as the diagonal of chance: faint and dashed, without hover. */
+  readonly reference?: boolean;
+}
+
+export interface LineChartProps {
+  readonly title: string;
+  readonly series: readonly ChartSeries[];
+  readonly xTitle: string;
+  readonly yTitle: string;
+  readonly zero?: boolean;
+  /** Equal sides, for curves over the unit square. */
+  readonly square?: boolean;
+  readonly tools?: ReactNode;
+}
+
+const plot = { width: 400, height: 220, left: 44, right: 12, top: 8, bottom: 36 } as const;
+
+export function LineChart({ title, series, xTitle, yTitle, zero = false, square = false, tools }: LineChartProps) {
+  const height = square ? 360 : plot.height;
+  const points = series.flatMap((it) => it.points);
+  const x = linearScale(
+    points.map((point) => point.x),
+    [plot.left, plot.width - plot.right],
+    { zero: square },
+  );
+  const y = linearScale(
+    points.map((point) => point.y),
+    [height - plot.bottom, plot.top],
+    { zero: zero || square },
+  );
+  const [hover, setHover] = useState<number>();
+  const measured = series.filter((it) => it.reference !== true);
+  const table: ChartTable = { header: [xTitle, ...measured.map((it) => it.name)], rows: tableRows(measured) };
+  const follow = (event: React.PointerEvent<SVGSVGElement>): void => {
+    const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(
+      event.currentTarget.getScreenCTM()?.inverse(),
+    );
+    const [low, high] = x.domain;
+    setHover(low + ((at.x - plot.left) / (plot.width - plot.right - plot.left)) * (high - low));
+  };
+  const hits = hover === undefined ? [] : measured.flatMap((it, index) => nearestPoint(it, hover, index));
+  const line = hits[0];
+  return (
+    <ChartFrame title={title} table={table} tools={tools}>
+      <svg
+        className="plot"
+        viewBox={`0 0 ${plot.width} ${height}`}
+        role="img"
+        aria-label={title}
+        onPointerMove={follow}
+        onPointerLeave={() => setHover(undefined)}
+      >
+        <Axes x={x} y={y} height={height} xTitle={xTitle} yTitle={yTitle} />
+        {series.map((it, index) => (
+          <path
+            key={it.name}
+            className={it.reference === true ? "series series-reference" : "series"}
+            style={it.reference === true ? undefined : { stroke: seriesColour(measured.indexOf(it)) }}
+            strokeDasharray={it.reference !== true && index >= 6 ? "5 3" : undefined}
+            d={it.points
+              .map((point, at) => `${at === 0 ? "M" : "L"}${x(point.x).toFixed(1)} ${y(point.y).toFixed(1)}`)
+              .join("")}
+          />
+        ))}
+        {line ? <path className="crosshair" d={`M${x(line.point.x)} ${plot.top}V${height - plot.bottom}`} /> : null}
+        {hits.map((hit) => (
+          <circle
+            key={hit.name}
+            cx={x(hit.point.x)}
+            cy={y(hit.point.y)}
+            r="3.5"
+            fill={hit.colour}
+            stroke="var(--surface-0)"
+            strokeWidth="1.5"
+          />
+        ))}
+      </svg>
+      <ul className="legend">
+        {measured.map((it, index) => {
+          const hit = hits.find((candidate) => candidate.name === it.name);
+          return (
+            <li key={it.name}>
+              <i style={{ background: seriesColour(index) }} /> {it.name}
+              {hit ? (
+                <span className="muted number">
+                  {" "}
+                  {formatNumber(hit.point.x)} → {formatNumber(hit.point.y)}
+                  {hit.point.note === undefined ? "" : ` · ${hit.point.note}`}
+                </span>
+              ) : null}
+            </li>
+          );
+        })}
+      </ul>
+    </ChartFrame>
+  );
+}
+
+function Axes({
+  x,
+  y,
+  height,
+  xTitle,
+  yTitle,
+}: {
+  readonly x: ReturnType<typeof linearScale>;
+  readonly y: ReturnType<typeof linearScale>;
+  readonly height: number;
+  readonly xTitle: string;
+  readonly yTitle: string;
+}) {
+  const bottom = height - plot.bottom;
+  return (
+    <g className="axes">
+      {y.ticks.map((tick) => (
+        <g key={tick}>
+          <path className="grid-line" d={`M${plot.left} ${y(tick)}H${plot.width - plot.right}`} />
+          <text x={plot.left - 6} y={y(tick) + 4} textAnchor="end">
+            {formatNumber(tick)}
+          </text>
+        </g>
+      ))}
+      {x.ticks.map((tick) => (
+        <text key={tick} x={x(tick)} y={bottom + 14} textAnchor="middle">
+          {formatNumber(tick)}
+        </text>
+      ))}
+      <path className="axis" d={`M${plot.left} ${plot.top}V${bottom}H${plot.width - plot.right}`} />
+      <text className="axis-title" x={(plot.left + plot.width - plot.right) / 2} y={height - 4} textAnchor="middle">
+        {xTitle}
+      </text>
+      <text
+        className="axis-title"
+        transform={`translate(11 ${(plot.top + bottom) / 2}) rotate(-90)`}
+        textAnchor="middle"
+      >
+        {yTitle}
+      </text>
+    </g>
+  );
+}
+
+function nearestPoint(
+  series: ChartSeries,
+  at: number,
+  index: number,
+): readonly { readonly name: string; readonly point: ChartPoint; readonly colour: string }[] {
+  let best: ChartPoint | undefined;
+  for (const point of series.points) if (!best || Math.abs(point.x - at) < Math.abs(best.x - at)) best = point;
+  return best ? [{ name: series.name, point: best, colour: seriesColour(index) }] : [];
+}
+
+function tableRows(series: readonly ChartSeries[]): readonly (readonly (string | number)[])[] {
+  const xs = [...new Set(series.flatMap((it) => it.points.map((point) => point.x)))].sort((a, b) => a - b);
+  const values = series.map((it) => new Map(it.points.map((point) => [point.x, point.y])));
+  return xs.map((x) => [x, ...values.map((it) => it.get(x) ?? "")]);
+}
+
+export const seriesColour = (index: number): string => `var(--series-${(index % 6) + 1})`;
+
+export interface ConfusionMatrixProps {
+  readonly title: string;
+  readonly labels: readonly string[];
+  /** `rows[actual][predicted]` counts. */
+  readonly rows: readonly (readonly number[])[];
+}
+
+/** One hue, numbers in the cells; shares of a row on demand. */
+export function ConfusionMatrix({ title, labels, rows }: ConfusionMatrixProps) {
+  const t = useKitMessages();
+  const [shares, setShares] = useState(false);
+  const totals = rows.map((row) => row.reduce((sum, value) => sum + value, 0));
+  const largest = Math.max(1, ...rows.flat());
+  const table: ChartTable = {
+    header: [t("chart.actual"), ...labels],
+    rows: rows.map((row, index) => [labels[index] ?? String(index), ...row]),
+  };
+  const strength = (value: number, row: number): number =>
+    shares ? value / Math.max(1, totals[row] ?? 1) : value / largest;
+  return (
+    <ChartFrame
+      title={title}
+      table={table}
+      tools={
+        <button type="button" className="quiet" aria-pressed={shares} onClick={() => setShares(!shares)}>
+          {shares ? t("chart.counts") : t("chart.normalise")}
+        </button>
+      }
+    >
+      <div className="matrix-scroll">
+        <table className="matrix">
+          <thead>
+            <tr>
+              <th className="matrix-corner">
+                {t("chart.actual")} ╲ {t("chart.predicted")}
+              </th>
+              {labels.map((label) => (
+                <th key={label} scope="col" title={label}>
+                  {label}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map((row, index) => (
+              <tr key={labels[index] ?? index}>
+                <th scope="row" title={labels[index]}>
+                  {labels[index] ?? index}
+                </th>
+                {row.map((value, column) => {
+                  const share = strength(value, index);
+                  return (
+                    <td
+                      key={labels[column] ?? column}
+                      className={share > 0.55 ? "strong" : value === 0 ? "faint" : undefined}
+                      style={{ "--strength": `${Math.round(share * 100)}%` } as React.CSSProperties}
+                    >
+                      {shares ? (value / Math.max(1, totals[index] ?? 1)).toFixed(2) : formatNumber(value)}
+                    </td>
+                  );
+                })}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </ChartFrame>
+  );
+}
+
+export interface RocChartProps {
+  readonly title: string;
+  readonly curves: readonly { readonly name: string; readonly points: readonly ChartPoint[]; readonly area: number }[];
+}
+
+export function RocChart({ title, curves }: RocChartProps) {
+  const t = useKitMessages();
+  const diagonal: ChartSeries = {
+    name: t("chart.chance"),
+    reference: true,
+    points: [
+      { x: 0, y: 0 },
+      { x: 1, y: 1 },
+    ],
+  };
+  const series = curves.map((curve) => ({
+    name: `${curve.name} · ${t("chart.auc")} ${curve.area.toFixed(3)}`,
+    points: curve.points,
+  }));
+  return (
+    <LineChart
+      title={title}
+      series={[diagonal, ...series]}
+      xTitle={t("chart.falsePositives")}
+      yTitle={t("chart.truePositives")}
+      square
+    />
+  );
+}

@@ -1,0 +1,67 @@
+export { areaUnder, linearScale, toCsv, type Scale } from "./chart-scale.ts";
+export {
+  ChartFrame,
+  ConfusionMatrix,
+  LineChart,
+  PlainTable,
+  RocChart,
+  seriesColour,
+  type ChartPoint,
+  type ChartSeries,
+  type ChartTable,
+} from "./charts.tsx";
+export { CrumbTrail, type Crumb } from "./crumbs.ts";
+export { HtmlFrame, Markdown } from "./documents.tsx";
+export { RequestError } from "./errors.ts";
+export { ConnectionBar, EmptyState, ErrorPanel, errorText, Notice, Skeleton, type NoticeTone } from "./feedback.tsx";
+export { matchesFilter, parseFilter, printFilter, type Filter, type Filterable } from "./filter.ts";
+export { FilterBar, type FilterField } from "./filter-bar.tsx";
+export {
+  formatBytes,
+  formatDuration,
+  formatElapsed,
+  formatNumber,
+  formatTime,
+  formatValue,
+  middleEllipsis,
+  parseTime,
+  shortId,
+} from "./format.ts";
+export { GraphView, type GraphEdge, type GraphNode } from "./graph-view.tsx";
+export { KitProvider, useKit, useKitMessages, useMessages, useNow, usePage, type Kit } from "./kit.tsx";
+export { stateKey } from "./kit-messages.ts";
+export { LiveLists, type LivePhase, type LiveQuery } from "./live-list.ts";
+export { LogView } from "./log-view.tsx";
+export { StateLabel, StateMark, StatusStrip, type StripBar } from "./marks.tsx";
+export { chooseLanguage, defineMessages, languages, translator, type Language, type Translate } from "./messages.ts";
+export {
+  Link,
+  navigationGroups,
+  useNavigate,
+  useParams,
+  useQueryItem,
+  useQueryString,
+  type NavigationEntry,
+  type NavigationGroup,
+  type PageRoute,
+  type PageSet,
+  type SearchHit,
+} from "./navigation.tsx";
+export { DetailPage, ListPage, MissingPage, Switch, Tabs, type Tab } from "./pages.tsx";
+export { Split } from "./panel.tsx";
+export { createRequester, isRecord, type Requester } from "./request.ts";
+export { isFinal, states, urgency, type State } from "./state.ts";
+export {
+  ColumnChooser,
+  Table,
+  useHiddenColumns,
+  useScrollView,
+  useSorted,
+  type TableColumn,
+  type TableSort,
+} from "./table.tsx";
+export { Bytes, CopyButton, CopyId, DefinitionList, Duration, Sentence, Time } from "./text.tsx";
+export { Ticker } from "./ticker.ts";
+export { useAnswer, type Answer } from "./use-answer.ts";
+export { useLiveList, type LiveListResult } from "./use-live-list.ts";
+export { rowWindow } from "./window.ts";

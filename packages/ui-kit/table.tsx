@@ -1,0 +1,290 @@
+import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
+import { rowWindow, scrollToRow } from "./window.ts";
+import { useKitMessages } from "./kit.tsx";
+
+export interface TableColumn<Row> {
+  readonly id: string;
+  readonly header: string;
+  readonly cell: (row: Row) => ReactNode;
+  /** What the column sorts by; a column without it does not sort. Undefined values come last. */
+  readonly sort?: (row: Row) => string | number | undefined;
+  readonly align?: "right";
+  /** CSS width; columns without one share what is left. */
+  readonly width?: string;
+  /** Hidden below 720 px. */
+  readonly wideOnly?: boolean;
+  /** Hidden until the reader chooses it. */
+  readonly optional?: boolean;
+}
+
+export interface TableSort {
+  readonly column: string;
+  readonly descending: boolean;
+}
+
+export interface TableProps<Row> {
+  readonly label: string;
+  readonly rows: readonly Row[];
+  readonly columns: readonly TableColumn<Row>[];
+  readonly rowKey: (row: Row) => string;
+  readonly sort: TableSort;
+  readonly onSort: (sort: TableSort) => void;
+  /** Key of the row that stands in the panel or under the keyboard. */
+  readonly selected?: string | undefined;
+  readonly onSelect?: (row: Row) => void;
+  /** Enter and double click, or a plain click if rows are not selectable. */
+  readonly onOpen?: (row: Row) => void;
+  readonly empty: ReactNode;
+  readonly hidden?: readonly string[];
+}
+
+/** Sorted rows; equal ones keep the order in which they came, so that a live table does not shuffle. */
+export function useSorted<Row>(
+  rows: readonly Row[],
+  columns: readonly TableColumn<Row>[],
+  sort: TableSort,
+): readonly Row[] {
+  return useMemo(() => {
+    const value = columns.find((column) => column.id === sort.column)?.sort;
+    if (!value) return rows;
+    const keyed = rows.map((row) => ({ row, key: value(row) }));
+    const direction = sort.descending ? -1 : 1;
+    return keyed
+      .sort((a, b) => {
+        if (a.key === b.key) return 0;
+        if (a.key === undefined) return 1;
+        if (b.key === undefined) return -1;
+        return (a.key < b.key ? -1 : 1) * direction;
+      })
+      .map(({ row }) => row);
+  }, [rows, columns, sort.column, sort.descending]);
+}
+
+/** A table of any length: only the rows on the screen exist. Head stays, arrows walk, Enter opens. */
+export function Table<Row>(props: TableProps<Row>) {
+  const { label, columns, rowKey, sort, onSort, selected, onSelect, onOpen, empty, hidden } = props;
+  const rows = useSorted(props.rows, columns, sort);
+  const scroller = useRef<HTMLDivElement>(null);
+  const view = useScrollView(scroller);
+  const narrow = view.width > 0 && view.width < 640;
+  const shown = columns.filter(
+    (column) => !(narrow && column.wideOnly === true) && hidden?.includes(column.id) !== true,
+  );
+  const visible = rowWindow(rows.length, view.rowHeight, view.top, view.height);
+  const [focused, setFocused] = useState<string>();
+  const current = selected ?? focused;
+
+  const move = (event: KeyboardEvent<HTMLDivElement>): void => {
+    const index = rows.findIndex((row) => rowKey(row) === current);
+    const page = Math.max(1, Math.floor(view.height / view.rowHeight) - 1);
+    const target = nextRow(event.key, index, rows.length, page);
+    const here = rows[index];
+    if (event.key === "Enter" && here !== undefined && event.target === event.currentTarget) onOpen?.(here);
+    if (target === undefined || event.target instanceof HTMLInputElement) return;
+    event.preventDefault();
+    const row = rows[target];
+    if (row === undefined) return;
+    if (onSelect) onSelect(row);
+    setFocused(rowKey(row));
+    const element = scroller.current;
+    if (element)
+      element.scrollTop = scrollToRow(target, view.rowHeight, element.scrollTop, element.clientHeight - view.rowHeight);
+  };
+
+  return (
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- a grid takes the focus and moves it by arrow keys
+    <div
+      className="table-scroll"
+      ref={scroller}
+      tabIndex={0}
+      role="grid"
+      aria-label={label}
+      aria-rowcount={rows.length + 1}
+      onKeyDown={move}
+    >
+      <table role="presentation">
+        <colgroup>
+          {shown.map((column) => (
+            <col key={column.id} style={column.width === undefined ? undefined : { width: column.width }} />
+          ))}
+        </colgroup>
+        <thead>
+          <tr role="row">
+            {shown.map((column) => (
+              <HeadCell key={column.id} column={column} sort={sort} onSort={onSort} />
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {visible.before > 0 ? <tr aria-hidden className="spacer" style={{ height: visible.before }} /> : null}
+          {rows.slice(visible.start, visible.end).map((row, offset) => {
+            const key = rowKey(row);
+            return (
+              <tr
+                key={key}
+                role="row"
+                aria-rowindex={visible.start + offset + 2}
+                aria-selected={key === current}
+                className={onOpen || onSelect ? "clickable" : undefined}
+                onClick={(event) => {
+                  if (isOwnClick(event.target)) return;
+                  setFocused(key);
+                  if (onSelect) onSelect(row);
+                  else onOpen?.(row);
+                }}
+                onDoubleClick={() => onSelect && onOpen?.(row)}
+              >
+                {shown.map((column) => (
+                  <td key={column.id} role="gridcell" className={column.align === "right" ? "right" : undefined}>
+                    {column.cell(row)}
+                  </td>
+                ))}
+              </tr>
+            );
+          })}
+          {visible.after > 0 ? <tr aria-hidden className="spacer" style={{ height: visible.after }} /> : null}
+        </tbody>
+      </table>
+      {rows.length === 0 ? empty : null}
+    </div>
+  );
+}
+
+function HeadCell<Row>({
+  column,
+  sort,
+  onSort,
+}: {
+  readonly column: TableColumn<Row>;
+  readonly sort: TableSort;
+  readonly onSort: (sort: TableSort) => void;
+}) {
+  const active = sort.column === column.id;
+  const direction = !active ? "none" : sort.descending ? "descending" : "ascending";
+  return (
+    <th
+      role="columnheader"
+      aria-sort={column.sort ? direction : undefined}
+      className={column.align === "right" ? "right" : undefined}
+    >
+      {column.sort ? (
+        <button
+          type="button"
+          className="head-button"
+          onClick={() => onSort({ column: column.id, descending: active ? !sort.descending : false })}
+        >
+          {column.header}
+          <span className="sort-arrow" aria-hidden>
+            {active ? (sort.descending ? "↓" : "↑") : ""}
+          </span>
+        </button>
+      ) : (
+        column.header
+      )}
+    </th>
+  );
+}
+
+/** Chooses which columns are shown; the choice is remembered under `storageKey`. */
+export function useHiddenColumns<Row>(
+  storageKey: string,
+  columns: readonly TableColumn<Row>[],
+): readonly [readonly string[], (id: string, hide: boolean) => void] {
+  const [hidden, setHidden] = useState<readonly string[]>(() => {
+    const stored = localStorage.getItem(storageKey);
+    return stored === null
+      ? columns.filter((column) => column.optional === true).map((column) => column.id)
+      : stored.split(",").filter(Boolean);
+  });
+  const toggle = (id: string, hide: boolean): void => {
+    const next = hide ? [...hidden, id] : hidden.filter((it) => it !== id);
+    localStorage.setItem(storageKey, next.join(","));
+    setHidden(next);
+  };
+  return [hidden, toggle];
+}
+
+export function ColumnChooser<Row>({
+  columns,
+  hidden,
+  onToggle,
+}: {
+  readonly columns: readonly TableColumn<Row>[];
+  readonly hidden: readonly string[];
+  readonly onToggle: (id: string, hide: boolean) => void;
+}) {
+  const t = useKitMessages();
+  return (
+    <details className="popover-host">
+      <summary className="quiet">{t("columns")} ▾</summary>
+      <div className="popover popover-right">
+        {columns.slice(1).map((column) => (
+          <label key={column.id} className="check">
+            <input
+              type="checkbox"
+              checked={!hidden.includes(column.id)}
+              onChange={(event) => onToggle(column.id, !event.target.checked)}
+            />{" "}
+            {column.header}
+          </label>
+        ))}
+      </div>
+    </details>
+  );
+}
+
+interface ScrollView {
+  readonly top: number;
+  readonly height: number;
+  readonly width: number;
+  readonly rowHeight: number;
+}
+
+/** Where a scroller stands, for choosing the rows that exist. The row's height is the token `--row`, in pixels. */
+export function useScrollView(scroller: React.RefObject<HTMLElement | null>, rowToken = "--row"): ScrollView {
+  const [view, setView] = useState<ScrollView>({ top: 0, height: 800, width: 0, rowHeight: 32 });
+  useEffect(() => {
+    const element = scroller.current;
+    if (!element) return undefined;
+    const read = (): void => {
+      const rowHeight = Number.parseFloat(getComputedStyle(element).getPropertyValue(rowToken)) || 32;
+      const next = { top: element.scrollTop, height: element.clientHeight, width: element.clientWidth, rowHeight };
+      setView((before) =>
+        before.top === next.top &&
+        before.height === next.height &&
+        before.width === next.width &&
+        before.rowHeight === next.rowHeight
+          ? before
+          : next,
+      );
+    };
+    read();
+    const observer = new ResizeObserver(read);
+    observer.observe(element);
+    element.addEventListener("scroll", read, { passive: true });
+    return () => {
+      observer.disconnect();
+      element.removeEventListener("scroll", read);
+    };
+  }, [scroller, rowToken]);
+  return view;
+}
+
+function nextRow(key: string, index: number, count: number, page: number): number | undefined {
+  const steps: Readonly<Record<string, number>> = {
+    ArrowDown: 1,
+    ArrowUp: -1,
+    PageDown: page,
+    PageUp: -page,
+    Home: -count,
+    End: count,
+    j: 1,
+    k: -1,
+  };
+  const step = steps[key];
+  return step === undefined ? undefined : Math.max(0, Math.min(count - 1, index + step));
+}
+
+/** Links, buttons and boxes inside a row mean themselves, not the row. */
+const isOwnClick = (target: EventTarget): boolean =>
+  target instanceof Element && target.closest("a, button, input, label") !== null;
