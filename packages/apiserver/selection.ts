@@ -55,13 +55,10 @@ function read<T>(text: string, parse: (text: string) => T): T {
   }
 }
 
-function requireSelectable(path: string, { selectableFields, kind, group, version }: ResourceDefinition): void {
+function requireSelectable(path: string, { selectableFields }: ResourceDefinition): void {
   const selectable = ["metadata.name", "metadata.namespace", ...selectableFields];
   if (selectable.includes(path)) return;
-  const known = selectable.toSorted().join(", ");
-  throw badRequest(
-    `Unable to find "${group === "" ? "" : `${group}/`}${version}, Resource=${kind}" that match field selector: field label not supported: ${path}; supported: ${known}`,
-  );
+  throw badRequest(`field label not supported: ${path}; supported: ${selectable.toSorted().join(", ")}`);
 }
 
 function equalLabels(selector: Selector): Readonly<Record<string, string>> {
