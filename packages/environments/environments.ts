@@ -378,7 +378,6 @@ function describe(facts: Description): Environment {
       PATH: `${join(directory, "bin")}:${hostPath}`,
       VIRTUAL_ENV: directory,
       LANG: "C.UTF-8",
-      PYTHON_VERSION: interpreter.version,
       ...pipVariables(facts.settings),
     },
     warm:

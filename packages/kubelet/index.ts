@@ -1,0 +1,5 @@
+export { createKubelet } from "./kubelet.ts";
+export type { Kubelet, KubeletOptions, NodeConnector, PodLogOptions } from "./kubelet.ts";
+export { commandDigest, warmAnnotation } from "./container-spec.ts";
+export type { Machine } from "./node.ts";
+export type { FindClaim, Share, TokenIssuer } from "./volumes.ts";

@@ -1,0 +1,264 @@
+import { readdirSync, mkdirSync } from "node:fs";
+import type { ArtifactStore } from "@headrace/artifacts";
+import type { Client } from "@headrace/client";
+import type { Environments } from "@headrace/environments";
+import { ConfigMap, Pod, Secret } from "@headrace/k8s";
+import {
+  ApiError,
+  badRequest,
+  type Clock,
+  type Controller,
+  type Ids,
+  type KubeObject,
+  type ImageMappingSpec,
+  type StepIO,
+  type StepReport,
+  type User,
+} from "@headrace/model";
+import { type Change, createEventRecorder, createInformer, ifPresent } from "@headrace/runtime";
+import type { ContainerExit, Sandbox } from "@headrace/sandbox";
+import { parseInstanceId } from "./container-spec.ts";
+import { readLog } from "./logs.ts";
+import { capacity, type Machine, registerNode } from "./node.ts";
+import { type NodeServices, podDirectory, PodWorker } from "./pod-worker.ts";
+import { adoptContainers, freshContainers, readRecord, type Survivors } from "./record.ts";
+import type { FindClaim, Share, TokenIssuer } from "./volumes.ts";
+
+export interface KubeletOptions {
+  readonly client: Client;
+  readonly sandbox: Sandbox;
+  readonly environments: Environments;
+  readonly artifacts: ArtifactStore;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly nodeName: string;
+  readonly machine: Machine;
+  readonly version: string;
+  /** Pods that may be on this node at the same time; by default eight for each core. */
+  readonly maxPods?: number;
+  /** Logs, volumes and what is needed to take pods over again: one directory a pod, for the agent's user alone. */
+  readonly podsDirectory: string;
+  /**
+   * Sends a step's report to its path as the pod's own identity. Resolves once it is recorded; an ApiError that says no for good
+   * (NotFound, Gone, BadRequest, Forbidden, Invalid) ends the tries, anything else is tried again.
+   */
+  readonly report: (path: string, report: StepReport, user: User) => Promise<void>;
+  /**
+   * Why this pod may not use the artifacts that its step-io annotation names; undefined if it may. Anybody who can create pods
+   * can write annotations: only the engine knows which pods are its own.
+   */
+  readonly authorizeStep: (pod: Pod, step: StepIO) => Promise<string | undefined>;
+  readonly tokens: TokenIssuer;
+  /** PEM of the API server's certificate authority, for pods' `ca.crt`. */
+  readonly certificateAuthority: string;
+  readonly shares?: readonly Share[];
+  readonly findClaim?: FindClaim;
+  /** Mappings besides the built-in ones; call `imageMappingsChanged` when they change. */
+  readonly imageMappings?: () => readonly ImageMappingSpec[];
+  readonly serviceVariables?: (namespace: string) => Readonly<Record<string, string>>;
+  /** Lines for /etc/hosts: services and other pods. */
+  readonly hosts?: (pod: Pod) => readonly { readonly address: string; readonly names: readonly string[] }[];
+  /** Takes what should be kept of a pod's logs before its directory goes. */
+  readonly archiveLogs?: (pod: Pod, directory: string) => Promise<void>;
+  /** Told of failures that are tried again by themselves. */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** The node agent: runs the pods that are bound to this node, and nothing else writes their status. */
+export interface Kubelet extends Controller, NodeConnector {
+  imageMappingsChanged(): void;
+}
+
+/** What the API server asks the node of a pod: the shape of its own connector. */
+export interface NodeConnector {
+  /** The log of a container, as text. Throws ApiError BadRequest, in upstream's words, for one that has not started. */
+  log(pod: KubeObject, options: PodLogOptions, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+}
+
+export interface PodLogOptions {
+  readonly container: string;
+  /** Go on with what is written later, until the container ends. */
+  readonly follow?: boolean;
+  /** Of the instance before the present one. */
+  readonly previous?: boolean;
+  readonly timestamps?: boolean;
+  readonly tailLines?: number;
+  readonly sinceSeconds?: number;
+  /** Milliseconds since the epoch. */
+  readonly sinceTime?: number;
+  readonly limitBytes?: number;
+}
+
+const podsPerCpu = 8;
+
+export function createKubelet(options: KubeletOptions): Kubelet {
+  const { client, sandbox, clock, ids, nodeName, machine } = options;
+  const maxPods = options.maxPods ?? podsPerCpu * machine.cpus;
+  const onError = options.onError ?? (() => {});
+  const pods = client.resource(Pod);
+  const workers = new Map<string, PodWorker>();
+  const references = {
+    configMap: (namespace: string, name: string) => ifPresent(client.resource(ConfigMap).get({ namespace, name })),
+    secret: (namespace: string, name: string) => ifPresent(client.resource(Secret).get({ namespace, name })),
+  };
+
+  function services(signal: AbortSignal): NodeServices {
+    return {
+      pods,
+      sandbox,
+      environments: options.environments,
+      artifacts: options.artifacts,
+      events: createEventRecorder({ client, clock, ids, component: "kubelet", host: nodeName }),
+      clock,
+      references,
+      volumes: {
+        references,
+        findClaim: options.findClaim ?? (async () => ({ reason: "this node has no storage for claims" })),
+        tokens: options.tokens,
+        certificateAuthority: options.certificateAuthority,
+        shares: options.shares ?? [],
+        clock,
+        ids,
+      },
+      nodeFacts: { nodeName, hostIP: machine.address, allocatable: capacity(machine, maxPods) },
+      podsDirectory: options.podsDirectory,
+      report: options.report,
+      authorizeStep: options.authorizeStep,
+      imageMappings: options.imageMappings ?? (() => []),
+      serviceVariables: options.serviceVariables ?? (() => ({})),
+      hosts: options.hosts ?? (() => []),
+      archiveLogs: options.archiveLogs ?? (async () => {}),
+      onError,
+      signal,
+    };
+  }
+
+  async function start(signal: AbortSignal): Promise<void> {
+    mkdirSync(options.podsDirectory, { recursive: true, mode: 0o700 });
+    await registerNode(
+      {
+        client,
+        clock,
+        nodeName,
+        machine,
+        maxPods,
+        capabilities: sandbox.capabilities,
+        version: options.version,
+        onError,
+      },
+      signal,
+    );
+    const node = services(signal);
+    const known = new Set(readdirSync(options.podsDirectory));
+    const state = await sandbox.sync();
+    const survivors: Survivors = {
+      running: new Map(state.running.map((started) => [started.id, started])),
+      exits: new Map(state.exits.map((exit) => [exit.id, exit])),
+    };
+    const early = new Map<string, ContainerExit>(survivors.exits);
+    let adopting = true;
+    const exits = sandbox.onExit((exit) => {
+      if (adopting) early.set(exit.id, exit);
+      else dispatch(exit);
+    });
+    signal.addEventListener("abort", () => exits[Symbol.dispose](), { once: true });
+
+    const informer = createInformer({ client: pods, clock, fieldSelector: `spec.nodeName=${nodeName}`, onError });
+    const subscription = informer.subscribe((change) => take(change, node, known, survivors));
+    signal.addEventListener("abort", () => subscription[Symbol.dispose](), { once: true });
+    await informer.start(signal);
+    if (signal.aborted) return;
+    adopting = false;
+    known.clear();
+    for (const exit of early.values()) dispatch(exit);
+    await endOrphans(survivors);
+    await watchReferences(signal);
+  }
+
+  function take(change: Change<Pod>, node: NodeServices, known: ReadonlySet<string>, survivors: Survivors): void {
+    const { uid = "" } = change.object.metadata;
+    const worker = workers.get(uid);
+    if (change.type === "deleted") worker?.removed();
+    else if (worker !== undefined) worker.update(change.object);
+    else admit(change.object, node, known, survivors);
+  }
+
+  function admit(pod: Pod, node: NodeServices, known: ReadonlySet<string>, survivors: Survivors): void {
+    const { uid = "" } = pod.metadata;
+    const directory = podDirectory(options.podsDirectory, pod);
+    const wasHere = known.size > 0 && known.has(directory.slice(options.podsDirectory.length + 1));
+    const containers =
+      wasHere || pod.status?.containerStatuses !== undefined
+        ? adoptContainers(pod, readRecord(directory), survivors, clock.now())
+        : freshContainers(pod);
+    const worker = new PodWorker(node, pod, containers, () => workers.delete(uid));
+    workers.set(uid, worker);
+    worker.start();
+  }
+
+  /** The end of a container whose pod is no longer here concerns nobody: the sandbox may forget it. */
+  function dispatch(exit: ContainerExit): void {
+    const uid = parseInstanceId(exit.id)?.uid ?? "";
+    const worker = workers.get(uid);
+    if (worker !== undefined) worker.exit(exit);
+    else void forget(exit.id, uid).catch(onError);
+  }
+
+  async function forget(id: string, group: string): Promise<void> {
+    await sandbox.acknowledge(id);
+    await sandbox.removeGroup(group);
+  }
+
+  /** Containers of pods that were deleted while no node agent ran. */
+  async function endOrphans(survivors: Survivors): Promise<void> {
+    const orphans = [...survivors.running.keys()].filter((id) => !workers.has(parseInstanceId(id)?.uid ?? ""));
+    await Promise.all(orphans.map((id) => sandbox.signal(id, "SIGKILL").catch(onError)));
+  }
+
+  async function watchReferences(signal: AbortSignal): Promise<void> {
+    const configMaps = createInformer({ client: client.resource(ConfigMap), clock, onError });
+    const secrets = createInformer({ client: client.resource(Secret), clock, onError });
+    await Promise.all([configMaps.start(signal), secrets.start(signal)]);
+    const tell = (kind: "ConfigMap" | "Secret", change: Change<ConfigMap> | Change<Secret>): void => {
+      if (change.type === "deleted") return;
+      const { namespace, name = "" } = change.object.metadata;
+      for (const worker of workers.values()) {
+        if (worker.pod.metadata.namespace === namespace) worker.referenceChanged(kind, name);
+      }
+    };
+    const subscriptions = [
+      configMaps.subscribe((change) => tell("ConfigMap", change)),
+      secrets.subscribe((change) => tell("Secret", change)),
+    ];
+    signal.addEventListener("abort", () => subscriptions.forEach((subscription) => subscription[Symbol.dispose]()), {
+      once: true,
+    });
+  }
+
+  async function log(pod: KubeObject, request: PodLogOptions, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+    const worker = workers.get(pod.metadata.uid ?? "");
+    const source = worker?.log(request.container, request.previous === true);
+    if (source === undefined) throw noLog(worker?.pod ?? pod, request);
+    const { container: _, previous: __, sinceSeconds, sinceTime, ...format } = request;
+    const since = sinceTime ?? (sinceSeconds === undefined ? undefined : clock.now() - sinceSeconds * 1000);
+    return readLog(source, { ...format, signal, ...(since !== undefined && { since }) });
+  }
+
+  return {
+    name: "kubelet",
+    start,
+    log,
+    imageMappingsChanged() {
+      for (const worker of workers.values()) worker.retryImages();
+    },
+  };
+}
+
+function noLog(pod: KubeObject | Pod, { container, previous }: PodLogOptions): ApiError {
+  const name = pod.metadata.name ?? "";
+  if (previous === true) return badRequest(`previous terminated container "${container}" in pod "${name}" not found`);
+  const status = "status" in pod ? pod.status : undefined;
+  const all = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])];
+  const reason = all.find((each) => each.name === container)?.state?.waiting?.reason ?? "ContainerCreating";
+  return badRequest(`container "${container}" in pod "${name}" is waiting to start: ${reason}`);
+}

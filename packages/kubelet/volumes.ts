@@ -1,0 +1,399 @@
+import { lstatSync, mkdirSync, realpathSync } from "node:fs";
+import { join } from "node:path";
+import type {
+  ConfigMap,
+  Container,
+  KeyToPath,
+  Pod,
+  Secret,
+  Volume,
+  VolumeMount,
+  VolumeProjection,
+} from "@headrace/k8s";
+import type { Clock, Ids } from "@headrace/model";
+import type { Mount } from "@headrace/sandbox";
+import { fieldValue, resourceValue } from "./downward.ts";
+import { ContainerConfigError, UnsupportedError } from "./errors.ts";
+import { type ProjectedFile, writeProjection } from "./projection.ts";
+import { quantity } from "./quantities.ts";
+import { expand, fromBase64, type NodeFacts, type References } from "./variables.ts";
+
+/** A directory of the host that pods may mount by `hostPath`: `--share DIR[:ro]`. */
+export interface Share {
+  readonly path: string;
+  readonly readOnly: boolean;
+}
+
+/** Issues tokens bound to a pod: they are void once it is gone. */
+export interface TokenIssuer {
+  issue(request: {
+    readonly namespace: string;
+    readonly serviceAccount: string;
+    readonly pod: { readonly name: string; readonly uid: string };
+    readonly audience: string | undefined;
+    readonly expirationSeconds: number;
+  }): Promise<{ readonly token: string; readonly expiresAt: number }>;
+}
+
+/** Where the files of a bound claim are; a reason if the claim cannot be mounted (yet). */
+export type FindClaim = (
+  namespace: string,
+  name: string,
+) => Promise<{ readonly path: string; readonly readOnly: boolean } | { readonly reason: string }>;
+
+export interface VolumeContext {
+  readonly references: References;
+  readonly findClaim: FindClaim;
+  readonly tokens: TokenIssuer;
+  /** The certificate authority of the API server, for `ca.crt`. */
+  readonly certificateAuthority: string;
+  readonly shares: readonly Share[];
+  readonly clock: Clock;
+  readonly ids: Ids;
+}
+
+type Prepared =
+  | { readonly kind: "directory"; readonly path: string; readonly readOnly: boolean }
+  | { readonly kind: "memory"; readonly sizeBytes: number };
+
+export const serviceAccountPath = "/var/run/secrets/kubernetes.io/serviceaccount";
+const serviceAccountVolume = "kube-api-access";
+const defaultTokenSeconds = 3607;
+const defaultMemoryBytes = 1 << 30;
+/** A token is renewed when this part of its life is over. */
+const renewAfter = 0.8;
+
+/** The volumes of one pod, on the host's side. */
+export class PodVolumes {
+  readonly #directory: string;
+  readonly #context: VolumeContext;
+  readonly #volumes: ReadonlyMap<string, Volume>;
+  readonly #prepared = new Map<string, Prepared>();
+  readonly #mountsToken: boolean;
+  /** When the first token has to be renewed; undefined without any. */
+  renewAt: number | undefined;
+
+  /** `directory` is the pod's own, for what lives and dies with it. */
+  constructor(pod: Pod, directory: string, context: VolumeContext) {
+    this.#directory = directory;
+    this.#context = context;
+    this.#mountsToken = mountsOwnToken(pod);
+    const volumes = new Map((pod.spec.volumes ?? []).map((volume) => [volume.name, volume] as const));
+    if (this.#mountsToken) volumes.set(serviceAccountVolume, ownTokenVolume());
+    this.#volumes = volumes;
+  }
+
+  /** Makes every volume ready. Safe to repeat. Throws ContainerConfigError for what is missing, UnsupportedError for what never will be. */
+  async prepare(pod: Pod, facts: NodeFacts): Promise<void> {
+    this.renewAt = undefined;
+    await Promise.all(
+      [...this.#volumes.values()].map(async (volume) => {
+        this.#prepared.set(volume.name, await this.#prepareOne(pod, volume, facts));
+      }),
+    );
+  }
+
+  /** Writes again what is made from objects. Answers whether anything changed. */
+  async refresh(pod: Pod, facts: NodeFacts): Promise<void> {
+    await this.prepare(pod, facts);
+  }
+
+  /** Whether a change of this object concerns the volumes. */
+  refersTo(kind: "ConfigMap" | "Secret", name: string): boolean {
+    return [...this.#volumes.values()].some((volume) => {
+      const sources = volume.projected?.sources ?? [];
+      return kind === "ConfigMap"
+        ? volume.configMap?.name === name || sources.some((source) => source.configMap?.name === name)
+        : volume.secret?.secretName === name || sources.some((source) => source.secret?.name === name);
+    });
+  }
+
+  /** Mounts of one container, parents before their children. */
+  mounts(container: Container, variables: Readonly<Record<string, string>>): Mount[] {
+    const own = container.volumeMounts ?? [];
+    const token: VolumeMount[] =
+      this.#mountsToken && !own.some(({ mountPath }) => mountPath === serviceAccountPath)
+        ? [{ name: serviceAccountVolume, mountPath: serviceAccountPath, readOnly: true }]
+        : [];
+    return [...own, ...token].map((mount) => this.#mount(container, mount, variables));
+  }
+
+  #mount(container: Container, mount: VolumeMount, variables: Readonly<Record<string, string>>): Mount {
+    const prepared = this.#prepared.get(mount.name);
+    if (prepared === undefined) {
+      throw new ContainerConfigError(
+        "CreateContainerConfigError",
+        `volumeMount "${mount.name}" of container "${container.name}" names no volume`,
+      );
+    }
+    const subPath = mount.subPathExpr ? expand(mount.subPathExpr, variables) : mount.subPath;
+    if (prepared.kind === "memory") {
+      if (subPath)
+        throw new UnsupportedError(
+          `subPath of volumeMount "${mount.name}"`,
+          "is not there in an emptyDir in memory",
+          "Use an emptyDir on disk",
+        );
+      return { kind: "tmpfs", target: mount.mountPath, sizeBytes: prepared.sizeBytes };
+    }
+    return {
+      kind: "bind",
+      source: subPath ? beneath(prepared.path, subPath, mount.name, prepared.readOnly) : prepared.path,
+      target: mount.mountPath,
+      readOnly: prepared.readOnly || mount.readOnly === true,
+    };
+  }
+
+  async #prepareOne(pod: Pod, volume: Volume, facts: NodeFacts): Promise<Prepared> {
+    const namespace = pod.metadata.namespace ?? "";
+    const path = join(this.#directory, volume.name);
+    if (volume.configMap !== undefined) {
+      const { name, optional, items, defaultMode } = volume.configMap;
+      const files = await this.#configMapFiles(namespace, name ?? "", items, optional === true);
+      return this.#project(path, files, defaultMode);
+    }
+    if (volume.secret !== undefined) {
+      const { secretName, optional, items, defaultMode } = volume.secret;
+      const files = await this.#secretFiles(namespace, secretName ?? "", items, optional === true);
+      return this.#project(path, files, defaultMode);
+    }
+    if (volume.downwardAPI !== undefined) {
+      const files = downwardFiles(pod, volume.downwardAPI.items ?? [], facts);
+      return this.#project(path, files, volume.downwardAPI.defaultMode);
+    }
+    if (volume.projected !== undefined) {
+      const sources = await Promise.all(
+        (volume.projected.sources ?? []).map((source) => this.#projectedFiles(pod, source, facts)),
+      );
+      return this.#project(path, sources.flat(), volume.projected.defaultMode);
+    }
+    if (volume.persistentVolumeClaim !== undefined) {
+      const { claimName, readOnly } = volume.persistentVolumeClaim;
+      const found = await this.#context.findClaim(namespace, claimName);
+      if ("reason" in found) throw new ContainerConfigError("FailedMount", `volume "${volume.name}": ${found.reason}`);
+      return { kind: "directory", path: found.path, readOnly: found.readOnly || readOnly === true };
+    }
+    if (volume.hostPath !== undefined) return this.#hostPath(volume.name, volume.hostPath.path);
+    if (isEmptyDir(volume)) return emptyDirectory(pod, volume, path);
+    const kind = Object.keys(volume).find((key) => key !== "name") ?? "volume";
+    throw new UnsupportedError(
+      `spec.volumes "${volume.name}" of kind ${kind}`,
+      "is not there on this node",
+      "Use emptyDir, configMap, secret, projected, downwardAPI or persistentVolumeClaim",
+    );
+  }
+
+  #project(path: string, files: readonly FileWish[], defaultMode: number | undefined): Prepared {
+    mkdirSync(path, { recursive: true, mode: 0o755 });
+    const whole: ProjectedFile[] = files.map((file) => ({ ...file, mode: file.mode ?? defaultMode ?? 0o644 }));
+    writeProjection(path, whole, this.#context.ids);
+    return { kind: "directory", path, readOnly: true };
+  }
+
+  async #projectedFiles(pod: Pod, source: VolumeProjection, facts: NodeFacts): Promise<FileWish[]> {
+    const namespace = pod.metadata.namespace ?? "";
+    if (source.configMap !== undefined) {
+      const { name, items, optional } = source.configMap;
+      // Every namespace's copy of the API server's certificate authority; it may come later than the namespace's first pod.
+      if (name === "kube-root-ca.crt" && items?.length === 1 && items[0]?.key === "ca.crt") {
+        return [{ path: items[0].path, content: Buffer.from(this.#context.certificateAuthority), mode: items[0].mode }];
+      }
+      return this.#configMapFiles(namespace, name ?? "", items, optional === true);
+    }
+    if (source.secret !== undefined) {
+      return this.#secretFiles(
+        namespace,
+        source.secret.name ?? "",
+        source.secret.items,
+        source.secret.optional === true,
+      );
+    }
+    if (source.downwardAPI !== undefined) return downwardFiles(pod, source.downwardAPI.items ?? [], facts);
+    if (source.serviceAccountToken !== undefined) {
+      const { path, audience, expirationSeconds } = source.serviceAccountToken;
+      return [
+        {
+          path,
+          content: Buffer.from(await this.#token(pod, audience, expirationSeconds ?? defaultTokenSeconds)),
+          mode: undefined,
+        },
+      ];
+    }
+    throw new UnsupportedError(
+      "spec.volumes[].projected.sources[].clusterTrustBundle",
+      "is not there on this node",
+      "Use a configMap",
+    );
+  }
+
+  async #token(pod: Pod, audience: string | undefined, expirationSeconds: number): Promise<string> {
+    const { clock, tokens } = this.#context;
+    const { token, expiresAt } = await tokens.issue({
+      namespace: pod.metadata.namespace ?? "",
+      serviceAccount: pod.spec.serviceAccountName || "default",
+      pod: { name: pod.metadata.name ?? "", uid: pod.metadata.uid ?? "" },
+      audience,
+      expirationSeconds,
+    });
+    const now = clock.now();
+    const renewAt = now + renewAfter * (expiresAt - now);
+    this.renewAt = Math.min(this.renewAt ?? renewAt, renewAt);
+    return token;
+  }
+
+  async #configMapFiles(
+    namespace: string,
+    name: string,
+    items: readonly KeyToPath[] | undefined,
+    optional: boolean,
+  ): Promise<FileWish[]> {
+    const map = await this.#context.references.configMap(namespace, name);
+    if (map === undefined && !optional) throw new ContainerConfigError("FailedMount", `configmap "${name}" not found`);
+    return select(contentOf(map), items, optional, `configmap "${name}"`);
+  }
+
+  async #secretFiles(
+    namespace: string,
+    name: string,
+    items: readonly KeyToPath[] | undefined,
+    optional: boolean,
+  ): Promise<FileWish[]> {
+    const secret = await this.#context.references.secret(namespace, name);
+    if (secret === undefined && !optional) throw new ContainerConfigError("FailedMount", `secret "${name}" not found`);
+    return select(contentOf(secret), items, optional, `secret "${name}"`);
+  }
+
+  /** Only what the person who started Headrace shares, links resolved on both sides. */
+  #hostPath(name: string, path: string): Prepared {
+    let real: string;
+    try {
+      real = realpathSync(path);
+    } catch {
+      throw new ContainerConfigError("FailedMount", `hostPath volume "${name}": ${path} is not there`);
+    }
+    const share = this.#context.shares.find(
+      (candidate) => real === candidate.path || real.startsWith(`${candidate.path}/`),
+    );
+    if (share === undefined) {
+      throw new UnsupportedError(
+        `spec.volumes "${name}".hostPath`,
+        `is ${path}, which this node does not share`,
+        `Start Headrace with --share ${path}`,
+      );
+    }
+    return { kind: "directory", path: real, readOnly: share.readOnly };
+  }
+}
+
+interface FileWish {
+  readonly path: string;
+  readonly content: Buffer;
+  readonly mode: number | undefined;
+}
+
+function contentOf(object: ConfigMap | Secret | undefined): Map<string, Buffer> {
+  const content = new Map<string, Buffer>();
+  if (object === undefined) return content;
+  const isSecret = object.kind === "Secret";
+  for (const [key, value] of Object.entries(object.data ?? {}))
+    content.set(key, isSecret ? fromBase64(value) : Buffer.from(value));
+  if ("binaryData" in object) {
+    for (const [key, value] of Object.entries(object.binaryData ?? {})) content.set(key, fromBase64(value));
+  }
+  return content;
+}
+
+function select(
+  content: ReadonlyMap<string, Buffer>,
+  items: readonly KeyToPath[] | undefined,
+  optional: boolean,
+  what: string,
+): FileWish[] {
+  if (items === undefined) return [...content].map(([path, bytes]) => ({ path, content: bytes, mode: undefined }));
+  return items.flatMap(({ key, path, mode }) => {
+    const bytes = content.get(key);
+    if (bytes !== undefined) return [{ path, content: bytes, mode }];
+    if (optional) return [];
+    throw new ContainerConfigError("FailedMount", `${what} has no key "${key}"`);
+  });
+}
+
+function downwardFiles(
+  pod: Pod,
+  items: readonly NonNullable<NonNullable<Volume["downwardAPI"]>["items"]>[number][],
+  facts: NodeFacts,
+): FileWish[] {
+  return items.map(({ path, fieldRef, resourceFieldRef, mode }) => {
+    const value = fieldRef
+      ? fieldValue(pod, fieldRef.fieldPath, facts)
+      : resourceFieldRef
+        ? resourceValue(pod, undefined, resourceFieldRef, facts)
+        : "";
+    return { path, content: Buffer.from(value), mode };
+  });
+}
+
+function isEmptyDir(volume: Volume): boolean {
+  return volume.emptyDir !== undefined || Object.keys(volume).length === 1;
+}
+
+/** In memory if one container alone mounts it; several of them share a directory on disk, which behaves the same. */
+function emptyDirectory(pod: Pod, volume: Volume, path: string): Prepared {
+  const containers = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];
+  const users = containers.filter(({ volumeMounts }) => volumeMounts?.some(({ name }) => name === volume.name));
+  if (volume.emptyDir?.medium === "Memory" && users.length <= 1) {
+    return { kind: "memory", sizeBytes: Math.floor(quantity(volume.emptyDir.sizeLimit) ?? defaultMemoryBytes) };
+  }
+  mkdirSync(path, { recursive: true, mode: 0o777 });
+  return { kind: "directory", path, readOnly: false };
+}
+
+/** The directory or file of a subPath, made as a directory if it is not there. Links are refused: a container may have put them there. */
+function beneath(root: string, subPath: string, volume: string, readOnly: boolean): string {
+  const segments = subPath.split("/").filter((segment) => segment !== "" && segment !== ".");
+  const refuse = (why: string): ContainerConfigError =>
+    new ContainerConfigError("CreateContainerConfigError", `subPath "${subPath}" of volumeMount "${volume}" ${why}`);
+  if (segments.includes("..") || subPath.startsWith("/")) throw refuse("must be relative and without '..'");
+  let path = root;
+  for (const segment of segments) {
+    path = join(path, segment);
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) {
+      if (readOnly) throw refuse("is not there");
+      mkdirSync(path, { mode: 0o755 });
+    } else if (stat.isSymbolicLink()) {
+      // The names of projected files are links of our own, which lead to a place within the volume.
+      const real = realpathSync(path);
+      if (!readOnly || !real.startsWith(`${root}/`)) throw refuse("leads through a link");
+      path = real;
+    }
+  }
+  return path;
+}
+
+/** Admission usually adds the volume; a pod that comes without it gets it here. */
+function mountsOwnToken(pod: Pod): boolean {
+  if (pod.spec.automountServiceAccountToken === false) return false;
+  const containers = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];
+  return !containers.some(({ volumeMounts }) =>
+    volumeMounts?.some(({ mountPath }) => mountPath === serviceAccountPath),
+  );
+}
+
+function ownTokenVolume(): Volume {
+  return {
+    name: serviceAccountVolume,
+    projected: {
+      defaultMode: 0o644,
+      sources: [
+        { serviceAccountToken: { path: "token", expirationSeconds: defaultTokenSeconds } },
+        { configMap: { name: "kube-root-ca.crt", items: [{ key: "ca.crt", path: "ca.crt" }] } },
+        {
+          downwardAPI: {
+            items: [{ path: "namespace", fieldRef: { apiVersion: "v1", fieldPath: "metadata.namespace" } }],
+          },
+        },
+      ],
+    },
+  };
+}
