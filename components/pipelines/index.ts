@@ -1,12 +1,15 @@
 import type { ArtifactStore } from "@headrace/artifacts";
+import type { Client } from "@headrace/client";
 import type { Authorizer, Clock, Component, Controller, Ids } from "@headrace/model";
 import type { Records } from "@headrace/records";
 import { type ApiContext, type Tenancy } from "./api/context.ts";
 import { ensureDefaultExperiment } from "./api/experiments.ts";
 import { PipelineReader } from "./api/pipeline-text.ts";
 import { apiRoutes } from "./api/routes.ts";
+import { createEngine } from "./controllers/engine.ts";
 import type { Engine } from "./engine.ts";
 import { pipelineMigrations } from "./records/migrations.ts";
+import { runs, tasks } from "./resources/index.ts";
 
 export type { Engine, RunKey } from "./engine.ts";
 export type { Tenancy } from "./api/context.ts";
@@ -14,7 +17,10 @@ export type { Tenancy } from "./api/context.ts";
 export interface PipelinesOptions {
   readonly records: Records;
   readonly artifacts: ArtifactStore;
-  readonly engine: Engine;
+  /** Creates the steps' pods. */
+  readonly client: Client;
+  /** In place of the component's own, for tests. */
+  readonly engine?: Engine;
   readonly authorizer: Authorizer;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -26,20 +32,25 @@ export interface PipelinesOptions {
   readonly report: (error: unknown) => void;
 }
 
+const standardPipelineRoot = "minio://mlpipeline/v2/artifacts";
+
 /** Kubeflow Pipelines: runs pipelines, and speaks KFP's REST API v2beta1. */
 export function createPipelines(options: PipelinesOptions): Component {
+  const { defaultPipelineRoot = standardPipelineRoot, report: onError } = options;
+  const engine = options.engine ?? createEngine({ ...options, defaultPipelineRoot, onError });
   const context: ApiContext = {
     tenancy: { multiUser: false, namespace: "kubeflow" },
-    defaultPipelineRoot: "minio://mlpipeline/v2/artifacts",
     reader: new PipelineReader(options.clock),
     ...options,
+    defaultPipelineRoot,
+    engine,
   };
   return {
     name: "pipelines",
-    resources: [],
+    resources: [runs, tasks],
     migrations: pipelineMigrations,
     routes: apiRoutes(context),
-    controllers: [defaultExperiment(context), { name: "engine", start: (signal) => options.engine.start(signal) }],
+    controllers: [defaultExperiment(context), { name: "pipelines-engine", start: (signal) => engine.start(signal) }],
   };
 }
 
@@ -47,7 +58,7 @@ export function createPipelines(options: PipelinesOptions): Component {
 function defaultExperiment(context: ApiContext): Controller {
   const { tenancy } = context;
   return {
-    name: "default-experiment",
+    name: "pipelines-default-experiment",
     async start() {
       if (!tenancy.multiUser) await ensureDefaultExperiment(context, tenancy.namespace);
     },

@@ -141,7 +141,7 @@ const mediaTypes: Readonly<Record<string, string>> = {
  * call anybody, and what is not meant to be shown is downloaded.
  */
 function contentHeaders({ type }: ArtifactRow, path: string): Record<string, string> {
-  const mediaType = path ? undefined : mediaTypes[type];
+  const mediaType = path ? undefined : mediaTypes[type.replace(/@.*$/, "")];
   return {
     "content-type": mediaType ?? "application/octet-stream",
     "content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:",

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ArtifactStore, openFileStore } from "@headrace/artifacts";
+import type { Client } from "@headrace/client";
 import {
   type ApiRequest,
   type ApiResponse,
@@ -60,6 +61,7 @@ export async function testFace(
     records,
     artifacts,
     engine,
+    client: noClient,
     authorizer,
     clock,
     ids: systemIds,
@@ -81,6 +83,13 @@ export async function testFace(
     },
   };
 }
+
+/** The face itself creates no objects; only an engine does, and this one runs nothing. */
+const noClient: Client = {
+  resource({ plural }) {
+    throw new TypeError(`The REST face asked for ${plural}`);
+  },
+};
 
 async function call(
   handle: Handler,
