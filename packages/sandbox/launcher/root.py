@@ -208,6 +208,8 @@ def _build_devices(root):
         os.symlink(target, f"{root}/dev/{link}")
     for name in ("shm", "pts", "mqueue"):
         os.mkdir(f"{root}/dev/{name}")
+    # A place to mount at: it is read-only by then, and every pod's containers write their last words there.
+    _touch(root + "/dev/termination-log")
 
 
 def _build_etc(directory, nameserver):
