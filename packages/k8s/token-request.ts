@@ -18,8 +18,8 @@ const tokenRequestSpec = s.object(
 );
 
 const tokenRequestStatus = s.object(
-  { token: s.at(1, s.string()), expirationTimestamp: s.at(2, s.time()) },
-  {},
+  { token: s.at(1, s.orZero(s.string(), "")) },
+  { expirationTimestamp: s.at(2, s.time()) },
   { name: "io.k8s.api.authentication.v1.TokenRequestStatus" },
 );
 
