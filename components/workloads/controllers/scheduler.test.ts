@@ -1,0 +1,205 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { testApi, type TestApi } from "@headrace/apiserver/testing";
+import type { Client } from "@headrace/client";
+import { builtIns, Event, Node, Pod } from "@headrace/k8s";
+import { ApiError, findCondition } from "@headrace/model";
+import { eventually, testIds } from "@headrace/model/testing";
+import { createEventRecorder, createInformer } from "@headrace/runtime";
+import { createNode, pod, setPhase } from "../testing/builders.ts";
+import { createScheduler } from "./scheduler.ts";
+
+const definitions = builtIns.filter(({ kind }) => kind !== "Namespace");
+
+async function scheduling(work: (bench: Bench) => Promise<void>): Promise<void> {
+  await using api = testApi(definitions);
+  const stop = new AbortController();
+  const errors: unknown[] = [];
+  const start = async (client: Client = api.client) => {
+    const { clock } = api;
+    const scheduler = createScheduler({
+      client,
+      clock,
+      pods: createInformer({ client: client.resource(Pod), clock }),
+      nodes: createInformer({ client: client.resource(Node), clock }),
+      events: createEventRecorder({ client, clock, ids: testIds(), component: "default-scheduler" }),
+      onError: (error) => errors.push(error),
+    });
+    await scheduler.start(stop.signal);
+  };
+  const create = (object: Pod) => api.client.resource(Pod).create(object);
+  const get = (name: string) => api.client.resource(Pod).get({ namespace: "default", name });
+  try {
+    await work({ ...api, api, start, create, get, errors });
+  } finally {
+    stop.abort();
+    await api.clock.settle();
+  }
+  assert.equal(api.clock.pending, 0, "timers are left");
+}
+
+interface Bench {
+  readonly api: TestApi;
+  readonly client: Client;
+  readonly start: (client?: Client) => Promise<void>;
+  readonly create: (object: Pod) => Promise<Pod>;
+  readonly get: (name: string) => Promise<Pod>;
+  readonly errors: readonly unknown[];
+}
+
+const nodeOf = async (get: Bench["get"], name: string) => (await get(name)).spec.nodeName;
+const bound = (get: Bench["get"], name: string) => eventually(`${name} is bound`, () => nodeOf(get, name));
+const refusal = (get: Bench["get"], name: string) =>
+  eventually(`${name} is said to be unschedulable`, async () => {
+    const condition = findCondition((await get(name)).status?.conditions, "PodScheduled");
+    return condition?.status === "False" && condition.message;
+  });
+
+describe("the scheduler", () => {
+  test("binds pods that were there and pods that come, and says so", () =>
+    scheduling(async ({ api, client, start, create, get }) => {
+      await createNode(client, "box");
+      await create(pod("early"));
+      await start();
+      await create(pod("late"));
+      assert.equal(await bound(get, "early"), "box");
+      assert.equal(await bound(get, "late"), "box");
+      const condition = findCondition((await get("late")).status?.conditions, "PodScheduled");
+      assert.equal(condition?.status, "True");
+      const said = await eventually("events are written", async () => {
+        const { items } = await api.client.resource(Event).list();
+        return items.length === 2 && items;
+      });
+      assert.match(said[0]?.message ?? "", /^Successfully assigned default\/(early|late) to box$/);
+    }));
+
+  test("binds in the turn in which the pod is seen, without a timer", () =>
+    scheduling(async ({ api, client, start, create, get }) => {
+      await createNode(client, "box");
+      await start();
+      const before = api.clock.now();
+      await create(pod("a"));
+      await bound(get, "a");
+      assert.equal(api.clock.now(), before);
+    }));
+
+  test("says what a node lacks, in the condition and in an event", () =>
+    scheduling(async ({ client, start, create, get }) => {
+      await createNode(client, "box", { allocatable: { cpu: "1" } });
+      await start();
+      await create(pod("big", { cpu: "2" }));
+      assert.equal(await refusal(get, "big"), "0/1 nodes are available: 1 Insufficient cpu.");
+      await create(pod("elsewhere", { spec: { nodeSelector: { gpu: "yes" } } }));
+      assert.equal(
+        await refusal(get, "elsewhere"),
+        "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.",
+      );
+      const failed = await eventually("the event is written", async () => {
+        const { items } = await client.resource(Event).list();
+        return items.find(
+          ({ reason, involvedObject }) => reason === "FailedScheduling" && involvedObject.name === "big",
+        );
+      });
+      assert.equal(failed.type, "Warning");
+    }));
+
+  test("places waiting pods when one ends, when one is deleted, and when a node grows", () =>
+    scheduling(async ({ client, start, create, get }) => {
+      await createNode(client, "box", { allocatable: { cpu: "1" } });
+      await start();
+      for (const name of ["a", "b", "c", "d"]) await create(pod(name, { cpu: "1" }));
+      assert.equal(await bound(get, "a"), "box");
+      await refusal(get, "d");
+      await setPhase(client, "a", "Succeeded");
+      assert.equal(await bound(get, "b"), "box");
+      assert.equal(await nodeOf(get, "c"), undefined);
+      await client.resource(Pod).delete({ namespace: "default", name: "b" }, { gracePeriodSeconds: 0 });
+      assert.equal(await bound(get, "c"), "box");
+      const node = await client.resource(Node).get({ namespace: "", name: "box" });
+      await client
+        .resource(Node)
+        .update(
+          { ...node, status: { ...node.status, allocatable: { cpu: "2", memory: "8Gi", pods: "32" } } },
+          { subresource: "status" },
+        );
+      assert.equal(await bound(get, "d"), "box");
+    }));
+
+  test("keeps to the node's number of pods, and small pods pass big ones that wait", () =>
+    scheduling(async ({ client, start, create, get }) => {
+      await createNode(client, "box", { allocatable: { cpu: "1", pods: "2" } });
+      await start();
+      await create(pod("big", { cpu: "3" }));
+      await refusal(get, "big");
+      await create(pod("a"));
+      await create(pod("b"));
+      await create(pod("c"));
+      await bound(get, "b");
+      assert.equal(await refusal(get, "c"), "0/1 nodes are available: 1 Too many pods.");
+    }));
+
+  test("chooses the pod of the highest priority when room is freed", () =>
+    scheduling(async ({ client, start, create, get }) => {
+      await createNode(client, "box", { allocatable: { cpu: "1" } });
+      await start();
+      await create(pod("first", { cpu: "1" }));
+      await bound(get, "first");
+      await create(pod("low", { cpu: "1", spec: { priority: 0 } }));
+      await create(pod("high", { cpu: "1", spec: { priority: 10 } }));
+      await refusal(get, "high");
+      await setPhase(client, "first", "Failed");
+      assert.equal(await bound(get, "high"), "box");
+      assert.equal(await nodeOf(get, "low"), undefined);
+    }));
+
+  test("leaves gated pods, pods of other schedulers and nodes that are not ready alone", () =>
+    scheduling(async ({ api, client, start, create, get }) => {
+      await createNode(client, "broken", { ready: false });
+      await start();
+      await create(pod("gated", { spec: { schedulingGates: [{ name: "wait" }] } }));
+      await create(pod("foreign", { spec: { schedulerName: "other" } }));
+      await create(pod("plain"));
+      assert.match(await refusal(get, "plain"), /1 node\(s\) had untolerated taint {node.kubernetes.io\/not-ready: }/);
+      await createNode(client, "box");
+      await bound(get, "plain");
+      await api.clock.settle();
+      assert.equal(await nodeOf(get, "gated"), undefined);
+      assert.equal(await nodeOf(get, "foreign"), undefined);
+    }));
+
+  test("tries again when a binding could not be written, and gives the room back meanwhile", () =>
+    scheduling(async ({ api, client, start, create, get, errors }) => {
+      await createNode(client, "box", { allocatable: { cpu: "1" } });
+      let failures = 1;
+      await start({
+        resource(definition) {
+          const real = client.resource(definition);
+          return {
+            ...real,
+            async post(key, subresource, body) {
+              if (failures-- > 0) throw new ApiError("ServiceUnavailable", "the disk is full");
+              return real.post(key, subresource, body);
+            },
+          };
+        },
+      });
+      await create(pod("a", { cpu: "1" }));
+      await eventually("it failed", () => errors.length > 0);
+      await api.clock.advance(10);
+      assert.equal(await bound(get, "a"), "box");
+    }));
+
+  test("gives a thousand equal pods their turn with one look at each", () =>
+    scheduling(async ({ client, start, create, get }) => {
+      await createNode(client, "box", { allocatable: { cpu: "1", pods: "4" } });
+      await start();
+      const names = Array.from({ length: 1_000 }, (_, number) => `p${number}`);
+      for (const name of names) await create(pod(name));
+      for (const name of names.slice(0, 20)) {
+        await bound(get, name);
+        await setPhase(client, name, "Succeeded");
+      }
+      assert.equal(await bound(get, "p23"), "box");
+      assert.equal(await nodeOf(get, "p24"), undefined);
+    }));
+});

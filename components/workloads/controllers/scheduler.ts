@@ -1,0 +1,236 @@
+import type { Client } from "@headrace/client";
+import { Pod, type Node } from "@headrace/k8s";
+import { findCondition, formatTime, isApiError, type Clock, type Controller, type ObjectKey } from "@headrace/model";
+import { createRateLimiter, keyOf, updateLatest, type EventRecorder, type Informer } from "@headrace/runtime";
+import { createNodeAccounts } from "../core/node-accounts.ts";
+import { demandOf, unschedulableMessage } from "../core/node-fit.ts";
+import { createWaitingPods } from "../core/waiting-pods.ts";
+
+export interface SchedulerOptions {
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly pods: Informer<Pod>;
+  readonly nodes: Informer<Node>;
+  readonly events: EventRecorder;
+  readonly onError: (error: unknown) => void;
+}
+
+const ours = "default-scheduler";
+
+/**
+ * Chooses a node for each pod. A pod that fits is bound by one call in the turn in which it was seen; one that does not waits
+ * until room is freed, and never looks again on its own. Room is taken when it is promised, before the binding is written, so
+ * that two pods are never promised the same.
+ */
+export function createScheduler(options: SchedulerOptions): Controller {
+  const { client, clock, pods, nodes, events, onError } = options;
+  const podClient = client.resource(Pod);
+
+  return {
+    name: "scheduler",
+    async start(signal) {
+      const accounts = createNodeAccounts();
+      const waiting = createWaitingPods();
+      const limiter = createRateLimiter(clock);
+      const retries = new Map<string, Disposable>();
+      const unreported = new Map<string, { key: ObjectKey; message: string }>();
+      let isReporting = false;
+      let arrivals = 0;
+      // Decisions are sound only when every pod that occupies a node is counted.
+      let isCounted = false;
+
+      function consider(pod: Pod): void {
+        const uid = pod.metadata.uid ?? "";
+        if (isOver(pod)) {
+          forget(uid);
+          return;
+        }
+        if (pod.spec.nodeName) {
+          settle(uid);
+          accounts.occupy(uid, pod.spec.nodeName, demandOf(pod).requests);
+          return;
+        }
+        if (!isForUs(pod)) {
+          settle(uid);
+          return;
+        }
+        // Promised a node already: the binding is on its way, or waits for its next try.
+        if (accounts.nodeOf(uid) !== undefined || retries.has(uid)) return;
+        place(pod);
+      }
+
+      /** It does not wait any more. */
+      function settle(uid: string): void {
+        waiting.remove(uid);
+        unreported.delete(uid);
+        limiter.forget(uid);
+        retries.get(uid)?.[Symbol.dispose]();
+        retries.delete(uid);
+      }
+
+      function forget(uid: string): void {
+        settle(uid);
+        if (accounts.release(uid)) placeWaiting();
+      }
+
+      function place(pod: Pod): void {
+        const uid = pod.metadata.uid ?? "";
+        const demand = demandOf(pod);
+        const entry = { uid, pod, demand, arrival: arrivals++ };
+        if (!isCounted || waiting.hasShape(demand.shape)) {
+          waiting.add(entry);
+          const message = waiting.reason(demand.shape);
+          if (message !== undefined) tellWaiting(pod, message);
+          return;
+        }
+        const choice = accounts.choose(demand);
+        if ("node" in choice) {
+          bind(pod, choice.node);
+          return;
+        }
+        waiting.add(entry);
+        const message = unschedulableMessage(choice.reasons);
+        waiting.setReason(demand.shape, message);
+        tellWaiting(pod, message);
+      }
+
+      /** Room was freed, or a node came or changed: the lines move as far as they can. */
+      function placeWaiting(): void {
+        if (!isCounted) return;
+        for (const { demand } of waiting.firsts()) {
+          for (let next = waiting.first(demand.shape); next; next = waiting.first(demand.shape)) {
+            const choice = accounts.choose(next.demand);
+            if ("reasons" in choice) {
+              const message = unschedulableMessage(choice.reasons);
+              waiting.setReason(demand.shape, message);
+              tellWaiting(next.pod, message);
+              break;
+            }
+            settle(next.uid);
+            bind(next.pod, choice.node);
+          }
+        }
+      }
+
+      function bind(pod: Pod, nodeName: string): void {
+        accounts.occupy(pod.metadata.uid ?? "", nodeName, demandOf(pod).requests);
+        void write(pod, nodeName);
+      }
+
+      async function write(pod: Pod, nodeName: string): Promise<void> {
+        const { name = "", namespace = "", uid = "" } = pod.metadata;
+        try {
+          await podClient.post(keyOf(pod), "binding", {
+            apiVersion: "v1",
+            kind: "Binding",
+            metadata: { name, namespace, uid },
+            target: { apiVersion: "v1", kind: "Node", name: nodeName },
+          });
+          limiter.forget(uid);
+          events.record(pod, {
+            type: "Normal",
+            reason: "Scheduled",
+            message: `Successfully assigned ${namespace}/${name} to ${nodeName}`,
+          });
+        } catch (error) {
+          if (!signal.aborted) failed(pod, error);
+        }
+      }
+
+      /** The promise is taken back, and what the pod is now decides: gone, bound by someone else, or to be tried again. */
+      function failed(pod: Pod, error: unknown): void {
+        const uid = pod.metadata.uid ?? "";
+        accounts.release(uid);
+        if (!isApiError(error, "Conflict") && !isApiError(error, "NotFound")) onError(error);
+        const retry = clock.after(limiter.delay(uid), () => {
+          retries.delete(uid);
+          const current = pods.get(keyOf(pod));
+          if (current?.metadata.uid === uid) consider(current);
+          else limiter.forget(uid);
+        });
+        retries.set(uid, retry);
+        placeWaiting();
+      }
+
+      /** Status and event say why a pod waits. They are written one after the other, and not for pods that were placed meanwhile. */
+      function tellWaiting(pod: Pod, message: string): void {
+        const said = findCondition(pod.status?.conditions, "PodScheduled");
+        if (said?.status === "False" && said.message === message) return;
+        unreported.set(pod.metadata.uid ?? "", { key: keyOf(pod), message });
+        if (isReporting) return;
+        isReporting = true;
+        void report();
+      }
+
+      async function report(): Promise<void> {
+        for (const [uid, { key, message }] of unreported) {
+          unreported.delete(uid);
+          try {
+            await tellOne(uid, key, message);
+          } catch (error) {
+            if (!signal.aborted && !isApiError(error, "Conflict")) onError(error);
+          }
+        }
+        isReporting = false;
+      }
+
+      async function tellOne(uid: string, key: ObjectKey, message: string): Promise<void> {
+        const told = await updateLatest(
+          podClient,
+          key,
+          (pod) =>
+            pod.metadata.uid === uid && !pod.spec.nodeName ? unscheduled(pod, message, clock.now()) : undefined,
+          { subresource: "status", signal },
+        );
+        if (told?.metadata.uid === uid && !told.spec.nodeName) {
+          events.record(told, { type: "Warning", reason: "FailedScheduling", message });
+        }
+      }
+
+      const subscriptions = [
+        pods.subscribe((change) => {
+          if (change.type === "deleted") forget(change.object.metadata.uid ?? "");
+          else consider(change.object);
+        }),
+        nodes.subscribe((change) => {
+          if (change.type === "deleted") accounts.removeNode(change.object.metadata.name ?? "");
+          else accounts.setNode(change.object);
+          placeWaiting();
+        }),
+      ];
+      signal.addEventListener(
+        "abort",
+        () => {
+          for (const subscription of subscriptions) subscription[Symbol.dispose]();
+          for (const retry of retries.values()) retry[Symbol.dispose]();
+        },
+        { once: true },
+      );
+      await Promise.all([pods.start(signal), nodes.start(signal)]);
+      isCounted = true;
+      placeWaiting();
+    },
+  };
+}
+
+function isOver(pod: Pod): boolean {
+  return pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
+}
+
+function isForUs({ spec, metadata }: Pod): boolean {
+  const isGated = (spec.schedulingGates ?? []).length > 0;
+  return (spec.schedulerName ?? ours) === ours && metadata.deletionTimestamp === undefined && !isGated;
+}
+
+function unscheduled(pod: Pod, message: string, now: number): Pod {
+  const old = findCondition(pod.status?.conditions, "PodScheduled");
+  const condition = {
+    type: "PodScheduled",
+    status: "False",
+    reason: "Unschedulable",
+    message,
+    lastTransitionTime: old?.status === "False" ? (old.lastTransitionTime ?? formatTime(now)) : formatTime(now),
+  } as const;
+  const others = (pod.status?.conditions ?? []).filter(({ type }) => type !== "PodScheduled");
+  return { ...pod, status: { ...pod.status, conditions: [...others, condition] } };
+}

@@ -1,0 +1,81 @@
+import type { ContainerStatus, Pod } from "@headrace/k8s";
+import { findCondition, type ObjectRef, type Reason } from "@headrace/model";
+import type { Informer } from "@headrace/runtime";
+
+/** Why a pod waits or failed. Says nothing of other kinds, and nothing of pods that are well. */
+export function createExplain(pods: Informer<Pod>): (ref: ObjectRef) => Promise<readonly Reason[]> {
+  return async (ref) => {
+    if (ref.kind !== "Pod") return [];
+    const pod = pods.get(ref);
+    return pod ? explainPod(pod) : [];
+  };
+}
+
+/** Pure. */
+export function explainPod(pod: Pod): readonly Reason[] {
+  const { metadata, spec, status } = pod;
+  const statuses = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
+  return [
+    ...(metadata.deletionTimestamp === undefined ? [] : [whyDeleting(pod)]),
+    ...whyUnscheduled(pod),
+    ...((spec.schedulingGates ?? []).length > 0 && !spec.nodeName
+      ? [
+          {
+            summary: `The pod is held back by its scheduling gates: ${spec.schedulingGates?.map(({ name }) => name).join(", ")}`,
+          },
+        ]
+      : []),
+    ...(status?.phase === "Failed" && status.reason !== undefined
+      ? [{ summary: `The pod failed: ${status.reason}${status.message === undefined ? "" : `: ${status.message}`}` }]
+      : []),
+    ...statuses.flatMap(explainContainer),
+  ];
+}
+
+function whyDeleting({ metadata }: Pod): Reason {
+  const held = metadata.finalizers ?? [];
+  if (held.length === 0) return { summary: "The pod is being deleted and its containers are ending" };
+  return { summary: `The pod is being deleted and waits for ${held.join(", ")} to let it go` };
+}
+
+function whyUnscheduled({ spec, status }: Pod): readonly Reason[] {
+  const scheduled = findCondition(status?.conditions, "PodScheduled");
+  if (spec.nodeName || scheduled?.status !== "False") return [];
+  const { message = "" } = scheduled;
+  const summary = `The pod waits for a node: ${message}`;
+  const remedy = remedies.find(([pattern]) => pattern.test(message))?.[1];
+  return [remedy === undefined ? { summary } : { summary, remedy }];
+}
+
+const remedies: readonly (readonly [RegExp, string])[] = [
+  [/Too many pods/, "It starts by itself when another pod ends; nothing needs to be done"],
+  [
+    /Insufficient/,
+    "Lower resources.requests of its containers to what the node has (`kubectl describe node`), or end pods that hold them",
+  ],
+  [/node affinity\/selector/, "Remove its nodeSelector, or label the node as it asks (`kubectl label node`)"],
+  [/were unschedulable/, "Allow pods on the node again: `kubectl uncordon`"],
+  [/not-ready|no nodes available/, "The node is not ready: `headrace doctor` says what this machine lacks"],
+  [/untolerated taint/, "Add a toleration to the pod, or remove the taint from the node (`kubectl taint`)"],
+  [/affinity to other pods/, "Remove the required podAffinity or podAntiAffinity: there is one node here"],
+];
+
+function explainContainer({ name, state, lastState, restartCount }: ContainerStatus): readonly Reason[] {
+  const { waiting, terminated } = state ?? {};
+  if (waiting?.reason !== undefined && !["ContainerCreating", "PodInitializing"].includes(waiting.reason)) {
+    const last = lastState?.terminated;
+    const ended = last ? ` (it last ended with exit code ${last.exitCode}, ${restartCount} restarts so far)` : "";
+    return [{ summary: `Container ${name} waits: ${waiting.reason}${tail(waiting.message)}${ended}` }];
+  }
+  if (terminated && terminated.exitCode !== 0) {
+    const summary = `Container ${name} ended with exit code ${terminated.exitCode} (${terminated.reason ?? "Error"})${tail(terminated.message)}`;
+    return terminated.reason === "OOMKilled"
+      ? [{ summary, remedy: "Raise resources.limits.memory of the container" }]
+      : [{ summary }];
+  }
+  return [];
+}
+
+function tail(message: string | undefined): string {
+  return message === undefined || message === "" ? "" : `: ${message}`;
+}

@@ -1,0 +1,56 @@
+import type { Client } from "@headrace/client";
+import { Namespace, Node, Pod } from "@headrace/k8s";
+import type { Clock, Component, Ids, ResourceDefinition } from "@headrace/model";
+import { createEventRecorder, createInformer, type ReconcileFailure } from "@headrace/runtime";
+import { createEverything } from "./controllers/everything.ts";
+import { createFinishedPods } from "./controllers/finished-pods.ts";
+import { createGarbageCollector } from "./controllers/garbage-collector.ts";
+import { createNamespaceDefaults } from "./controllers/namespace-defaults.ts";
+import { createNamespaceController } from "./controllers/namespaces.ts";
+import { createScheduler } from "./controllers/scheduler.ts";
+import { createExplain } from "./explain.ts";
+
+export { defaultNamespaces } from "./controllers/namespace-defaults.ts";
+
+export interface WorkloadsOptions {
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** Every kind that the API server serves, read-only ones included: owners may be of any. */
+  readonly definitions: readonly ResourceDefinition[];
+  /** PEM of the API server's authority, published in each namespace. */
+  readonly rootCa: string;
+  /** How many finished pods of a namespace stay as objects; 500. */
+  readonly keepFinishedPods?: number;
+  /** Told of what went wrong and is tried again. */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** What Kubernetes' own controllers do for pods: choose their node, collect what lost its owner, keep namespaces. */
+export function createWorkloads(options: WorkloadsOptions): Component {
+  const { client, clock, ids, definitions, rootCa, onError = () => {} } = options;
+  const onFailure = (failure: ReconcileFailure) => onError(failure.error);
+  const pods = createInformer({ client: client.resource(Pod), clock, onError });
+  const nodes = createInformer({ client: client.resource(Node), clock, onError });
+  const namespaces = createInformer({ client: client.resource(Namespace), clock, onError });
+  const everything = createEverything({ client, clock, definitions, onError });
+  const events = createEventRecorder({ client, clock, ids, component: "default-scheduler" });
+
+  return {
+    name: "workloads",
+    resources: [],
+    controllers: [
+      createNamespaceDefaults({ client, clock, namespaces, rootCa, onError, onFailure }),
+      createScheduler({ client, clock, pods, nodes, events, onError }),
+      createGarbageCollector({ client, clock, everything, onFailure }),
+      createNamespaceController({ client, clock, namespaces, everything, definitions, onFailure }),
+      createFinishedPods({
+        client,
+        pods,
+        onError,
+        ...(options.keepFinishedPods !== undefined && { keep: options.keepFinishedPods }),
+      }),
+    ],
+    explain: createExplain(pods),
+  };
+}
