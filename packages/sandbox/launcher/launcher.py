@@ -77,14 +77,14 @@ class Group:
 
 
 class Launcher:
-    def __init__(self, settings, loop, privileged):
+    def __init__(self, settings, loop, privileged, groups_of_processes, network):
         self.settings = settings
         self.loop = loop
         self.privileged = privileged
         self.journal = Journal(os.path.join(settings["stateDirectory"], "journal"))
         self.volumes = Volumes(privileged)
-        self.cgroups = cgroups.NoCgroups()
-        self.network = NoNetwork()
+        self.cgroups = groups_of_processes
+        self.network = network
         self.tenants = {}
         self.cells = {}
         self.groups = {}
@@ -116,7 +116,9 @@ class Launcher:
                 "pid": os.getpid(),
                 "mode": "root" if self.privileged else "user",
                 "cgroups": self.cgroups.version,
+                "cgroupsProblem": self.cgroups.problem,
                 "network": self.network.kind,
+                "networkProblem": self.network.problem,
             },
         )
 
@@ -381,7 +383,7 @@ class Launcher:
         asked, group = container.request, container.group
         handed, ours = [], []
         try:
-            container.cgroup = self.cgroups.acquire(asked["limits"])
+            container.cgroup = self.cgroups.acquire(group.tenant.number, asked["limits"])
             attach = container.cgroup.descriptors if container.cgroup else []
             report, report_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
             ours.append(report)
@@ -566,6 +568,7 @@ class Launcher:
         for cell in self.cells.values():
             send_signal(cell.pidfd, signal.SIGKILL)
         self.pump.send({"leave": True})
+        self.cgroups.remove()
         self.loop.stop()
 
 
@@ -654,11 +657,12 @@ def main(arguments):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         privileged = os.geteuid() == 0
         settings["user"] = 0  # ours, seen from the namespace that the next line makes
+        groups_of_processes = cgroups.open_cgroups(settings["stateDirectory"])
         enter_namespaces(privileged)
         prctl(PR_SET_CHILD_SUBREAPER, 1)
         _start_pump()
         loop = Loop()
-        launcher = Launcher(settings, loop, privileged)
+        launcher = Launcher(settings, loop, privileged, groups_of_processes, NoNetwork())
         launcher.pump = PumpLink(loop, launcher.note_complete)
         launcher.look_after_self()
     except OSError as error:

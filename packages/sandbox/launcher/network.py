@@ -24,6 +24,7 @@ class NoNetwork:
     """Pods with a loopback of their own and nothing else."""
 
     kind = "none"
+    problem = ""
     nameserver = None
 
     def __init__(self):

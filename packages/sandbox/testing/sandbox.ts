@@ -16,6 +16,8 @@ export interface TestSandbox extends AsyncDisposable {
   ): Promise<{ readonly exit: ContainerExit; readonly output: string; readonly log: string }>;
   spec(overrides: Partial<ContainerSpec>): ContainerSpec;
   exitOf(id: string): Promise<ContainerExit>;
+  logOf(spec: ContainerSpec): Promise<string>;
+  pause(milliseconds: number): Promise<void>;
 }
 
 export async function testSandbox(): Promise<TestSandbox> {
@@ -67,12 +69,14 @@ function around(sandbox: Sandbox, directory: string) {
     await sandbox.acknowledge(container.id);
     return { exit, log, output: printed(log) };
   };
+  const logOf = (container: ContainerSpec) => readFile(container.log.path, "utf8").catch(() => "");
+  const pause = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
   const dispose = async () => {
     subscription[Symbol.dispose]();
     await sandbox.shutdown();
     await rm(directory, { recursive: true, force: true });
   };
-  return { run, spec, exitOf, [Symbol.asyncDispose]: dispose };
+  return { run, spec, exitOf, logOf, pause, [Symbol.asyncDispose]: dispose };
 }
 
 /** What a container printed, out of its log: full lines end in a line feed, parts do not. */
