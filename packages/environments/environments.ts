@@ -84,7 +84,7 @@ export interface EnvironmentsOptions {
 const freshMs = 24 * 3600 * 1000;
 const rememberedRequests = 1000;
 const hostPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-const layerTarget = "/opt/venv";
+const layerTarget = "/venv";
 
 /** Packages whose import is slow and safe to share between forks: imported ahead when a step asks for them by name. */
 const preloadable: Readonly<Record<string, string>> = {
