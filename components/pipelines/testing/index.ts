@@ -1,0 +1,4 @@
+export { type Bench, createBench, type Ended, type SubmitOptions } from "./bench.ts";
+export { compilePipelines, kfpPython, kfpVersion } from "./compile.ts";
+export { createShelf, type Shelf } from "./shelf.ts";
+export { type Program, type SimulatedEnd, SimulatedNode, type SimulatedStep } from "./simulated-node.ts";
