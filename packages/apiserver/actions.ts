@@ -122,14 +122,12 @@ export function createActions({ writer, clock }: ActionsOptions): Actions {
       const { object, warnings } = await incomingObject(request, definition);
       requireSameKey(object, namespace, name);
       const named = { ...object, metadata: { ...object.metadata, name } };
-      if (!object.metadata.resourceVersion && definition.requiresResourceVersion) throw revisionRequired(target);
+      const change = (): KubeObject => {
+        if (!object.metadata.resourceVersion && definition.requiresResourceVersion) throw revisionRequired(target);
+        return named;
+      };
       try {
-        return answer(
-          request,
-          target,
-          await writer.update(call, { namespace, name }, subresource, () => named),
-          warnings,
-        );
+        return answer(request, target, await writer.update(call, { namespace, name }, subresource, change), warnings);
       } catch (error) {
         const creates = definition.createsOnUpdate && subresource === "" && !object.metadata.resourceVersion;
         if (!creates || !isApiError(error, "NotFound")) throw error;

@@ -79,7 +79,8 @@ test("OpenAPI v3 lists its documents by hash, and each PATCH takes fieldValidati
   const url = index.paths["apis/example.com/v1"]?.serverRelativeURL ?? "";
   assert.match(url, /^\/openapi\/v3\/apis\/example.com\/v1\?hash=[0-9A-F]{64}$/);
   const custom = (await get(url)).json<OpenApi>().paths["/apis/example.com/v1/namespaces/{namespace}/widgets/{name}"];
-  assert.ok(custom?.patch.parameters.some(({ name }) => name === "fieldValidation"));
+  assert.ok(custom);
+  assert.ok(custom.patch.parameters.some(({ name }) => name === "fieldValidation"));
   assert.deepEqual(Object.keys(custom.patch.requestBody.content), [
     "application/json-patch+json",
     "application/merge-patch+json",

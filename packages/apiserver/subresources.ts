@@ -1,7 +1,9 @@
 import {
   ApiError,
+  apiVersionOf,
   applyDefaults,
   invalid,
+  isObject,
   notFound,
   prune,
   validate,
@@ -94,7 +96,9 @@ async function readBody(
   const protobuf = shape?.schema && messageReader(shape.kind, shape.schema);
   const { value = {} } = await readValue(request, { protobuf });
   if (shape?.schema === undefined) return value;
-  const complete = applyDefaults(shape.schema, prune(shape.schema, value).value);
+  const { group = definition.group, version = definition.version, kind } = shape;
+  const typed = { apiVersion: apiVersionOf({ group, version }), kind, ...(isObject(value) ? value : {}) };
+  const complete = applyDefaults(shape.schema, prune(shape.schema, typed).value);
   const causes = validate(shape.schema, complete);
   if (causes.length > 0) throw invalid({ ...definition, kind: shape.kind }, "", causes);
   return complete;

@@ -1,3 +1,4 @@
+import type { Pod } from "@headrace/k8s";
 import { defineResource, s, type ResourceOf } from "@headrace/model";
 
 /** A custom kind with all that custom kinds can have: for tests. */
@@ -23,5 +24,14 @@ export function widget(
     kind: "Widget",
     metadata: { name, namespace: "default", ...overrides.metadata },
     spec: { size: 1, ...overrides.spec },
+  };
+}
+
+export function pod(name: string): Pod {
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name, namespace: "default" },
+    spec: { containers: [{ name: "main", image: "busybox:1" }] },
   };
 }
