@@ -74,8 +74,6 @@ export interface Component {
 export interface Dag {
   readonly kind: "dag";
   readonly tasks: ReadonlyMap<string, Task>;
-  /** Tasks that wait for nothing. */
-  readonly roots: readonly Task[];
   readonly outputs: {
     readonly parameters: ReadonlyMap<string, OutputSource>;
     readonly artifacts: ReadonlyMap<string, OutputSource>;
@@ -117,6 +115,10 @@ export interface ImporterExecutor {
   readonly metadata: JsonObject;
   readonly reimport: boolean;
 }
+
+/** How KFP's compiler names the inputs by which groups hand down values of the pipeline around them. */
+export const channelPrefix = "pipelinechannel--";
+export const isChannel = (name: string): boolean => name.startsWith(channelPrefix);
 
 export interface Task {
   /** Key in its DAG, unique there. */

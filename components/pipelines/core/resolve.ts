@@ -1,8 +1,9 @@
 import type { TaskState } from "@headrace/records";
 import { PipelineFault } from "./errors.ts";
 import { type Artifact, dagOf, hasSucceeded, type LoopItems, type Node, noValues, type Values } from "./graph.ts";
+import { channelPrefix, isChannel } from "./ir.ts";
 import type { ArtifactSource, Component, OutputSource, ParameterSource, Task } from "./ir.ts";
-import { asText, isList, type JsonValue } from "./json.ts";
+import { asText, field, isList, isObject, type JsonValue } from "./json.ts";
 import { coerce } from "./parameters.ts";
 import { fillParameters, fillRunFacts, parametersWithin, type RunFacts } from "./placeholders.ts";
 
@@ -16,7 +17,7 @@ export function resolveInputs(dag: Node, task: Task, run: RunFacts): Values {
     const value = resolveParameter(name, source, { dag, task, run });
     if (value !== undefined) parameters.set(name, value);
   }
-  fillReferences(task, parameters);
+  fillReferences(dag, task, parameters);
   const artifacts = new Map<string, readonly Artifact[]>();
   for (const [name, source] of task.artifacts) {
     const found = resolveArtifacts(name, source, dag, task);
@@ -45,7 +46,7 @@ function readParameter(name: string, source: ParameterSource, { dag, task, run }
     case "finalStatus":
       return finalStatus(dag, source.task, run);
     case "input": {
-      const value = dag.inputs?.parameters.get(source.name);
+      const value = channel(dag, source.name);
       if (value !== undefined && value !== null) return value;
       return absent(task, name, `input "${source.name}" of ${dag.key} has no value`);
     }
@@ -57,6 +58,40 @@ function readParameter(name: string, source: ParameterSource, { dag, task, run }
     }
   }
 }
+
+/**
+ * An input of the DAG around a task. KFP's compiler (2.17) forgets to hand down what an f-string two groups deep refers to, but
+ * gives it a name that is unique in the pipeline: so what the group lacks is looked for in the groups around it, and fields of a
+ * loop's item are taken from the item.
+ */
+function channel(dag: Node, name: string): JsonValue | undefined {
+  for (let node: Node | undefined = dag; node; node = node.parent) {
+    const value = node.inputs?.parameters.get(name) ?? itemField(node, name);
+    if (value !== undefined && value !== null) return value;
+    if (!isChannel(name)) return undefined;
+    if (isPipeline(node)) return node.inputs?.parameters.get(name.slice(channelPrefix.length));
+  }
+  return undefined;
+}
+
+function itemField(node: Node, name: string): JsonValue | undefined {
+  const prefix = node.type === "ITERATION" ? `${node.parent?.task?.iterator?.item}-subvar-` : undefined;
+  if (prefix === undefined || !name.startsWith(prefix)) return undefined;
+  const item = node.inputs?.parameters.get(prefix.slice(0, -"-subvar-".length)) ?? null;
+  const object: unknown = typeof item === "string" ? parsedOrSelf(item) : item;
+  return isObject(object) ? field(object, name.slice(prefix.length)) : undefined;
+}
+
+function parsedOrSelf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return text;
+    throw error;
+  }
+}
+
+const isPipeline = (node: Node): boolean => node.type === "ROOT" || (node.type === "DAG" && node.task !== undefined);
 
 function resolveArtifacts(
   name: string,
@@ -83,6 +118,7 @@ function absent(task: Task, name: string, why: string): undefined {
 }
 
 const mayBeAbsent = (component: Component, name: string): boolean => {
+  if (component.body.kind === "dag" && isChannel(name)) return true;
   const spec = component.inputs.parameters.get(name);
   return spec?.optional === true || spec?.defaultValue !== undefined;
 };
@@ -94,19 +130,20 @@ function lackOf(producer: Node | undefined): string {
 }
 
 /** Constants may refer to other inputs of the same task: f-strings, and lists or objects of other tasks' outputs. */
-function fillReferences(task: Task, parameters: Map<string, JsonValue>): void {
+function fillReferences(dag: Node, task: Task, parameters: Map<string, JsonValue>): void {
   for (const [name, source] of task.parameters) {
     if (source.from !== "constant") continue;
     const template = parameters.get(name) ?? null;
     const needed = parametersWithin(template);
     if (needed.length === 0) continue;
-    const missing = needed.find((each) => !parameters.has(each) && !task.parameters.has(each));
+    const find = (each: string) => parameters.get(each) ?? channel(dag, each);
+    const missing = needed.find((each) => find(each) === undefined && !task.parameters.has(each));
     if (missing !== undefined) {
       throw new PipelineFault(
         `Cannot resolve input "${name}" of task "${task.name}": it refers to "${missing}", which no task or input provides`,
       );
     }
-    const values = new Map(needed.map((each) => [each, parameters.get(each) ?? null]));
+    const values = new Map(needed.map((each) => [each, find(each) ?? null]));
     parameters.set(name, fillParameters(template, values));
   }
 }
