@@ -51,6 +51,7 @@ export function createClient({ transport, user = platformUser }: ClientOptions):
     value,
     signal,
   }: Call): Promise<ApiResponse> {
+    signal?.throwIfAborted();
     const response = await transport({
       method,
       path,
