@@ -50,6 +50,9 @@ export type KfpResource = "experiments" | "pipelines" | "runs" | "jobs";
 /** Upstream's limit for an uploaded pipeline, and room for what stands around it. */
 export const bodyLimit = 33 * 1024 * 1024;
 
+/** Levels of lists and objects in a request. */
+const maxDepth = 200;
+
 const group = "pipelines.kubeflow.org";
 
 type Handle = (context: ApiContext, request: ApiRequest, params: RouteParams) => Promise<ApiResponse>;
@@ -121,6 +124,12 @@ async function readJson(request: ApiRequest): Promise<JsonValue> {
   if (request.value !== undefined) return request.value as JsonValue;
   const body = await readBody(request, bodyLimit);
   if (body.byteLength === 0) return {};
+  const value = parseJson(body);
+  checkDepth(value, 0);
+  return value;
+}
+
+function parseJson(body: Uint8Array): JsonValue {
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
   } catch (cause) {
@@ -128,6 +137,14 @@ async function readJson(request: ApiRequest): Promise<JsonValue> {
       cause,
     });
   }
+}
+
+/** Whoever walks a value later may then do so by calling itself. */
+function checkDepth(value: JsonValue, depth: number): void {
+  if (typeof value !== "object" || value === null) return;
+  if (depth > maxDepth)
+    throw badRequest(`Cannot read the request's body: it is nested more than ${maxDepth} levels deep`);
+  for (const inner of Object.values(value)) checkDepth(inner, depth + 1);
 }
 
 export function notFound(what: string, id: string): ApiError {

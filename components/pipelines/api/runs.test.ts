@@ -100,6 +100,14 @@ test("what a run cannot be made of is refused before anything is written", async
   assert.deepEqual(face.engine.told, []);
 });
 
+test("a body nested too deep, not JSON, or not UTF-8 is refused", async () => {
+  await using face = await testFace();
+  for (const bytes of [`{"a":${"[".repeat(100_000)}${"]".repeat(100_000)}}`, "{", "[]", Buffer.from([0xff])]) {
+    assert.equal((await face.call("POST", path, { bytes: Buffer.from(bytes) })).status, 400);
+  }
+  assert.deepEqual(face.bugs, []);
+});
+
 test("parameters keep their JSON kinds, null included", async () => {
   await using face = await testFace();
   const { json } = await createRun(face, { runtime_config: { parameters: { a: 1.5, b: null } } });

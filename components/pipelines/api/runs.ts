@@ -1,9 +1,9 @@
 import { type ApiRequest, badRequest, type Route, type RouteParams, type User } from "@headrace/model";
 import type { Pipeline } from "../core/ir.ts";
-import { isObject, type JsonObject, parseObject } from "../core/json.ts";
+import { type JsonObject, parseObject } from "../core/json.ts";
 import { checkParameters } from "../core/parameters.ts";
 import { documentValue, readPipelineDocument } from "../core/spec.ts";
-import { keepDocument, readDocument } from "../records/documents.ts";
+import { keepDocument, readDocument, readDocuments } from "../records/documents.ts";
 import { findExperiment } from "../records/experiments.ts";
 import { findLatestVersion, findPipeline, findVersion } from "../records/pipelines.ts";
 import {
@@ -275,17 +275,18 @@ async function showRuns(context: ApiContext, ns: string, rows: readonly RunRow[]
   const failed = rows.filter((row) => row.state === "FAILED").map((row) => row.run);
   const failures = Map.groupBy(await failuresOf(db, ns, failed), (task) => task.run);
   const counts = await countTasks(db, ns, ids);
-  const shown: RunMessage[] = [];
-  for (const row of rows) {
-    shown.push({
-      ...fields(row),
-      ...(await sourceFields(context, row)),
-      error: runError(row, failures.get(row.run) ?? []),
-      state_history: historyOf(row, states.get(row.run) ?? []),
-      task_count: counts.get(row.run) ?? 0,
-    });
-  }
-  return shown;
+  const documents = await readDocuments(
+    db,
+    ns,
+    rows.filter((row) => !versionOf(row)).map((row) => row.spec),
+  );
+  return rows.map((row) => ({
+    ...fields(row),
+    ...sourceFields(row, documents),
+    error: runError(row, failures.get(row.run) ?? []),
+    state_history: historyOf(row, states.get(row.run) ?? []),
+    task_count: counts.get(row.run) ?? 0,
+  }));
 }
 
 function historyOf(
@@ -314,12 +315,14 @@ const fields = (row: RunRow): RunMessage => ({
   state: shownState(row.state),
 });
 
-/** The version that a run was made from while that exists, else the spec itself. Never both: clients take it for a choice. */
-async function sourceFields(context: ApiContext, row: RunRow): Promise<RunMessage> {
-  if (row.version && row.pipeline) {
-    return { pipeline_version_reference: { pipeline_id: row.pipeline, pipeline_version_id: row.version } };
-  }
-  const content = await readDocument(tablesOf(context, row.ns).db, row.ns, row.spec);
-  const spec: unknown = parseObject(content ?? null);
-  return isObject(spec) ? { pipeline_spec: spec } : {};
+/** The version that a run was made from, while that exists. */
+function versionOf({ pipeline, version }: RunRow): RunMessage["pipeline_version_reference"] {
+  return version && pipeline ? { pipeline_id: pipeline, pipeline_version_id: version } : undefined;
+}
+
+/** The version, else the spec itself. Never both: clients take it for a choice. */
+function sourceFields(row: RunRow, documents: ReadonlyMap<string, string>): RunMessage {
+  const pipeline_version_reference = versionOf(row);
+  if (pipeline_version_reference) return { pipeline_version_reference };
+  return { pipeline_spec: parseObject(documents.get(row.spec) ?? null) };
 }

@@ -27,6 +27,23 @@ export async function readDocument(db: PipelineDatabase, ns: string, digest: str
   return row?.content;
 }
 
+/** Several at once, by digest; those that are not there are missing. */
+export async function readDocuments(
+  db: PipelineDatabase,
+  ns: string,
+  digests: Iterable<string>,
+): Promise<ReadonlyMap<string, string>> {
+  const wanted = [...new Set(digests)];
+  if (wanted.length === 0) return new Map();
+  const rows = await db
+    .selectFrom("document")
+    .select(["digest", "content"])
+    .where("ns", "=", ns)
+    .where("digest", "in", wanted)
+    .execute();
+  return new Map(rows.map((row) => [row.digest, row.content]));
+}
+
 /** Removes those that no version and no run needs any longer. */
 export async function dropUnusedDocuments(db: PipelineDatabase, ns: string, digests: Iterable<string>): Promise<void> {
   for (const digest of new Set(digests)) {

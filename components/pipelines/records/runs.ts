@@ -1,7 +1,15 @@
 import type { ArtifactTable, AttemptTable, RunTable, TaskTable } from "@headrace/records";
 import { type Insertable, type Selectable, sql } from "kysely";
 import { dropUnusedDocuments } from "./documents.ts";
-import { type ListColumn, type Listing, type Page, takePage, textColumn, timeColumn } from "./listing.ts";
+import {
+  type ListColumn,
+  type Listing,
+  optionalTimeColumn,
+  type Page,
+  takePage,
+  textColumn,
+  timeColumn,
+} from "./listing.ts";
 import type { PipelineDatabase, PipelineRunTable, RunStateTable, StorageState } from "./tables.ts";
 
 /** A run with both its rows. `version` is the version that it was made from, while that exists. */
@@ -33,7 +41,7 @@ export const runColumns: Readonly<Record<string, ListColumn>> = {
   name: textColumn("pipeline_run.display_name"),
   created_at: timeColumn("run.created_at"),
   scheduled_at: timeColumn("pipeline_run.scheduled_at"),
-  finished_at: timeColumn("run.finished_at"),
+  finished_at: optionalTimeColumn("run.finished_at"),
   description: textColumn("pipeline_run.description"),
   storage_state: textColumn("pipeline_run.storage_state"),
   state: shownState,
@@ -57,7 +65,10 @@ export async function findRun(db: PipelineDatabase, id: string): Promise<RunRow 
 }
 
 export async function listRuns(db: PipelineDatabase, ns: string, listing: Listing): Promise<Page<RunRow>> {
-  return takePage(runQuery(db).where("run.ns", "=", ns), "run.id", listing);
+  return takePage(runQuery(db).where("run.ns", "=", ns), "run.id", listing, async () => {
+    const query = db.selectFrom("run").select(sql<number>`count(*)`.as("total"));
+    return Number((await query.where("ns", "=", ns).executeTakeFirst())?.total ?? 0);
+  });
 }
 
 /** The rows of a new run, PENDING, with its contexts. Its document is there already. */
