@@ -13,7 +13,7 @@ before(async () => {
 });
 after(() => rm(root, { recursive: true }));
 
-function open(mode: AuthMode, directory = mode) {
+function open(mode: AuthMode, directory: string = mode) {
   return createIdentity({
     dataDirectory: join(root, directory),
     mode,
