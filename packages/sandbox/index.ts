@@ -8,7 +8,9 @@ export type {
   Finding,
   Limits,
   Mount,
+  PodNetwork,
   Sandbox,
   SandboxStats,
+  ServiceAddress,
   Started,
 } from "./sandbox.ts";

@@ -23,7 +23,10 @@ describe("limits", () => {
 
   test("do not outlive the container that they were set for", async (context) => {
     if (unless(host.sandbox.capabilities.cgroups === "none")) return context.skip("this host has no cgroups for us");
-    const { exit } = await host.run({ command: ["/usr/bin/python3", "-c", "x = bytearray(200 << 20)"], limits: limited });
+    const { exit } = await host.run({
+      command: ["/usr/bin/python3", "-c", "x = bytearray(200 << 20)"],
+      limits: limited,
+    });
     assert.equal(exit.reason, "Completed");
   });
 
@@ -38,7 +41,11 @@ describe("limits", () => {
 
   test("bound what a container writes to its root and to shared memory", async () => {
     const { output } = await host.run({
-      command: ["sh", "-c", "for place in /tmp /dev/shm; do head -c 20m /dev/zero > $place/big 2>/dev/null || echo $place is full; done"],
+      command: [
+        "sh",
+        "-c",
+        "for place in /tmp /dev/shm; do head -c 20m /dev/zero > $place/big 2>/dev/null || echo $place is full; done",
+      ],
       limits: limited,
     });
     assert.equal(output, "/tmp is full\n/dev/shm is full\n");

@@ -1,8 +1,10 @@
 import type { Clock } from "@headrace/model";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 
 import { describeHost } from "./capabilities.ts";
 import { Connection } from "./connection.ts";
+import { dialPod } from "./dial.ts";
 import { SandboxError } from "./errors.ts";
 import {
   isFields,
@@ -20,8 +22,10 @@ import type {
   CellSpec,
   ContainerExit,
   ContainerSpec,
+  PodNetwork,
   Sandbox,
   SandboxStats,
+  ServiceAddress,
   Started,
 } from "./sandbox.ts";
 import { startLauncher } from "./start-launcher.ts";
@@ -65,6 +69,7 @@ class LauncherSandbox implements Sandbox {
   #connection: Connection | undefined;
   #reconnecting: Promise<void> | undefined;
   #capabilities: Capabilities | undefined;
+  #network: PodNetwork | undefined;
   #closed = false;
 
   constructor(options: SandboxOptions, socketPath: string) {
@@ -78,11 +83,16 @@ class LauncherSandbox implements Sandbox {
     return this.#capabilities;
   }
 
+  get network(): PodNetwork | undefined {
+    return this.#network;
+  }
+
   async connect(): Promise<void> {
     const connection = await this.#find();
     const hello = readHello(await connection.request("hello"));
     this.#refuseOther(hello, connection);
     this.#capabilities = await describeHost(hello);
+    this.#network = hello.podNetwork;
     this.#connection = connection;
   }
 
@@ -114,6 +124,14 @@ class LauncherSandbox implements Sandbox {
 
   async warm(cell: CellSpec): Promise<void> {
     await this.#request("warm", { cell });
+  }
+
+  async dial(address: string, port: number): Promise<Duplex> {
+    return dialPod(join(this.#options.runtimeDirectory, "dial.sock"), address, port);
+  }
+
+  async setServices(services: readonly ServiceAddress[]): Promise<void> {
+    await this.#request("services", { services });
   }
 
   async stats(): Promise<SandboxStats> {

@@ -1,5 +1,5 @@
 import { SandboxError, sandboxErrorCodes } from "./errors.ts";
-import type { ContainerExit, SandboxStats, Started } from "./sandbox.ts";
+import type { ContainerExit, PodNetwork, SandboxStats, Started } from "./sandbox.ts";
 
 /** The version of the lines between Node and the launcher; a launcher of another version is refused. */
 export const protocolVersion = 1;
@@ -22,6 +22,7 @@ export interface Hello {
   readonly cgroupsProblem: string;
   readonly network: "bridge" | "none";
   readonly networkProblem: string;
+  readonly podNetwork: PodNetwork | undefined;
 }
 
 /** Undefined if the line is no message of this protocol. */
@@ -50,7 +51,12 @@ export function readHello(fields: Fields): Hello {
     cgroupsProblem: text(fields["cgroupsProblem"]),
     network: fields["network"] === "bridge" ? "bridge" : "none",
     networkProblem: text(fields["networkProblem"]),
+    podNetwork: isFields(fields["podNetwork"]) ? readPodNetwork(fields["podNetwork"]) : undefined,
   };
+}
+
+function readPodNetwork(fields: Fields): PodNetwork {
+  return { proxy: text(fields["proxy"]), services: text(fields["services"]), pods: text(fields["pods"]) };
 }
 
 export function readStarted(fields: Fields): Started {

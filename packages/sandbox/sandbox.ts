@@ -1,3 +1,5 @@
+import type { Duplex } from "node:stream";
+
 /**
  * Processes in isolation. Knows no Pod: a container here is a command in a private root with limits, in the network of its
  * group. One launcher per node serves the door; it outlives this process, so containers do too.
@@ -5,7 +7,12 @@
 export interface Sandbox {
   /** What this host can do and cannot, with the remedy. */
   readonly capabilities: Capabilities;
-  /** Resolves when the container's process runs. Starting an id that the launcher knows is refused with `already-started`. */
+  /** What pods are told of their network; undefined where they have only a loopback of their own. */
+  readonly network: PodNetwork | undefined;
+  /**
+   * Resolves when the container's process runs. Starting an id that the launcher knows is refused with `already-started`. A
+   * program that cannot be run rejects with `start-failed`, and its exit with reason `StartError` is delivered as well.
+   */
   start(spec: ContainerSpec): Promise<Started>;
   /** Called once for each exit, again after a reconnect until `acknowledge`. */
   onExit(listener: (exit: ContainerExit) => void): Disposable;
@@ -18,11 +25,33 @@ export interface Sandbox {
   removeGroup(group: string): Promise<void>;
   /** Prepares a cell ahead of its first container; resolves when its zygote is ready. */
   warm(cell: CellSpec): Promise<void>;
+  /** A connection to a port of a pod, which listens there already; rejects with `not-found` if nobody does. */
+  dial(address: string, port: number): Promise<Duplex>;
+  /** Addresses within `network.services` that lead to Headrace, by name or number; replaces all that were set before. */
+  setServices(services: readonly ServiceAddress[]): Promise<void>;
   stats(): Promise<SandboxStats>;
   /** Ends every container, cell and the launcher itself. */
   shutdown(): Promise<void>;
   /** Lets go of the socket; containers go on. */
   disconnect(): Promise<void>;
+}
+
+/** A pod reaches its own tenant's pods and the services; the world by `proxy` alone, never the host's own addresses. */
+export interface PodNetwork {
+  /** For HTTP_PROXY and HTTPS_PROXY of containers; NO_PROXY must then hold `services`, `pods` and the names of services. */
+  readonly proxy: string;
+  /** Address ranges in CIDR form. */
+  readonly services: string;
+  readonly pods: string;
+}
+
+export interface ServiceAddress {
+  readonly address: string;
+  readonly port: number;
+  /** `host:port` on this host, or the path of a unix socket. */
+  readonly target: string;
+  /** As pods may ask for it: each form in full, as no search domain is added. */
+  readonly names: readonly string[];
 }
 
 /** (tenant, environment): what shares an interpreter. */

@@ -6,6 +6,6 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 
-import launcher  # noqa: E402
+import start  # noqa: E402
 
-launcher.main(sys.argv[1:])
+start.main(sys.argv[1:])

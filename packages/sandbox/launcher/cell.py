@@ -125,8 +125,49 @@ def _listen(name):
         os.unlink(name)
     listener.bind(name)
     os.chmod(name, 0o600)
-    listener.listen(2)
     return listener
+
+
+def remember(cell):
+    """Writes down what a later launcher needs to know of this cell."""
+    facts = {
+        "key": cell.key,
+        "tenant": cell.tenant.name,
+        "tenantNumber": cell.tenant.number,
+        "environment": cell.environment,
+        "pid": cell.pid,
+    }
+    _write(_facts_name(cell.number), json.dumps(facts))
+
+
+def forget(number):
+    for name in (_facts_name(number), adoption_name(number)):
+        if os.path.lexists(name):
+            os.unlink(name)
+
+
+def remembered():
+    """(number, facts) of the cells that earlier launchers made."""
+    for entry in sorted(os.listdir(".")):
+        if entry.startswith("cell-") and entry.endswith(".json"):
+            with open(entry) as file:
+                yield int(entry[5:-5]), json.load(file)
+
+
+def reach(number):
+    """A connection to a cell that an earlier launcher made, and its process id. Raises OSError if it is gone."""
+    channel = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        channel.settimeout(5)
+        channel.connect(adoption_name(number))
+        return channel, wire.peer_process(channel)
+    except OSError:
+        channel.close()
+        raise
+
+
+def _facts_name(number):
+    return f"cell-{number}.json"
 
 
 def _fork_init(tenant, privileged, channel, listener, trees, plan):

@@ -141,13 +141,15 @@ class Init:
         for container in message["containers"]:
             self.exits.pop(container, None)
 
-    def do_namespaces(self, *_):
-        """Fresh network, ipc and uts namespaces for a pod, owned by the tenant's user namespace so that steps may join."""
-        unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
+    def do_namespaces(self, message, _):
+        """Fresh ipc and uts namespaces for a pod, and a network if it is to be a new one. They are owned by the tenant's
+        user namespace, so that steps may join them."""
+        unshare(CLONE_NEWIPC | CLONE_NEWUTS | (CLONE_NEWNET if message["network"] else 0))
         try:
-            network.raise_loopback()
+            if message["network"]:
+                network.raise_loopback()
             descriptors = network.open_pod_namespaces()
-            self.tell({"namespaces": True}, descriptors)
+            self.tell({"namespaces": True}, descriptors if message["network"] else descriptors[1:])
             wire.close_all(descriptors)
         finally:
             for descriptor in self.own_namespaces:
@@ -174,12 +176,25 @@ class Init:
         self.channel = connection
         self.lonely_since = None
         self._watch(connection, self.from_launcher)
-        self.tell({"adopted": True, "ready": self.zygote is not None and self.zygote.ready})
-        for container in (*self.starting, *self.running):
+        user_namespace = os.open("/proc/self/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+        self.tell({"adopted": True, "ready": self.zygote is not None and self.zygote.ready, "zygote": self.zygote is not None}, [user_namespace])
+        os.close(user_namespace)
+        for container in self.starting:
             self.tell({"still": container})
+        for container, (pid, _) in self.running.items():
+            self._tell_running(container, pid)
         for message in self.exits.values():
             self.tell(message)
         self.tell({"told": True})
+
+    def _tell_running(self, container, pid):
+        """With the namespaces of its pod, which other containers may still join."""
+        try:
+            descriptors = network.open_pod_namespaces(f"/proc/{pid}/ns/")
+        except OSError:
+            descriptors = []  # it is over; its exit is on the way
+        self.tell({"still": container}, descriptors)
+        wire.close_all(descriptors)
 
     # The zygote.
 
@@ -348,6 +363,7 @@ def main(channel, listener, trees, plan):
         root.build_cell_root(trees, plan["nameserver"])
         with open("/proc/sys/user/max_user_namespaces", "w") as file:
             file.write("0")
+        listener.listen(2)  # by this process, so that a new launcher learns its id from the socket
         close_all_but((channel.fileno(), listener.fileno()))
         init = Init(channel, listener, plan)
         init.start_zygote()

@@ -5,34 +5,17 @@ one cell: every answer from a cell has a deadline, every message a bound.
 """
 
 import collections
-import json
 import os
 import signal
-import socket
 import sys
 import time
 
 import cell as cells
-import cgroups
-import pump
 import specification
 import wire
 from journal import Journal
-from loop import Loop
-from network import NoNetwork
 from node import NodeServer, RequestError
-from syscalls import (
-    CLONE_NEWNET,
-    CLONE_NEWNS,
-    CLONE_NEWUSER,
-    MS_PRIVATE,
-    MS_REC,
-    PR_SET_CHILD_SUBREAPER,
-    mount,
-    prctl,
-    send_signal,
-    unshare,
-)
+from syscalls import open_pidfd, send_signal
 from volumes import VolumeError, Volumes
 
 PROTOCOL = 1
@@ -60,6 +43,17 @@ class Container:
         self.warm = False
         self.end = None
 
+    def facts(self):
+        """What a later launcher needs to take this container over."""
+        return {
+            "cell": self.cell.number,
+            "group": self.group.name,
+            "startedAt": self.started_at,
+            "address": self.group.address,
+            "warm": self.warm,
+            "cgroup": self.cgroup.name if self.cgroup else None,
+        }
+
     def started(self):
         return {"id": self.id, "startedAt": self.started_at, "address": self.group.address, "warm": self.warm}
 
@@ -77,7 +71,7 @@ class Group:
 
 
 class Launcher:
-    def __init__(self, settings, loop, privileged, groups_of_processes, network):
+    def __init__(self, settings, loop, privileged, groups_of_processes, network, pump):
         self.settings = settings
         self.loop = loop
         self.privileged = privileged
@@ -93,9 +87,15 @@ class Launcher:
         self.acknowledged = collections.defaultdict(list)
         self.interpreter = {"program": os.path.realpath(sys.executable), "prefix": os.path.realpath(sys.base_prefix)}
         self.code = os.path.dirname(os.path.abspath(__file__))
-        self.pump = None
+        self.pump = pump
+        self.relay = None
         self.lonely = None
-        self.server = NodeServer(loop, "launcher.sock", settings["user"], self.handle, self.look_after_self)
+        self.server = None
+
+    def serve(self):
+        """Headrace finds the launcher from here on."""
+        self.server = NodeServer(self.loop, "launcher.sock", self.settings["user"], self.handle, self.look_after_self)
+        self.look_after_self()
 
     # Headrace's requests.
 
@@ -119,6 +119,7 @@ class Launcher:
                 "cgroupsProblem": self.cgroups.problem,
                 "network": self.network.kind,
                 "networkProblem": self.network.problem,
+                "podNetwork": self.network.describe(),
             },
         )
 
@@ -141,7 +142,7 @@ class Launcher:
         container.started_at = _now()
         self.containers[asked["id"]] = container
         group.containers.add(container.id)
-        self.journal.start(container.id, {"cell": cell.number, "group": group.name, "startedAt": container.started_at})
+        self.journal.start(container.id, container.facts())
         self.advance(container)
 
     def do_signal(self, connection, request):
@@ -173,7 +174,7 @@ class Launcher:
                 raise RequestError("busy", f"Cannot remove group {group.name!r}: {len(group.containers)} of its containers run")
             del self.groups[group.name]
             if group.namespaces is not None:
-                self.network.give_back(group)
+                self.loop.when_idle(lambda: self.network.give_back(group))
         connection.answer(request["n"], {})
 
     def do_warm(self, connection, request):
@@ -237,12 +238,16 @@ class Launcher:
         except OSError as error:
             raise RequestError("no-cell", f"Cannot make a cell for {asked['tenant']!r}: {error.strerror or error}") from error
         self.tenants[tenant.name] = tenant
-        tenant.cells.append(cell)
-        self.cells[key] = cell
-        self.loop.watch(cell.channel, lambda _: self.hear(cell))
-        self.loop.watch(cell.pidfd, lambda _: self.lose_cell(cell))
+        cells.remember(cell)
+        self.add_cell(cell)
         self.expect_ready(cell)
         return cell
+
+    def add_cell(self, cell):
+        cell.tenant.cells.append(cell)
+        self.cells[cell.key] = cell
+        self.loop.watch(cell.channel, lambda _: self.hear(cell))
+        self.loop.watch(cell.pidfd, lambda _: self.lose_cell(cell))
 
     def free_tenant_number(self):
         taken = {tenant.number for tenant in self.tenants.values()}
@@ -275,7 +280,7 @@ class Launcher:
     def heed(self, cell, message, descriptors):
         if "exited" in message:
             self.note_exit(cell, message)
-        elif "namespaces" in message and len(descriptors) == 3:
+        elif "namespaces" in message:
             self.network.receive(cell.tenant, descriptors)
         elif "ready" in message:
             self.note_ready(cell, message)
@@ -340,7 +345,10 @@ class Launcher:
             pass  # another launcher's child
         cell.state = "gone"
         self.cells.pop(cell.key, None)
+        cells.forget(cell.number)
         cell.tenant.cells.remove(cell)
+        if not cell.tenant.cells:
+            self.network.forget_tenant(cell.tenant)
         why = f"The container's cell ended: {cell.problem or 'it was killed'}"
         self.refuse_waiting(cell, why)
         for container in list(cell.containers.values()):
@@ -366,7 +374,7 @@ class Launcher:
         elif container.group.namespaces is None and not self.network.provide(container.group):
             container.group.waiting.append(container)
             if len(container.group.waiting) == 1:
-                self.network.request(container.group, container.cell, self.note_network)
+                self.network.request(container.group, self.note_network)
         else:
             try:
                 self.launch(container)
@@ -400,6 +408,7 @@ class Launcher:
             handed.append(request)
             container.report = report
             container.cell.containers[container.id] = container
+            self.journal.start(container.id, container.facts())
             sent = container.cell.send(
                 {"do": "start", "container": container.id},
                 [request, report_end, *ends, *attach, *group.namespaces, *volumes],
@@ -524,7 +533,8 @@ class Launcher:
         self.loop.cancel(container.deadline)
         if not container.running:
             container.reply("start-failed", f"Cannot start container {container.id!r}: {container.end.get('message', 'it was killed')}")
-        self.server.broadcast({"exit": container.end})
+        if self.server is not None:
+            self.server.broadcast({"exit": container.end})
         if container.cgroup is not None:
             self.loop.when_idle(container.cgroup.release)
 
@@ -541,6 +551,13 @@ class Launcher:
                 for first in range(0, len(containers), 50):
                     cell.send({"do": "acknowledge", "containers": containers[first : first + 50]})
 
+    def do_services(self, connection, request):
+        """Addresses of the pods' network that lead to Headrace; replaces the table that was."""
+        if self.relay is None:
+            raise RequestError("invalid", "Cannot serve services: pods have no network here")
+        self.relay.set_services(specification.check_services(request.get("services")))
+        connection.answer(request["n"], {})
+
     # The pump and this process itself.
 
     def note_complete(self, container_id):
@@ -554,6 +571,74 @@ class Launcher:
         self.lonely = None
         if not self.server.connections:
             self.lonely = self.loop.after(self.settings["lonelySeconds"], self.end_if_useless)
+
+    # What an earlier launcher left.
+
+    def adopt(self):
+        """Takes over the cells and containers of a launcher that was killed; tells the ends of those that are gone."""
+        for number, facts in list(cells.remembered()):
+            self.next_cell = max(self.next_cell, number + 1)
+            try:
+                self.adopt_cell(number, facts)
+            except (OSError, wire.ProtocolError):
+                cells.forget(number)
+        for container_id, facts in list(self.journal.started.items()):
+            if container_id not in self.containers:
+                self.write_off(container_id, facts)
+        self.cgroups.remove_strangers({container.cgroup.name for container in self.containers.values() if container.cgroup})
+
+    def adopt_cell(self, number, facts):
+        channel, pid = cells.reach(number)
+        tenant = self.tenants.get(facts["tenant"]) or cells.Tenant(facts["tenant"], facts["tenantNumber"])
+        cell = cells.Cell(facts["key"], tenant, facts["environment"], number)
+        cell.channel, cell.pid, cell.pidfd = channel, pid, open_pidfd(pid)
+        message, descriptors = self.expect(channel)
+        if tenant.user_namespace is None:
+            tenant.user_namespace = descriptors[0]
+        cell.state = "ready" if message["ready"] else "starting" if message["zygote"] else "cold"
+        self.tenants[tenant.name] = tenant
+        self.add_cell(cell)
+        while "told" not in message:
+            message, descriptors = self.expect(channel)
+            if "still" in message:
+                self.adopt_container(cell, message["still"], descriptors)
+            elif "exited" in message:
+                self.adopt_container(cell, message["exited"], ())
+                self.note_exit(cell, message)
+        channel.setblocking(False)
+
+    @staticmethod
+    def expect(channel):
+        packet = wire.receive(channel, 3)
+        if packet is None:
+            raise wire.ProtocolError("the cell ended")
+        return packet
+
+    def adopt_container(self, cell, container_id, namespaces):
+        facts = self.journal.started.get(container_id)
+        if facts is None:
+            wire.close_all(namespaces)
+            return
+        group = self.find_group(facts["group"], cell.tenant)
+        if group.namespaces is None and namespaces:
+            group.namespaces, group.address = list(namespaces), facts["address"]
+            self.network.adopt_address(cell.tenant, group.address)
+        else:
+            wire.close_all(namespaces)
+        container = Container({"id": container_id}, cell, group, lambda *_: None)
+        container.running = True
+        container.started_at = facts["startedAt"]
+        container.warm = facts["warm"]
+        if facts["cgroup"]:
+            container.cgroup = self.cgroups.adopt(cell.tenant.number, facts["cgroup"])
+        self.containers[container_id] = cell.containers[container_id] = container
+        group.containers.add(container_id)
+
+    def write_off(self, container_id, facts):
+        """It ended with its cell, or never came to run, while no launcher was there."""
+        end = {"id": container_id, "exitCode": 137, "reason": "Error", "startedAt": facts["startedAt"], "finishedAt": _now()}
+        end.update({"cpuMillis": 0, "maxResidentBytes": 0, "message": "The container was lost while the launcher was away"})
+        self.journal.exit(container_id, end)
 
     def end_if_useless(self):
         if not os.path.isdir(self.settings["stateDirectory"]):
@@ -572,31 +657,6 @@ class Launcher:
         self.loop.stop()
 
 
-class PumpLink:
-    """The log pump as the launcher sees it."""
-
-    def __init__(self, loop, note_complete):
-        self.loop = loop
-        self.note_complete = note_complete
-        self.channel = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.channel.connect("pump.sock")
-        self.channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-        loop.watch(self.channel, self._hear)
-
-    def send(self, message):
-        try:
-            wire.send(self.channel, message)
-        except OSError:
-            pass  # exits are delivered after a moment all the same
-
-    def _hear(self, _):
-        packet = wire.receive(self.channel)
-        if packet is None:
-            self.loop.forget(self.channel)
-        elif "complete" in packet[0]:
-            self.note_complete(packet[0]["complete"])
-
-
 def _now():
     return time.time_ns() // 1_000_000
 
@@ -607,73 +667,3 @@ def _resident_bytes(pid):
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0
-
-
-def _start_pump():
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    if os.path.lexists("pump.sock"):
-        os.unlink("pump.sock")
-    listener.bind("pump.sock")
-    os.chmod("pump.sock", 0o600)
-    listener.listen(2)
-    if os.fork() == 0:
-        try:
-            from syscalls import close_all_but
-
-            close_all_but((listener.fileno(),))
-            nothing = os.open("/dev/null", os.O_RDWR)
-            os.dup2(nothing, 1)
-            pump.main(listener)
-        finally:
-            os._exit(0)
-    listener.close()
-
-
-def enter_namespaces(privileged):
-    """The launcher's own network, so that pods' bridges are nothing of the host's; as an ordinary user, root of its own."""
-    if privileged:
-        unshare(CLONE_NEWNET)
-        return
-    user, group = os.geteuid(), os.getegid()
-    unshare(CLONE_NEWUSER)
-    for name, line in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
-        with open("/proc/self/" + name, "w") as file:
-            file.write(line)
-    unshare(CLONE_NEWNS | CLONE_NEWNET)
-    mount("none", "/", None, MS_REC | MS_PRIVATE)
-
-
-def main(arguments):
-    settings = json.loads(arguments[0])
-    for directory in (settings["stateDirectory"], settings["runtimeDirectory"]):
-        os.makedirs(directory, mode=0o700, exist_ok=True)
-        os.chmod(directory, 0o700)
-    os.chdir(settings["runtimeDirectory"])
-    lock = wire.lock_file("launcher.lock")
-    if lock is None:
-        _announce({"already": True})
-        return
-    try:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        privileged = os.geteuid() == 0
-        settings["user"] = 0  # ours, seen from the namespace that the next line makes
-        groups_of_processes = cgroups.open_cgroups(settings["stateDirectory"])
-        enter_namespaces(privileged)
-        prctl(PR_SET_CHILD_SUBREAPER, 1)
-        _start_pump()
-        loop = Loop()
-        launcher = Launcher(settings, loop, privileged, groups_of_processes, NoNetwork())
-        launcher.pump = PumpLink(loop, launcher.note_complete)
-        launcher.look_after_self()
-    except OSError as error:
-        _announce({"error": str(error)})
-        return
-    _announce({"ready": True})
-    loop.run()
-
-
-def _announce(message):
-    """Tells the starter, on standard output, how it went; then lets go of that pipe."""
-    os.write(1, json.dumps(message).encode() + b"\n")
-    nothing = os.open("/dev/null", os.O_RDWR)
-    os.dup2(nothing, 1)

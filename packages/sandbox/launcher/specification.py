@@ -1,6 +1,9 @@
 """What Headrace asks for, checked before anything is done about it."""
 
+import ipaddress
 import re
+
+import network
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,299}\Z")
 _HOSTNAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?\Z")
@@ -66,6 +69,23 @@ def check_container(value):
         _object(host, f"hosts[{index}]")
         _text(host.get("address"), f"hosts[{index}].address", 64)
         _list(host.get("names"), f"hosts[{index}].names", 100, _text)
+    return value
+
+
+def check_services(value):
+    for index, service in enumerate(_list(value, "services", 10_000)):
+        field = f"services[{index}]"
+        _object(service, field)
+        address = _text(service.get("address"), field + ".address", 15)
+        try:
+            known = ipaddress.ip_address(address) in network.SERVICES
+        except ValueError:
+            known = False
+        if not known or address == network.RESOLVER:
+            raise Invalid(f"{field}.address must be one of {network.SERVICES} but not {network.RESOLVER}")
+        _number(service.get("port"), field + ".port", 65535, 1)
+        _text(service.get("target"), field + ".target", 200)
+        _list(service.get("names"), field + ".names", 20, _text)
     return value
 
 

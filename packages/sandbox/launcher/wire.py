@@ -95,16 +95,26 @@ def open_request(descriptor):
 
 def peer_user(connection):
     """The user id of the process at the other end of a unix socket."""
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    return struct.unpack("3i", credentials)[1]
+    return _peer(connection)[1]
+
+
+def peer_process(connection):
+    """The id of the process that listened on the socket that `connection` was made to."""
+    return _peer(connection)[0]
+
+
+def _peer(connection):
+    return struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
 
 
 def lock_file(path):
-    """The locked file, or None if another process holds the lock. Held until the descriptor is closed everywhere."""
+    """The locked file, which names this process, or None if another holds the lock. Held until it is closed everywhere."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
         return None
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, str(os.getpid()).encode())
     return descriptor

@@ -1,5 +1,5 @@
 import { systemClock, systemIds } from "@headrace/model";
-import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -12,37 +12,37 @@ export interface TestSandbox extends AsyncDisposable {
   readonly directory: string;
   /** Starts the container and resolves with its exit and the text that it printed. */
   run(
-    spec: Partial<ContainerSpec>,
+    overrides: Partial<ContainerSpec>,
   ): Promise<{ readonly exit: ContainerExit; readonly output: string; readonly log: string }>;
   spec(overrides: Partial<ContainerSpec>): ContainerSpec;
   exitOf(id: string): Promise<ContainerExit>;
-  logOf(spec: ContainerSpec): Promise<string>;
+  logOf(container: ContainerSpec): Promise<string>;
   pause(milliseconds: number): Promise<void>;
+  /** The same launcher, seen by another process; disposing this one then leaves it alone. */
+  again(): Promise<TestSandbox>;
+  launcherProcess(): Promise<number>;
+  /** What the successor of the launcher with this process id says. */
+  syncAfter(launcher: number): ReturnType<Sandbox["sync"]>;
+  cellProcesses(): Promise<number[]>;
 }
 
 export async function testSandbox(): Promise<TestSandbox> {
   const directory = await mkdtemp(join(tmpdir(), "headrace-sandbox-"));
   await mkdir(join(directory, "logs"));
+  return openTestSandbox(directory);
+}
+
+async function openTestSandbox(directory: string): Promise<TestSandbox> {
+  const runtimeDirectory = join(directory, "run");
   const sandbox = await openSandbox({
     stateDirectory: join(directory, "state"),
-    runtimeDirectory: join(directory, "run"),
+    runtimeDirectory,
     clock: systemClock,
     lonelySeconds: 20,
   });
-  return { ...around(sandbox, directory), directory, sandbox };
-}
+  const exits = collectExits(sandbox);
+  let handedOver = false;
 
-function around(sandbox: Sandbox, directory: string) {
-  const ended = new Map<string, ContainerExit>();
-  const waiting = new Map<string, (exit: ContainerExit) => void>();
-  const subscription = sandbox.onExit((exit) => {
-    ended.set(exit.id, exit);
-    waiting.get(exit.id)?.(exit);
-  });
-  const exitOf = (id: string): Promise<ContainerExit> => {
-    const exit = ended.get(id);
-    return exit === undefined ? new Promise((resolve) => waiting.set(id, resolve)) : Promise.resolve(exit);
-  };
   const spec = (overrides: Partial<ContainerSpec>): ContainerSpec => {
     const id = overrides.id ?? systemIds.uuid();
     return {
@@ -61,22 +61,69 @@ function around(sandbox: Sandbox, directory: string) {
       ...overrides,
     };
   };
-  const run = async (overrides: Partial<ContainerSpec>) => {
-    const container = spec(overrides);
-    await sandbox.start(container);
-    const exit = await exitOf(container.id);
-    const log = await readFile(container.log.path, "utf8");
-    await sandbox.acknowledge(container.id);
-    return { exit, log, output: printed(log) };
+
+  return {
+    sandbox,
+    directory,
+    spec,
+    exitOf: exits.of,
+    logOf: (container) => readFile(container.log.path, "utf8").catch(() => ""),
+    pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+    async run(overrides) {
+      const container = spec(overrides);
+      await sandbox.start(container);
+      const exit = await exits.of(container.id);
+      const log = await readFile(container.log.path, "utf8");
+      await sandbox.acknowledge(container.id);
+      return { exit, log, output: printed(log) };
+    },
+    again() {
+      handedOver = true;
+      return openTestSandbox(directory);
+    },
+    launcherProcess: () => ownerOf(join(runtimeDirectory, "launcher.lock")),
+    async syncAfter(launcher) {
+      for (;;) {
+        const answer = await sandbox.sync().catch(() => undefined);
+        if (answer !== undefined && (await ownerOf(join(runtimeDirectory, "launcher.lock"))) !== launcher)
+          return answer;
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    },
+    async cellProcesses() {
+      const names = (await readdir(runtimeDirectory)).filter((name) => /^cell-\d+\.json$/.test(name));
+      const facts = await Promise.all(names.map((name) => readFile(join(runtimeDirectory, name), "utf8")));
+      return facts.map((content) => Number(/"pid": (\d+)/.exec(content)?.[1]));
+    },
+    async [Symbol.asyncDispose]() {
+      exits[Symbol.dispose]();
+      if (handedOver) return;
+      await sandbox.shutdown();
+      await rm(directory, { recursive: true, force: true });
+    },
   };
-  const logOf = (container: ContainerSpec) => readFile(container.log.path, "utf8").catch(() => "");
-  const pause = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
-  const dispose = async () => {
-    subscription[Symbol.dispose]();
-    await sandbox.shutdown();
-    await rm(directory, { recursive: true, force: true });
+}
+
+/** The launcher writes its process id into its lock. */
+async function ownerOf(lock: string): Promise<number> {
+  return Number(await readFile(lock, "utf8"));
+}
+
+function collectExits(sandbox: Sandbox) {
+  const ended = new Map<string, ContainerExit>();
+  const waiting = new Map<string, (exit: ContainerExit) => void>();
+  const take = (exit: ContainerExit) => {
+    ended.set(exit.id, exit);
+    waiting.get(exit.id)?.(exit);
   };
-  return { run, spec, exitOf, logOf, pause, [Symbol.asyncDispose]: dispose };
+  const subscription = sandbox.onExit(take);
+  const synced = sandbox.sync().then(({ exits }) => exits.forEach(take));
+  const of = async (id: string): Promise<ContainerExit> => {
+    await synced;
+    const exit = ended.get(id);
+    return exit === undefined ? new Promise((resolve) => waiting.set(id, resolve)) : exit;
+  };
+  return { of, [Symbol.dispose]: () => subscription[Symbol.dispose]() };
 }
 
 /** What a container printed, out of its log: full lines end in a line feed, parts do not. */

@@ -1,0 +1,104 @@
+"""From the command line to a launcher that listens."""
+
+import json
+import os
+import signal
+import sys
+
+import cgroups
+import network
+import wire
+from launcher import Launcher
+from links import PumpLink, RelayLink
+from loop import Loop
+from syscalls import (
+    CLONE_NEWNET,
+    CLONE_NEWNS,
+    CLONE_NEWUSER,
+    MS_REC,
+    MS_SLAVE,
+    PR_SET_CHILD_SUBREAPER,
+    mount,
+    prctl,
+    setns,
+    unshare,
+)
+
+
+def main(arguments):
+    settings = json.loads(arguments[0])
+    for directory in (settings["stateDirectory"], settings["runtimeDirectory"]):
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        os.chmod(directory, 0o700)
+    os.chdir(settings["runtimeDirectory"])
+    lock = wire.lock_file("launcher.lock")
+    if lock is None:
+        _announce({"already": True})
+        return
+    try:
+        loop = _prepare(settings)
+    except OSError as error:
+        _announce({"error": str(error)})
+        return
+    _announce({"ready": True})
+    loop.run()
+
+
+def _prepare(settings):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    privileged = os.geteuid() == 0
+    settings["user"] = 0  # ours, as it is seen from within the namespaces
+    groups = cgroups.open_cgroups(settings["stateDirectory"])
+    relay = RelayLink()
+    pump = PumpLink.find()
+    if pump is not None:
+        _join_namespaces(pump.process, privileged)
+    else:
+        _make_namespaces(privileged)
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    adopted = pump is not None
+    pump = pump or PumpLink.start()
+    loop = Loop()
+    pods = network.open_network(loop, adopted)
+    launcher = Launcher(settings, loop, privileged, groups, pods, pump)
+    pump.listen(loop, launcher.note_complete)
+    if pods.kind == "bridge":
+        launcher.relay = relay
+        relay.listen(loop)
+    launcher.adopt()
+    launcher.serve()
+    return loop
+
+
+def _make_namespaces(privileged):
+    """A network of the launcher's own, so that pods' bridges are nothing of the host's; an ordinary user's launcher also
+    becomes root of a user namespace."""
+    if privileged:
+        unshare(CLONE_NEWNET)
+        return
+    user, group = os.geteuid(), os.getegid()
+    unshare(CLONE_NEWUSER)
+    for name, line in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
+        with open("/proc/self/" + name, "w") as file:
+            file.write(line)
+    unshare(CLONE_NEWNS | CLONE_NEWNET)
+    mount("none", "/", None, MS_REC | MS_SLAVE)
+
+
+def _join_namespaces(process, privileged):
+    """Those of the launcher before this one, which its pump has kept."""
+    kinds = ("net",) if privileged else ("user", "mnt", "net")
+    descriptors = [os.open(f"/proc/{process}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in kinds]
+    runtime_directory = os.getcwd()
+    for descriptor in descriptors:
+        setns(descriptor)
+        os.close(descriptor)
+    os.chdir(runtime_directory)
+
+
+def _announce(message):
+    """Tells the starter, on standard output, how it went; then lets go of that pipe."""
+    sys.stderr.flush()
+    os.write(1, json.dumps(message).encode() + b"\n")
+    nothing = os.open("/dev/null", os.O_RDWR)
+    os.dup2(nothing, 1)

@@ -1,0 +1,89 @@
+import { systemClock } from "@headrace/model";
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { openSandbox } from "./open.ts";
+import { testSandbox } from "./testing/sandbox.ts";
+
+test("containers and their exits survive the end of the process that started them", async () => {
+  await using host = await testSandbox();
+  const codes = Array.from({ length: 12 }, (_, index) => index + 1);
+  const containers = codes.map((code) => host.spec({ command: ["sh", "-c", `sleep 0.${code % 3}; exit ${code}`] }));
+  await Promise.all(containers.map((container) => host.sandbox.start(container)));
+  await host.sandbox.disconnect();
+  await using later = await host.again();
+  const exits = await Promise.all(containers.map((container) => later.exitOf(container.id)));
+  assert.deepEqual(
+    exits.map((exit) => exit.exitCode),
+    codes,
+  );
+});
+
+test("an exit is told again until it is acknowledged, and not after", async () => {
+  await using host = await testSandbox();
+  const container = host.spec({ command: ["sh", "-c", "exit 3"] });
+  await host.sandbox.start(container);
+  await host.exitOf(container.id);
+  assert.deepEqual(
+    (await host.sandbox.sync()).exits.map((exit) => [exit.id, exit.exitCode]),
+    [[container.id, 3]],
+  );
+  await host.sandbox.acknowledge(container.id);
+  assert.deepEqual((await host.sandbox.sync()).exits, []);
+});
+
+test("containers survive kill -9 of the launcher: the next one adopts them, logs, network, limits and all", async () => {
+  await using host = await testSandbox();
+  const long = host.spec({
+    command: ["sh", "-c", "echo before; sleep 0.6; echo after; hostname -I 2>/dev/null; exit 4"],
+    hostname: "kept",
+  });
+  const short = host.spec({ command: ["sh", "-c", "sleep 0.2; exit 5"] });
+  const started = await host.sandbox.start(long);
+  await host.sandbox.start(short);
+  const before = await host.launcherProcess();
+  process.kill(before, "SIGKILL");
+  const { running } = await host.syncAfter(before);
+  const adopted = running.find((other) => other.id === long.id);
+  assert.deepEqual(adopted, started);
+  assert.equal((await host.exitOf(short.id)).exitCode, 5);
+  const exit = await host.exitOf(long.id);
+  assert.deepEqual([exit.exitCode, exit.startedAt], [4, started.startedAt]);
+  const log = await readFile(long.log.path, "utf8");
+  assert.match(log, /before\n.*after\n/);
+  const later = await host.run({ command: ["echo", "works as before"] });
+  assert.equal(later.output, "works as before\n");
+});
+
+test("a container that is lost with its cell while no launcher is there is told as lost", async () => {
+  await using host = await testSandbox();
+  const container = host.spec({ command: ["sleep", "1000"] });
+  await host.sandbox.start(container);
+  const [cell] = await host.cellProcesses();
+  process.kill(await host.launcherProcess(), "SIGKILL");
+  if (cell !== undefined) process.kill(cell, "SIGKILL");
+  const exit = await host.exitOf(container.id);
+  assert.deepEqual([exit.exitCode, exit.reason], [137, "Error"]);
+  assert.match(exit.message ?? "", /was lost/);
+});
+
+test("two that open the same directories share one launcher", async () => {
+  await using host = await testSandbox();
+  const options = {
+    stateDirectory: join(host.directory, "state"),
+    runtimeDirectory: join(host.directory, "run"),
+    clock: systemClock,
+  };
+  const other = await openSandbox(options);
+  const container = host.spec({ command: ["true"] });
+  await other.start(container);
+  assert.equal((await host.exitOf(container.id)).exitCode, 0);
+  await other.disconnect();
+});
+
+test("a runtime directory that is too long for a socket is refused by name", async () => {
+  const options = { stateDirectory: "/tmp/state", runtimeDirectory: `/tmp/${"long".repeat(40)}`, clock: systemClock };
+  await assert.rejects(openSandbox(options), { code: "no-launcher", message: /choose a shorter one/ });
+});
