@@ -3,6 +3,7 @@ import {
   compareQuantities,
   dnsLabelProblem,
   environmentNameProblem,
+  own,
   parseQuantity,
   portNameProblem,
   qualifiedNameProblem,
@@ -180,7 +181,7 @@ function resourceCauses({ resources }: Container, path: string): StatusCause[] {
   const { limits = {}, requests = {} } = resources ?? {};
   const requested = Object.entries(requests).flatMap(([name, amount]) => {
     const at = `${path}.requests`;
-    const limit = limits[name];
+    const limit = own(limits, name);
     if (limit === undefined)
       return isNative(name)
         ? []

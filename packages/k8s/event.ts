@@ -79,7 +79,6 @@ export const Event: ResourceDefinition<Event> = defineResource({
     "involvedObject.fieldPath",
     "reason",
     "reportingComponent",
-    "source",
     "type",
   ],
   validate: (event) => validateNamespaces(event),

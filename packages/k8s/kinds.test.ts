@@ -81,6 +81,10 @@ test("a Secret's type promises keys", () => {
   ]);
 });
 
+test("a Secret of any other type is anybody's", () => {
+  for (const type of ["helm.sh/release.v1", "constructor", "toString"]) admitted(Secret, secret({ type }));
+});
+
 test("an Event lives where its object does", () => {
   const event = (namespace: string): object => ({
     apiVersion: "v1",

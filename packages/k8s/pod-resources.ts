@@ -1,4 +1,4 @@
-import { addQuantities, compareQuantities } from "@headrace/model";
+import { addQuantities, compareQuantities, own } from "@headrace/model";
 import { isSidecar } from "./pod-columns.ts";
 import type { PodSpec } from "./pod-spec.ts";
 
@@ -53,7 +53,7 @@ function largest(a: Quantities, b: Quantities): Quantities {
 function joined(a: Quantities, b: Quantities, join: (x: string, y: string) => string): Quantities {
   const result: Record<string, string> = { ...a };
   for (const [name, amount] of Object.entries(b)) {
-    const there = result[name];
+    const there = own(result, name);
     result[name] = there === undefined ? amount : join(there, amount);
   }
   return result;

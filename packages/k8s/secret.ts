@@ -1,4 +1,4 @@
-import { cause, defineResource, s, type ResourceOf, type StatusCause } from "@headrace/model";
+import { cause, defineResource, own, s, type ResourceOf, type StatusCause } from "@headrace/model";
 import { decodedSize, validateDataKeys, validateImmutable } from "./data-keys.ts";
 
 /** `stringData` is for writing only: it is folded into `data` as base64 and never read back. */
@@ -27,7 +27,7 @@ export const Secret = defineResource({
   },
   validate: (secret, old) => [
     ...validateDataKeys([{ path: "data", values: secret.data, size: decodedSize }]),
-    ...(typeRules[secret.type ?? ""]?.(secret.data ?? {}, secret.metadata.annotations ?? {}) ?? []),
+    ...(own(typeRules, secret.type ?? "")?.(secret.data ?? {}, secret.metadata.annotations ?? {}) ?? []),
     ...(old && old.type !== secret.type ? [cause.invalid("type", secret.type, "field is immutable")] : []),
     ...(old ? validateImmutable(secret, old, ["data"]) : []),
   ],

@@ -1,5 +1,5 @@
 import { formatTime } from "./clock.ts";
-import { isObject } from "./json.ts";
+import { isObject, own } from "./json.ts";
 import { canonicalQuantity } from "./quantity.ts";
 import {
   resolveSchema,
@@ -18,7 +18,7 @@ const unchanged: Completer = (value) => value;
 
 /**
  * The value in the form that is stored: defaults filled in, nulls of fields that aren't nullable dropped, quantities and times
- * canonical. Values of the wrong type stay as they are, for `validate` to report. Parts that are right already are shared.
+ * canonical. Where a field has a protobuf number and is no `pointer`, its zero and its empty list or map are absence, as in Go. Values of the wrong type stay as they are, for `validate` to report. Parts that are right already are shared.
  */
 export function applyDefaults<T>(schema: Schema<T>, value: unknown): unknown {
   return completerOf(schema)(value);
@@ -47,6 +47,8 @@ function compile(schema: Schema): Completer {
 interface FieldCompleter {
   readonly name: string;
   readonly nullable: boolean;
+  /** What stands for absence, beside undefined and null. */
+  readonly isZero: (value: unknown) => boolean;
   /** Completed itself: the default of an object may have defaults inside. undefined if there is none. */
   readonly absent: unknown;
   readonly complete: Completer;
@@ -58,6 +60,7 @@ function objectCompleter(node: ObjectNode): Completer {
     return {
       name,
       nullable: field.nullable === true,
+      isZero: zeroTestOf(field),
       absent: field.default === undefined ? undefined : complete(field.default),
       complete,
     };
@@ -65,9 +68,9 @@ function objectCompleter(node: ObjectNode): Completer {
   return (value) => {
     if (!isObject(value)) return value;
     let result: Record<string, unknown> | undefined;
-    for (const { name, nullable, absent, complete } of fields) {
-      const there = Object.hasOwn(value, name) ? value[name] : undefined;
-      const missing = there === undefined || (there === null && !nullable);
+    for (const { name, nullable, isZero, absent, complete } of fields) {
+      const there = own(value, name);
+      const missing = there === undefined || (there === null && !nullable) || isZero(there);
       const next = missing ? absent : there === null ? null : complete(there);
       if (next === there) continue;
       result ??= { ...value };
@@ -76,6 +79,26 @@ function objectCompleter(node: ObjectNode): Completer {
     }
     return result ?? value;
   };
+}
+
+/** Go leaves out what is zero, or an empty list or map, when it writes a field that is no pointer; structs it writes always. */
+function zeroTestOf(field: Schema): (value: unknown) => boolean {
+  if (field.number === undefined || field.pointer) return () => false;
+  switch (resolveSchema(field).type) {
+    case "string":
+      return (value) => value === "";
+    case "integer":
+    case "number":
+      return (value) => value === 0;
+    case "boolean":
+      return (value) => value === false;
+    case "list":
+      return (value) => Array.isArray(value) && value.length === 0;
+    case "map":
+      return (value) => isObject(value) && Object.keys(value).length === 0;
+    default:
+      return () => false;
+  }
 }
 
 function mapCompleter(node: MapNode): Completer {

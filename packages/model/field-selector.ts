@@ -1,4 +1,5 @@
 import { ParseError } from "./errors.ts";
+import { isObject, own } from "./json.ts";
 import type { KubeObject } from "./object.ts";
 
 /** One term of a field selector: `status.phase!=Running`. */
@@ -54,14 +55,10 @@ export function matchesFields(terms: readonly FieldTerm[], object: KubeObject): 
 /** The text of the field at a dotted path; empty where there is none. */
 export function fieldText(object: unknown, path: string): string {
   let value = object;
-  for (const step of path.split(".")) value = isRecord(value) ? value[step] : undefined;
+  for (const step of path.split(".")) value = isObject(value) ? own(value, step) : undefined;
   return typeof value === "string"
     ? value
     : typeof value === "number" || typeof value === "boolean"
       ? String(value)
       : "";
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null;
 }

@@ -1,6 +1,6 @@
 import { formatMicroTime, formatTime } from "./clock.ts";
 import { ParseError } from "./errors.ts";
-import { isObject } from "./json.ts";
+import { isObject, parseJson } from "./json.ts";
 import { resolveSchema, s, type Schema, type SchemaNode, type StringFormat } from "./schema.ts";
 import { WireReader, type WireValue } from "./wire.ts";
 
@@ -275,7 +275,7 @@ function readIntOrString(bytes: Uint8Array, path: string): number | string {
 function readJson(bytes: Uint8Array, path: string): unknown {
   const json = firstText(bytes, path);
   try {
-    return json === "" ? undefined : JSON.parse(json);
+    return json === "" ? undefined : parseJson(json).value;
   } catch (error) {
     throw new ParseError(`Cannot read ${path} from protobuf: send JSON`, { cause: error });
   }

@@ -57,6 +57,26 @@ test("quantities and times are stored in their canonical form", () => {
   );
 });
 
+test("in numbered fields zeros are absence, unless Go holds them by a pointer", () => {
+  const shape = s.object(
+    { count: s.at(1, s.orZero(s.integer(), 0)) },
+    {
+      policy: s.at(2, s.withDefault(s.string({ enum: ["A"] }), "A")),
+      grace: s.pointer(3, s.withDefault(s.integer(), 30)),
+      tags: s.at(4, s.list(s.string())),
+      plain: s.boolean(),
+      empty: s.at(5, s.object({})),
+    },
+  );
+  assert.deepEqual(applyDefaults(shape, { policy: "", grace: 0, tags: [], plain: false, empty: {} }), {
+    count: 0,
+    policy: "A",
+    grace: 0,
+    plain: false,
+    empty: {},
+  });
+});
+
 test("micro times keep six digits", () => {
   assert.equal(applyDefaults(s.microTime(), "2026-01-01T00:00:00.1234567+00:00"), "2026-01-01T00:00:00.123456Z");
   assert.equal(applyDefaults(s.microTime(), "2026-01-01T00:00:00Z"), "2026-01-01T00:00:00.000000Z");

@@ -50,8 +50,8 @@ interface Facts {
    */
   readonly number?: number | readonly [number, number];
   /**
-   * Go holds the field by a pointer: on the wire `false`, `0` and `""` are values of their own. Without it they are absence, as
-   * Go's protobuf writes every field that is no pointer, set or not.
+   * Go holds the field by a pointer: `false`, `0` and `""` are values of their own. In numbered fields without it they are
+   * absence, and empty lists and maps too, in JSON as in protobuf.
    */
   readonly pointer?: true;
 }

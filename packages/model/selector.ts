@@ -1,5 +1,6 @@
 import { cause } from "./cause.ts";
 import { ParseError } from "./errors.ts";
+import { own } from "./json.ts";
 import { labelValueProblem, qualifiedNameProblem } from "./names.ts";
 import { s, type TypeOf } from "./schema.ts";
 import type { StatusCause } from "./status.ts";
@@ -39,7 +40,7 @@ export function matchesLabels(selector: Selector, labels: Labels | undefined): b
 }
 
 function holds({ key, operator, values }: Requirement, labels: Labels): boolean {
-  const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
+  const value = own(labels, key);
   switch (operator) {
     case "In":
       return value !== undefined && values.includes(value);

@@ -1,5 +1,5 @@
 import { PatchError } from "./errors.ts";
-import { isObject, type JsonObject } from "./json.ts";
+import { isObject, own, type JsonObject } from "./json.ts";
 import { resolveSchema, type ListNode, type Schema } from "./schema.ts";
 
 const patchDirective = "$patch";
@@ -30,7 +30,7 @@ function mergeObject(schema: Schema | undefined, original: JsonObject, patch: Js
   }
   const result: Record<string, unknown> = retained(original, patch);
   for (const name of fieldsOf(patch)) {
-    const merged = mergeField(fieldSchema(schema, name), name, result[name], patch);
+    const merged = mergeField(fieldSchema(schema, name), name, own(result, name), patch);
     if (merged === undefined) delete result[name];
     else result[name] = merged;
   }
@@ -67,12 +67,12 @@ function retained(original: JsonObject, patch: JsonObject): Record<string, unkno
 function fieldSchema(schema: Schema | undefined, name: string): Schema | undefined {
   const node = schema && resolveSchema(schema);
   if (node?.type === "map") return node.values;
-  return node?.type === "object" && Object.hasOwn(node.fields, name) ? node.fields[name] : undefined;
+  return node?.type === "object" ? own(node.fields, name) : undefined;
 }
 
 /** The field's new value; undefined removes it. */
 function mergeField(schema: Schema | undefined, name: string, original: unknown, patch: JsonObject): unknown {
-  const change = Object.hasOwn(patch, name) ? patch[name] : undefined;
+  const change = own(patch, name);
   if (change === null) return undefined;
   const node = schema && resolveSchema(schema);
   const list = node?.type === "list" && node.patchStrategy === "merge" ? node : undefined;

@@ -1,5 +1,6 @@
 import { cause } from "./cause.ts";
-import { isObject, type JsonObject } from "./json.ts";
+import { isObject, own, type JsonObject } from "./json.ts";
+import { SchemaError } from "./errors.ts";
 import { tryParseQuantity } from "./quantity.ts";
 import {
   resolveSchema,
@@ -101,7 +102,7 @@ function objectValidator(node: ObjectNode, inner: ValidatorOf): Validator {
       return;
     }
     for (const { name, required, check } of fields) {
-      const there = Object.hasOwn(value, name) ? value[name] : undefined;
+      const there = own(value, name);
       if (there !== undefined) check(there, { parent: place, step: name, key: false }, causes);
       else if (required) causes.push(cause.required(pathOf({ parent: place, step: name, key: false })));
     }
@@ -182,7 +183,7 @@ function keysOf(node: ListNode, item: unknown): unknown {
 function stringValidator(node: StringNode): Validator {
   const { min, max, format } = node;
   const allowed = node.enum && new Set(node.enum);
-  const pattern = node.pattern === undefined ? undefined : new RegExp(node.pattern, "u");
+  const pattern = node.pattern === undefined ? undefined : expressionOf(node.pattern);
   const fits = format && formats[format];
   return (value, place, causes) => {
     if (typeof value !== "string") causes.push(cause.wrongType(pathOf(place), value, "string"));
@@ -197,6 +198,18 @@ function stringValidator(node: StringNode): Validator {
       if (fits && !fits(value)) causes.push(wrongFormat(place, value, format));
     }
   };
+}
+
+/** Go's escapes, such as `\\-`, are more than what JavaScript takes in its Unicode mode. */
+function expressionOf(pattern: string): RegExp {
+  for (const flags of ["u", ""]) {
+    try {
+      return new RegExp(pattern, flags);
+    } catch {
+      continue;
+    }
+  }
+  throw new SchemaError(`Cannot read the pattern ${JSON.stringify(pattern)}`);
 }
 
 /** In characters as people count them, not in UTF-16 units. */
@@ -259,7 +272,7 @@ function rangeCauses(
 }
 
 function intOrStringValidator(node: IntOrStringNode): Validator {
-  const pattern = node.pattern === undefined ? undefined : new RegExp(node.pattern, "u");
+  const pattern = node.pattern === undefined ? undefined : expressionOf(node.pattern);
   return (value, place, causes) => {
     const fits = typeof value === "string" || (typeof value === "number" && Number.isInteger(value));
     if (!fits) causes.push(cause.wrongType(pathOf(place), value, "integer,string"));
