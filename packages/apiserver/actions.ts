@@ -154,12 +154,10 @@ export function createActions({ writer, clock }: ActionsOptions): Actions {
     async delete(request, target) {
       const { namespace, name } = target;
       const call = writeCall(request, target);
-      const { left, uid } = await writer.remove(call, { namespace, name }, await deletionOptions(request));
-      if (left !== undefined) return answer(request, target, left, []);
-      return renderValue(deleted(target.served, name, uid), {
-        encoding: presentationOf(request, target).form.encoding,
-        as: "Object",
-      });
+      const { version, isGone } = await writer.remove(call, { namespace, name }, await deletionOptions(request));
+      if (!isGone || showsDeleted.has(target.served.resource)) return answer(request, target, version, []);
+      const { encoding } = presentationOf(request, target).form;
+      return renderValue(deleted(target.served, version.object), { encoding, as: "Object" });
     },
 
     async deletecollection(request, target) {
@@ -173,6 +171,18 @@ export function createActions({ writer, clock }: ActionsOptions): Actions {
     },
   };
 }
+
+/** Kinds whose DELETE answers with the object even when it is gone, where others get a Status: upstream's typed clients insist. */
+const showsDeleted: ReadonlySet<string> = new Set([
+  "persistentvolumeclaims",
+  "persistentvolumes",
+  "pods",
+  "podtemplates",
+  "resourcequotas",
+  "serviceaccounts",
+  "services",
+  "storageclasses.storage.k8s.io",
+]);
 
 /** Somebody else was faster, with the same intention. */
 function unlessGone(error: unknown): void {

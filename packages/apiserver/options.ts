@@ -132,7 +132,7 @@ export interface SubresourceCall {
    */
   readonly update: (change: (object: KubeObject) => KubeObject) => Promise<KubeObject>;
   /** Deletes the object as a DELETE with these options does. */
-  readonly remove: (options: DeletionOptions) => Promise<KubeObject | undefined>;
+  readonly remove: (options: DeletionOptions) => Promise<void>;
 }
 
 export interface DeletionOptions {

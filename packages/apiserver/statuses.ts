@@ -1,4 +1,4 @@
-import type { Status } from "@headrace/model";
+import type { KubeObject, Status } from "@headrace/model";
 import type { Served } from "./registry.ts";
 
 /** meta/v1 Status of what went well and left no object to show. */
@@ -7,7 +7,7 @@ export function success(code: number): Status {
 }
 
 /** What a DELETE answers once the object is gone. */
-export function deleted({ definition }: Served, name: string, uid: string): Status {
+export function deleted({ definition }: Served, { metadata }: KubeObject): Status {
   const { group, plural } = definition;
-  return { ...success(200), details: { name, group, kind: plural, uid } };
+  return { ...success(200), details: { name: metadata.name ?? "", group, kind: plural, uid: metadata.uid ?? "" } };
 }

@@ -74,7 +74,7 @@ export function createSubresources({
       rest,
       body: () => readBody(request, definition, subresource),
       update: async (change) => (await writer.update(call, key, subresource.name, change)).object,
-      remove: async (options) => (await writer.remove(call, key, options)).left?.object,
+      remove: async (options) => void (await writer.remove(call, key, options)),
     });
     return answer.headers === undefined
       ? renderValue(answer.value, formOf(request.headers["accept"]), answer.status)

@@ -56,12 +56,14 @@ export interface Writer {
     subresource: string,
     change: (current: KubeObject) => KubeObject,
   ): Promise<Version>;
-  /** What is left of the object: undefined if it is gone. */
-  remove(
-    call: WriteCall,
-    key: ObjectKey,
-    options: DeletionOptions,
-  ): Promise<{ left: Version | undefined; uid: string }>;
+  /** The object as the deletion left it, and whether it is gone. */
+  remove(call: WriteCall, key: ObjectKey, options: DeletionOptions): Promise<Removal>;
+}
+
+export interface Removal {
+  readonly version: Version;
+  /** Otherwise it waits for its grace or its finalizers. */
+  readonly isGone: boolean;
 }
 
 /** How often a write is tried that others overtake. */
@@ -169,15 +171,11 @@ export function createWriter({ store, registry, admission, clock, ids }: WriterO
     return write({ ...keyOf(stored), expect: { revision: stored.revision }, object }, definition);
   }
 
-  async function remove(
-    call: WriteCall,
-    key: ObjectKey,
-    options: DeletionOptions,
-  ): Promise<{ left: Version | undefined; uid: string }> {
+  async function remove(call: WriteCall, key: ObjectKey, options: DeletionOptions): Promise<Removal> {
     for (let attempt = 1; ; attempt += 1) {
       const stored = await currentOf(call.served, key);
       try {
-        return { left: await removeOnce(call, stored, options), uid: stored.uid };
+        return await removeOnce(call, stored, options);
       } catch (error) {
         if (!(error instanceof StoreConflict)) throw error;
         if (error.current === undefined) throw notFound(call.served.definition, key.name);
@@ -190,7 +188,7 @@ export function createWriter({ store, registry, admission, clock, ids }: WriterO
     { served, user, dryRun }: WriteCall,
     stored: Stored,
     options: DeletionOptions,
-  ): Promise<Version | undefined> {
+  ): Promise<Removal> {
     const { definition } = served;
     const old = stored.object;
     checkPreconditions(definition, old, options);
@@ -200,11 +198,12 @@ export function createWriter({ store, registry, admission, clock, ids }: WriterO
     if (isReleased(definition, object)) {
       if (!rehearsed)
         await write({ ...keyOf(stored), expect: { revision: stored.revision }, object: undefined }, definition);
-      return undefined;
+      return { version: versionOf(object), isGone: true };
     }
-    if (isEqual(object, old)) return stored;
-    if (rehearsed) return versionOf(object);
-    return write({ ...keyOf(stored), expect: { revision: stored.revision }, object }, definition);
+    if (isEqual(object, old)) return { version: stored, isGone: false };
+    if (rehearsed) return { version: versionOf(object), isGone: false };
+    const version = await write({ ...keyOf(stored), expect: { revision: stored.revision }, object }, definition);
+    return { version, isGone: false };
   }
 
   return { create, update, remove };

@@ -1,5 +1,6 @@
 import {
   ApiError,
+  isObject,
   platformUser,
   type ApiResponse,
   type Handler,
@@ -168,7 +169,7 @@ export function createClient({ transport, user = platformUser }: ClientOptions):
           value: { apiVersion: "v1", kind: "DeleteOptions", ...options },
           ...signalOf({ signal }),
         });
-        return answer.kind === "Status" ? undefined : answer;
+        return isHeld(answer) ? answer : undefined;
       },
       post: (key, subresource, body, options) =>
         call({ method: "POST", path: objectPath(definition, key, subresource), value: body, ...signalOf(options) }),
@@ -184,6 +185,15 @@ const signalOf = (options: { readonly signal?: AbortSignal | undefined } | undef
   options?.signal ? { signal: options.signal } : {};
 
 const keyOf = ({ metadata }: KubeObject) => ({ namespace: metadata.namespace ?? "", name: metadata.name ?? "" });
+
+/** Some kinds answer with a Status once they are gone, others with the object as it was; one that waits is marked, and says for what. */
+function isHeld(answer: KubeObject): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds = 0, finalizers = [] } = answer.metadata;
+  const spec: unknown = Reflect.get(answer, "spec");
+  const specFinalizers: unknown = isObject(spec) ? spec["finalizers"] : undefined;
+  const holds = finalizers.length > 0 || (Array.isArray(specFinalizers) && specFinalizers.length > 0);
+  return deletionTimestamp !== undefined && (deletionGracePeriodSeconds > 0 || holds);
+}
 
 async function* eventsOf<T>(response: ApiResponse): AsyncGenerator<WatchEvent<T>, void, undefined> {
   if (response.value !== undefined) yield* response.value as AsyncIterable<WatchEvent<T>>;
