@@ -15,7 +15,13 @@ export function addPipeline(name = "add"): Record<string, unknown> {
     },
     deploymentSpec: {
       executors: {
-        "exec-adder": { container: { image: "python:3.11", command: ["python3", "-c", "print(1)"], args: [] } },
+        "exec-adder": {
+          container: {
+            image: "python:3.11",
+            command: ["python3", "-c", "print(1)"],
+            args: ["--executor_input", "{{$}}", "--function_to_execute", "adder"],
+          },
+        },
       },
     },
     root: {

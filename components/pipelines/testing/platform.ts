@@ -91,7 +91,8 @@ const noClient: Client = {
   },
 };
 
-async function call(
+/** One request to a handler, and its whole answer. */
+export async function call(
   handle: Handler,
   method: string,
   path: string,
