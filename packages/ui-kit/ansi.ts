@@ -70,7 +70,10 @@ function applySgr(style: Style, parameters: string): void {
 
 /** `38;5;n` and `38;2;r;g;b`: the sixteen basic ones of the palette are kept, the others fall back to the text's colour. */
 function skipExtended(codes: readonly number[], index: number, style: Style | undefined): number {
-  if (codes[index + 1] === 2) return index + 4;
+  if (codes[index + 1] === 2) {
+    if (style) style.colour = undefined;
+    return index + 4;
+  }
   const palette = codes[index + 2] ?? 16;
   if (style) style.colour = palette < 16 ? colours[palette % 8] : undefined;
   return index + 2;

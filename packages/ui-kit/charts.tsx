@@ -51,8 +51,13 @@ export function PlainTable({ table }: { readonly table: ChartTable }) {
       <table>
         <thead>
           <tr>
-            {table.header.map((cell) => (
-              <th key={cell}>{cell}</th>
+            {table.header.map((cell, column) => (
+              <th
+                key={cell}
+                className={table.rows.some((row) => typeof row[column] === "number") ? "right" : undefined}
+              >
+                {cell}
+              </th>
             ))}
           </tr>
         </thead>
@@ -128,7 +133,7 @@ export function LineChart({ title, series, xTitle, yTitle, zero = false, square 
   return (
     <ChartFrame title={title} table={table} tools={tools}>
       <svg
-        className="plot"
+        className={square ? "plot plot-square" : "plot"}
         viewBox={`0 0 ${plot.width} ${height}`}
         role="img"
         aria-label={title}

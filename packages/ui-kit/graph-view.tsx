@@ -60,9 +60,11 @@ interface View {
   readonly scale: number;
 }
 
-/** `readable` is the least at which a first look still reads names; below `overview` the first look is at the whole. */
-const scales = { least: 0.04, most: 2, fit: 1, readable: 0.72, overview: 0.22, simple: 0.28 } as const;
+/** `readable` is the least at which a first look still reads names. */
+const scales = { least: 0.04, most: 2, fit: 1, readable: 0.72, simple: 0.28 } as const;
 const minimapFrom = 60;
+/** From this many nodes on, the first look is at the whole, names or no names. */
+const overviewFrom = 150;
 const cullStep = 256;
 
 /** Layout in a worker; until the next one arrives the last one stands. */
@@ -157,7 +159,16 @@ export function GraphView(props: GraphViewProps) {
     if (wasFitted.current) return show(view.current);
     wasFitted.current = true;
     const box = host.current?.getBoundingClientRect();
-    if (box) show(firstView(layout, box.width, box.height, layout.nodes[selected ?? mostUrgent(nodes)]));
+    if (box)
+      show(
+        firstView(
+          layout,
+          box.width,
+          box.height,
+          layout.nodes[selected ?? mostUrgent(nodes)],
+          nodes.length >= overviewFrom,
+        ),
+      );
     // What is selected or urgent at that moment decides the first view; afterwards the reader does.
   }, [layout, show]);
   useEffect(() => {
@@ -307,7 +318,7 @@ const Drawing = memo(function Drawing({
           onIteration={onIteration}
         />
       ))}
-      <path className="edge" d={paths.plain} />
+      <path className={cull.simple ? "edge edge-simple" : "edge"} d={paths.plain} />
       <path className="edge edge-dashed" d={paths.dashed} />
       <path className="edge edge-active" d={paths.active} />
       {leaves.map((node) => (
@@ -691,16 +702,22 @@ function fitted(layout: GraphLayout, width: number, height: number): View {
   const room = { width: width - 2 * margin.side, height: height - margin.top - margin.bottom };
   const scale = clampScale(Math.min(scales.fit, room.width / layout.width, room.height / layout.height));
   const x = margin.side + Math.max(0, Math.min(160, (room.width - layout.width * scale) / 2));
-  const y = margin.top + Math.max(0, Math.min(120, (room.height - layout.height * scale) / 2));
+  const y = margin.top + Math.max(0, Math.min(56, (room.height - layout.height * scale) / 2));
   return { x, y, scale };
 }
 
-/** The whole if it can be read or is far too large to be; else a readable part of it, with the node that matters inside. */
-function firstView(layout: GraphLayout, width: number, height: number, focus: Placed | undefined): View {
+/** The whole if it can be read or an overview is wanted; else a readable part of it, with the node that matters inside. */
+function firstView(
+  layout: GraphLayout,
+  width: number,
+  height: number,
+  focus: Placed | undefined,
+  overview: boolean,
+): View {
   const whole = fitted(layout, width, height);
-  if (whole.scale >= scales.readable || whole.scale < scales.overview) return whole;
+  if (whole.scale >= scales.readable || overview) return whole;
   const scale = scales.readable;
-  const y = margin.top + Math.max(0, Math.min(120, (height - margin.top - margin.bottom - layout.height * scale) / 2));
+  const y = margin.top + Math.max(0, Math.min(56, (height - margin.top - margin.bottom - layout.height * scale) / 2));
   const start = { scale, x: margin.side, y };
   return focus ? revealed(start, focus, width, height) : start;
 }

@@ -59,13 +59,10 @@ export class LogLines {
   search(needle: string, limit = 10_000): readonly number[] {
     const wanted = needle.toLowerCase();
     const found: number[] = [];
-    for (let index = 0; wanted !== "" && index < this.length && found.length < limit; index++) {
-      if (
-        stripAnsi(this.at(index)?.text ?? "")
-          .toLowerCase()
-          .includes(wanted)
-      )
-        found.push(index);
+    if (wanted === "") return found;
+    for (let index = 0; index < this.length && found.length < limit; index++) {
+      const text = stripAnsi(this.at(index)?.text ?? "");
+      if (text.toLowerCase().includes(wanted)) found.push(index);
     }
     return found;
   }

@@ -105,7 +105,7 @@ export function Table<Row>(props: TableProps<Row>) {
       <table role="presentation">
         <colgroup>
           {shown.map((column) => (
-            <col key={column.id} style={column.width === undefined ? undefined : { width: column.width }} />
+            <col key={column.id} style={columnWidth(column.width, narrow)} />
           ))}
         </colgroup>
         <thead>
@@ -231,6 +231,11 @@ export function ColumnChooser<Row>({
       </div>
     </details>
   );
+}
+
+/** On a narrow screen shares of the width mean nothing any more: what is not fixed is shared equally. */
+function columnWidth(width: string | undefined, narrow: boolean): { readonly width: string } | undefined {
+  return width === undefined || (narrow && !width.endsWith("px")) ? undefined : { width };
 }
 
 interface ScrollView {

@@ -1,6 +1,3 @@
-import "@headrace/ui-kit/tokens.css";
-import "@headrace/ui-kit/kit.css";
-import "./shell.css";
 import { createClient, createHttpTransport } from "@headrace/client";
 import { systemClock } from "@headrace/model";
 import { createRequester, CrumbTrail, LiveLists, Ticker } from "@headrace/ui-kit";

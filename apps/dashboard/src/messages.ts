@@ -1,4 +1,4 @@
-import { defineMessages } from "@headrace/ui-kit";
+import { defineMessages } from "@headrace/ui-kit/portable";
 
 export const shellMessages = defineMessages({
   en: {

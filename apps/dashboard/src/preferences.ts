@@ -1,4 +1,4 @@
-import { chooseLanguage, languages, type Language } from "@headrace/ui-kit";
+import { chooseLanguage, languages, type Language } from "@headrace/ui-kit/portable";
 
 /** What a reader chose once and finds again: kept in the browser. */
 export interface Preferences {

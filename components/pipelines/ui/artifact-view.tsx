@@ -30,6 +30,7 @@ import {
   confusionMatrix,
   looksBinary,
   metricRows,
+  metricTable,
   rocPoints,
   typeName,
   type NamedArtifact,
@@ -171,20 +172,22 @@ function FileContent({ artifact, namespace }: { readonly artifact: TaskArtifact;
 /** Every metric of the run in one table, then the charts. */
 export function MetricsView({ items }: { readonly items: readonly NamedArtifact[] }) {
   const t = useMessages(pipelineMessages);
-  const scalars = items.filter((item) => artifactKind(item.artifact.type) === "metrics");
+  const table = metricTable(items, placeOf);
   const charts = items.filter((item) => artifactKind(item.artifact.type) === "classification");
-  const rows = scalars.flatMap((item) =>
-    metricRows(item.artifact.metadata).map(([name, value]) => [placeOf(item), name, value] as const),
-  );
   const curves = charts.flatMap((item) => {
     const points = rocPoints(item.artifact.metadata);
     return points ? [{ name: placeOf(item), points, area: areaUnder(points) }] : [];
   });
-  if (rows.length === 0 && charts.length === 0) return <EmptyState sentence={t("metrics.none")} />;
+  if (table.rows.length === 0 && charts.length === 0) return <EmptyState sentence={t("metrics.none")} />;
   return (
     <div className="page-scroll charts">
-      {rows.length === 0 ? null : (
-        <PlainTable table={{ header: [t("column.step"), t("column.metric"), t("column.value")], rows }} />
+      {table.rows.length === 0 ? null : (
+        <PlainTable
+          table={{
+            header: [t("column.step"), ...table.metrics],
+            rows: table.rows.map((row) => [row.place, ...table.metrics.map((metric) => row.values[metric] ?? "")]),
+          }}
+        />
       )}
       <div className="chart-grid">
         {curves.length === 0 ? null : <RocChart title={t("artifact.roc")} curves={curves} />}

@@ -100,3 +100,17 @@ export function producedArtifacts(tasks: readonly Task[]): readonly NamedArtifac
 /** True if a text is not one: it has bytes that no text has. */
 export const looksBinary = (text: string): boolean =>
   text.slice(0, 4096).includes("\u0000") || (text.slice(0, 4096).match(/\uFFFD/g)?.length ?? 0) > 8;
+
+export interface MetricTable {
+  readonly metrics: readonly string[];
+  readonly rows: readonly { readonly place: string; readonly values: Readonly<Record<string, string | number>> }[];
+}
+
+/** Metrics side by side: one row for each step that recorded some, one column for each metric. */
+export function metricTable(items: readonly NamedArtifact[], placeOf: (item: NamedArtifact) => string): MetricTable {
+  const rows = items
+    .filter((item) => artifactKind(item.artifact.type) === "metrics")
+    .map((item) => ({ place: placeOf(item), values: Object.fromEntries(metricRows(item.artifact.metadata)) }))
+    .filter((row) => Object.keys(row.values).length > 0);
+  return { rows, metrics: [...new Set(rows.flatMap((row) => Object.keys(row.values)))] };
+}

@@ -1,4 +1,3 @@
-import "./pipelines.css";
 import type { PageSet } from "@headrace/ui-kit";
 import { searchRuns } from "./api.ts";
 import { RunningCount } from "./running-count.tsx";

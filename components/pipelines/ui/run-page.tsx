@@ -3,7 +3,6 @@ import {
   CopyId,
   DefinitionList,
   DetailPage,
-  Duration,
   ErrorPanel,
   EmptyState,
   formatValue,
@@ -184,12 +183,6 @@ function Facts({ run }: { readonly run: Run }) {
       wide
       items={[
         [t("fact.steps"), total === 0 ? undefined : <StatusStrip bars={bars} label={t("steps.of", { done, total })} />],
-        [
-          t("fact.duration"),
-          run.status.startedAt === undefined ? undefined : (
-            <Duration from={run.status.startedAt} to={run.status.finishedAt} />
-          ),
-        ],
         [t("fact.started"), <Time at={run.status.startedAt ?? run.metadata.creationTimestamp} />],
         [t("fact.pipeline"), run.spec.pipeline.name || undefined],
         [t("fact.experiment"), run.spec.experiment.name || undefined],

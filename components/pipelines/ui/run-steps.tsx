@@ -2,7 +2,6 @@ import {
   Duration,
   GraphView,
   StateLabel,
-  StateMark,
   Switch,
   Table,
   Time,
@@ -18,7 +17,7 @@ import type { Run } from "../resources/index.ts";
 import { pipelineMessages } from "./messages.ts";
 import { graphModel, shownIteration } from "./run-graph-model.ts";
 import { RunTimeline } from "./run-timeline.tsx";
-import { criticalPath, flatten, iterationsOf, withoutIterations, type RunNode } from "./run-tree.ts";
+import { criticalPath, flatten, isGroup, iterationsOf, withoutIterations, type RunNode } from "./run-tree.ts";
 import { sayDetail, sayLabel, type Words } from "./run-words.ts";
 import { isRunOver } from "./state.ts";
 
@@ -185,7 +184,7 @@ function stepColumns(t: Words): readonly TableColumn<StepRow>[] {
       sort: (row) => row.order,
       cell: ({ node, depth }) => (
         <span style={{ paddingInlineStart: depth * 16 }} title={node.key}>
-          <StateMark state={node.state} /> <span className="name">{sayLabel(node, t)}</span>
+          <span className={isGroup(node) ? undefined : "name"}>{sayLabel(node, t)}</span>
         </span>
       ),
     },
@@ -238,7 +237,7 @@ function stepColumns(t: Words): readonly TableColumn<StepRow>[] {
 
 function reasonOf(node: RunNode): string | undefined {
   const status = node.task?.status;
-  if (node.state === "waiting") return status?.waiting?.summary;
+  if (node.state === "waiting") return status?.waiting?.summary.replaceAll("`", "");
   return node.state === "failed" ? status?.error?.message.split("\n")[0] : undefined;
 }
 

@@ -48,7 +48,7 @@ export function RunTimeline({ tree, run, selected, onSelect, emphasised }: RunTi
         <span className="timeline-track">
           {ticks.marks.map((mark) => (
             <span key={mark} className="timeline-tick number" style={{ left: `${(mark / ticks.span) * 100}%` }}>
-              {formatDuration(mark)}
+              {mark === 0 ? 0 : formatDuration(mark)}
             </span>
           ))}
         </span>

@@ -1,4 +1,4 @@
-import { formatDuration, formatElapsed, parseTime, type Translate } from "@headrace/ui-kit";
+import { formatDuration, formatElapsed, parseTime, type Translate } from "@headrace/ui-kit/portable";
 import type { Run } from "../resources/index.ts";
 import type { pipelineMessages } from "./messages.ts";
 import { runSentence } from "./run-sentence.ts";
@@ -70,7 +70,7 @@ export function sayDetail(node: RunNode, t: Words, now: number): string {
     case "cached":
       return t("detail.cached");
     case "waiting":
-      return status?.waiting?.summary ?? "";
+      return (status?.waiting?.summary ?? "").replaceAll("`", "");
     case "skipped":
       return node.condition === undefined ? t("detail.upstream") : t("detail.condition");
     case "pending":

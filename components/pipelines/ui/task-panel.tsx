@@ -71,7 +71,7 @@ export function TaskPanel({ node, tree, run, onClose, onSelect, onArtifact }: Ta
             </button>
           ))}
         </div>
-        <TabBody tab={tab} node={node} run={run} t={t} onSelect={onSelect} onArtifact={onArtifact} />
+        <TabBody tab={tab} node={node} run={run} tree={tree} t={t} onSelect={onSelect} onArtifact={onArtifact} />
       </div>
     </>
   );
@@ -81,11 +81,13 @@ function TabBody({
   tab,
   node,
   run,
+  tree,
   t,
   onSelect,
   onArtifact,
 }: {
   readonly tab: TabName;
+  readonly tree: RunNode;
   readonly node: RunNode;
   readonly run: Run;
   readonly t: Words;
@@ -96,7 +98,7 @@ function TabBody({
   if (tab === "attempts") return <Attempts attempts={node.task?.status.attempts ?? []} t={t} />;
   return (
     <>
-      {node.dependsOn.length === 0 ? null : <DependsOn node={node} t={t} onSelect={onSelect} />}
+      {node.dependsOn.length === 0 ? null : <DependsOn node={node} tree={tree} t={t} onSelect={onSelect} />}
       <ValuesSection title={t("fact.inputs")} values={node.task?.status.inputs} t={t} onArtifact={onArtifact} />
       <ValuesSection title={t("fact.outputs")} values={node.task?.status.outputs} t={t} onArtifact={onArtifact} />
     </>
@@ -105,10 +107,12 @@ function TabBody({
 
 function DependsOn({
   node,
+  tree,
   t,
   onSelect,
 }: {
   readonly node: RunNode;
+  readonly tree: RunNode;
   readonly t: Words;
   readonly onSelect: (key: string) => void;
 }) {
@@ -117,11 +121,14 @@ function DependsOn({
     <section className="panel-section">
       <h3>{t("fact.dependsOn")}</h3>
       <Spaced>
-        {node.dependsOn.map((name) => (
-          <button key={name} type="button" className="link mono" onClick={() => onSelect(`${parent}/${name}`)}>
-            {name}
-          </button>
-        ))}
+        {node.dependsOn.map((name) => {
+          const before = findNode(tree, `${parent}/${name}`);
+          return (
+            <button key={name} type="button" className="link mono" onClick={() => onSelect(`${parent}/${name}`)}>
+              {before ? sayLabel(before, t) : name}
+            </button>
+          );
+        })}
       </Spaced>
     </section>
   );

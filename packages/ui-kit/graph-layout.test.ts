@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  frameSize,
+  layoutGraph,
+  neighbour,
+  nodeSize,
+  type LayoutEdge,
+  type LayoutNode,
+  type Placed,
+} from "./graph-layout.ts";
+
+const chain = (...ids: readonly string[]): readonly LayoutEdge[] =>
+  ids.slice(1).map((to, index) => ({ from: ids[index] ?? "", to }));
+const nodes = (...ids: readonly string[]): readonly LayoutNode[] => ids.map((id) => ({ id }));
+const box = (placed: Readonly<Record<string, Placed>>, id: string): Placed =>
+  placed[id] ?? assert.fail(`${id} was not placed`);
+
+const overlap = (a: Placed, b: Placed): boolean =>
+  a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+
+test("a chain runs from left to right in one line", () => {
+  const { nodes: placed, edges, height } = layoutGraph(nodes("a", "b", "c"), chain("a", "b", "c"));
+  assert.ok(box(placed, "a").x < box(placed, "b").x && box(placed, "b").x < box(placed, "c").x);
+  assert.equal(height, nodeSize.height);
+  assert.ok(
+    edges.every((edge) => edge.points.length === 2),
+    "straight edges have no corners",
+  );
+});
+
+test("every edge is made of horizontal and vertical stretches and ends at its nodes", () => {
+  const ids = Array.from({ length: 30 }, (_, index) => `n${index}`);
+  const edges = ids.flatMap((id, index) =>
+    [2 * index + 1, 2 * index + 2, index + 9]
+      .filter((to) => to < ids.length)
+      .map((to) => ({ from: id, to: ids[to] ?? "" })),
+  );
+  const layout = layoutGraph(nodes(...ids), edges);
+  for (const edge of layout.edges) {
+    const [from, to] = [box(layout.nodes, edge.from), box(layout.nodes, edge.to)];
+    assert.deepEqual(edge.points[0], { x: from.x + from.width, y: from.y + from.height / 2 });
+    assert.deepEqual(edge.points.at(-1), { x: to.x, y: to.y + to.height / 2 });
+    edge.points.slice(1).forEach((point, index) => {
+      const before = edge.points[index];
+      assert.ok(before && (before.x === point.x || before.y === point.y), `${edge.from} to ${edge.to} has a slope`);
+    });
+  }
+});
+
+test("no two siblings overlap, frames included", () => {
+  const layout = layoutGraph(
+    [
+      ...nodes("load", "split", "report"),
+      { id: "loop", open: true, strip: true },
+      { id: "make", parent: "loop" },
+      { id: "train", parent: "loop" },
+    ],
+    [...chain("load", "split", "loop", "report"), ...chain("make", "train")],
+  );
+  const siblings = ["load", "split", "report", "loop"].map((id) => box(layout.nodes, id));
+  siblings.forEach((a, index) => siblings.slice(index + 1).forEach((b) => assert.ok(!overlap(a, b))));
+});
+
+test("an open frame holds its children below its head and its strip", () => {
+  const layout = layoutGraph(
+    [
+      { id: "loop", open: true, strip: true },
+      { id: "make", parent: "loop" },
+    ],
+    [],
+  );
+  const [loop, make] = [box(layout.nodes, "loop"), box(layout.nodes, "make")];
+  assert.equal(make.x, loop.x + frameSize.padding);
+  assert.equal(make.y, loop.y + frameSize.head + frameSize.strip + frameSize.padding);
+  assert.ok(make.y + make.height <= loop.y + loop.height);
+});
+
+test("a closed frame is a node, and its children have no place", () => {
+  const layout = layoutGraph([{ id: "loop" }, { id: "make", parent: "loop" }], []);
+  assert.deepEqual(layout.nodes["loop"], { x: 0, y: 0, ...nodeSize });
+});
+
+test("many nodes without edges form a block, not one endless column", () => {
+  const { width, height } = layoutGraph(nodes(...Array.from({ length: 400 }, (_, index) => `n${index}`)), []);
+  assert.ok(height < 4 * width);
+});
+
+test("the same graph is laid out the same way again", () => {
+  const edges = [...chain("a", "b", "d"), ...chain("a", "c", "d")];
+  assert.deepEqual(layoutGraph(nodes("a", "b", "c", "d"), edges), layoutGraph(nodes("a", "b", "c", "d"), edges));
+});
+
+test("edges to unknown nodes and loops onto oneself are left out", () => {
+  assert.deepEqual(
+    layoutGraph(nodes("a"), [
+      { from: "a", to: "a" },
+      { from: "a", to: "gone" },
+    ]).edges,
+    [],
+  );
+});
+
+test("arrow keys find the neighbour in their direction", () => {
+  const { nodes: placed } = layoutGraph(nodes("a", "b", "c"), [
+    { from: "a", to: "b" },
+    { from: "a", to: "c" },
+  ]);
+  assert.equal(neighbour(placed, "b", "left"), "a");
+  assert.equal(neighbour(placed, "a", "left"), undefined);
+  const upper = box(placed, "b").y < box(placed, "c").y ? "b" : "c";
+  assert.equal(neighbour(placed, upper, "down"), upper === "b" ? "c" : "b");
+});

@@ -1,0 +1,20 @@
+export {
+  formatBytes,
+  formatDuration,
+  formatElapsed,
+  formatNumber,
+  formatTime,
+  formatValue,
+  parseTime,
+  shortId,
+} from "./format.ts";
+export {
+  chooseLanguage,
+  defineMessages,
+  languages,
+  placeholders,
+  translator,
+  type Language,
+  type Messages,
+  type Translate,
+} from "./messages.ts";

@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { RequestError } from "./errors.ts";
+import { createRequester, readFailure, type Fetch } from "./request.ts";
+
+const answering =
+  (body: BodyInit | null, init?: ResponseInit): Fetch =>
+  () =>
+    Promise.resolve(new Response(body, init));
+const never = new AbortController().signal;
+
+test("an answer without a body is undefined", async () => {
+  assert.equal(await createRequester(answering(null)).json("/x"), undefined);
+});
+
+test("a failure carries the server's words, reason and request id", async () => {
+  const body = JSON.stringify({ kind: "Status", message: "runs is forbidden", reason: "Forbidden" });
+  const request = createRequester(answering(body, { status: 403, headers: { "x-request-id": "r-1" } }));
+  await assert.rejects(
+    request.json("/x"),
+    (error) =>
+      error instanceof RequestError &&
+      error.status === 403 &&
+      error.reason === "Forbidden" &&
+      error.requestId === "r-1" &&
+      error.message === "runs is forbidden",
+  );
+});
+
+test("the short message in the details of a pipelines error wins over its chain of causes", () => {
+  assert.equal(readFailure('{"code":9,"message":"a: b: c","details":[{"message":"short"}]}').message, "short");
+  assert.equal(readFailure('{"error_message":"bad upload"}').message, "bad upload");
+  assert.equal(readFailure("<html>").message, undefined);
+  assert.equal(readFailure("plain words\nmore").message, "plain words");
+});
+
+test("no answer at all is status 0", async () => {
+  const request = createRequester(() => Promise.reject(new TypeError("fetch failed")));
+  await assert.rejects(request.json("/x"), (error) => error instanceof RequestError && error.status === 0);
+});
+
+test("a text is cut at its limit, and the rest is not read", async () => {
+  let cancelled = false;
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      controller.enqueue(new TextEncoder().encode("0123456789"));
+    },
+    cancel() {
+      cancelled = true;
+    },
+  });
+  assert.deepEqual(await createRequester(answering(body)).text("/x", { limit: 25, signal: never }), {
+    text: "0123456789012345678901234",
+    cut: true,
+  });
+  assert.ok(cancelled);
+});
+
+test("characters that lie across pieces stay whole", async () => {
+  const bytes = new TextEncoder().encode("日本");
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      controller.enqueue(bytes.slice(0, 2));
+      controller.enqueue(bytes.slice(2));
+      controller.close();
+    },
+  });
+  assert.equal((await createRequester(answering(body)).text("/x", { limit: 100, signal: never })).text, "日本");
+});
