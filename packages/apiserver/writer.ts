@@ -133,21 +133,15 @@ export function createWriter({ store, registry, admission, clock, ids }: WriterO
     subresource: string,
     change: (current: KubeObject) => KubeObject,
   ): Promise<Version> {
-    const { definition } = call.served;
-    for (let attempt = 1; ; attempt += 1) {
+    return whileOvertaken(call.served.definition, key.name, async () => {
       const stored = await currentOf(call.served, key);
       const asked = change(stored.object);
       const { resourceVersion } = asked.metadata;
-      if (resourceVersion && resourceVersion !== stored.object.metadata.resourceVersion)
-        throw conflict(definition, key.name);
-      try {
-        return await updateOnce(call, stored, subresource, asked);
-      } catch (error) {
-        if (!(error instanceof StoreConflict)) throw error;
-        if (error.current === undefined) throw notFound(definition, key.name);
-        if (attempt === updateTries) throw conflict(definition, key.name);
+      if (resourceVersion && resourceVersion !== stored.object.metadata.resourceVersion) {
+        throw conflict(call.served.definition, key.name);
       }
-    }
+      return updateOnce(call, stored, subresource, asked);
+    });
   }
 
   async function updateOnce(
@@ -166,22 +160,18 @@ export function createWriter({ store, registry, admission, clock, ids }: WriterO
         await write({ ...keyOf(stored), expect: { revision: stored.revision }, object: undefined }, definition);
       return versionOf(object);
     }
-    if (isEqual(object, old)) return stored;
+    // A write in another version of the kind that changes nothing else is no change.
+    if (isEqual({ ...object, apiVersion: old.apiVersion }, old)) {
+      return object.apiVersion === old.apiVersion ? stored : versionOf(object);
+    }
     if (dryRun) return versionOf(object);
     return write({ ...keyOf(stored), expect: { revision: stored.revision }, object }, definition);
   }
 
   async function remove(call: WriteCall, key: ObjectKey, options: DeletionOptions): Promise<Removal> {
-    for (let attempt = 1; ; attempt += 1) {
-      const stored = await currentOf(call.served, key);
-      try {
-        return await removeOnce(call, stored, options);
-      } catch (error) {
-        if (!(error instanceof StoreConflict)) throw error;
-        if (error.current === undefined) throw notFound(call.served.definition, key.name);
-        if (attempt === updateTries) throw conflict(call.served.definition, key.name);
-      }
-    }
+    return whileOvertaken(call.served.definition, key.name, async () =>
+      removeOnce(call, await currentOf(call.served, key), options),
+    );
   }
 
   async function removeOnce(
@@ -207,6 +197,19 @@ export function createWriter({ store, registry, admission, clock, ids }: WriterO
   }
 
   return { create, update, remove };
+}
+
+/** Tries again when somebody else's write came in between. Throws Conflict once that has happened too often. */
+async function whileOvertaken<T>(definition: ResourceDefinition, name: string, write: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await write();
+    } catch (error) {
+      if (!(error instanceof StoreConflict)) throw error;
+      if (error.current === undefined) throw notFound(definition, name);
+      if (attempt === updateTries) throw conflict(definition, name);
+    }
+  }
 }
 
 const keyOf = ({ resource, namespace, name }: Stored) => ({ resource, namespace, name });

@@ -1,7 +1,7 @@
 import type { Stored, StoreKey } from "./store.ts";
 
 const shown = ({ resource, namespace, name }: StoreKey): string =>
-  namespace === "" ? `${resource} "${name}"` : `${resource} "${namespace}/${name}"`;
+  `${resource} "${namespace === "" ? "" : `${namespace}/`}${name}"`;
 
 /** Thrown by `write` when what is there is not what the caller expected. `current` is what is there. */
 export class StoreConflict extends Error {

@@ -63,7 +63,7 @@ function prepare(database: DatabaseSync): void {
       revision INTEGER PRIMARY KEY,
       type TEXT NOT NULL,
       resource TEXT NOT NULL,
-      namespace TEXT NOT NULL,
+      "namespace" TEXT NOT NULL,
       name TEXT NOT NULL,
       uid TEXT NOT NULL,
       previous INTEGER,
@@ -72,7 +72,7 @@ function prepare(database: DatabaseSync): void {
     CREATE TABLE IF NOT EXISTS transient (
       revision INTEGER PRIMARY KEY,
       resource TEXT NOT NULL,
-      namespace TEXT NOT NULL,
+      "namespace" TEXT NOT NULL,
       name TEXT NOT NULL,
       uid TEXT NOT NULL,
       expires INTEGER NOT NULL,
