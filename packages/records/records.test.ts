@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { systemClock, systemIds } from "@headrace/model";
+import { sql } from "kysely";
 import { openRecords } from "./open.ts";
 import type { Records } from "./records.ts";
 import { recordsConformance } from "./testing/conformance.ts";
@@ -41,4 +42,29 @@ test("the database's files are their owner's alone", async () => {
     assert.equal((await stat(join(folder, name))).mode & 0o077, 0, name);
   await records.close();
   await rm(folder, { recursive: true });
+});
+
+test("when the disk is full, writers are told so, nothing of theirs is there, and the next one succeeds", async () => {
+  const records = await open(":memory:");
+  try {
+    const { db, transaction } = records.in("a");
+    const limitPages = (count: number) => sql.raw(`pragma max_page_count = ${count}`).execute(db);
+    const store = (digest: string, size: number) =>
+      transaction(async (tx) => {
+        await tx.db
+          .insertInto("document")
+          .values({ ns: "a", digest, content: "x".repeat(size), created_at: 0 })
+          .execute();
+      });
+    await limitPages(1);
+    const outcomes = await Promise.allSettled([store("one", 1), store("large", 10_000_000), store("two", 1)]);
+    await limitPages(1_000_000);
+    await store("after", 10_000_000);
+    const kept = await db.selectFrom("document").select("digest").where("ns", "=", "a").execute();
+    const succeeded = ["one", "large", "two"].filter((_, index) => outcomes[index]?.status === "fulfilled");
+    assert.deepEqual(kept.map((row) => row.digest).sort(), [...succeeded, "after"].sort());
+    assert.equal(outcomes[1]?.status, "rejected");
+  } finally {
+    await records.close();
+  }
 });
