@@ -1,4 +1,4 @@
-import type { StepReport } from "@headrace/model";
+import type { ObjectKey, StepReport } from "@headrace/model";
 
 /** The door of the engine, for the component's REST face. Every method is safe to repeat. */
 export interface Engine {
@@ -14,6 +14,8 @@ export interface Engine {
   report(attempt: { run: string; task: number; n: number }, report: StepReport): Promise<void>;
   /** Ends pods of a run that is about to be deleted; resolves when nothing of it can still report. */
   forget(run: RunKey): Promise<void>;
+  /** Why a step's pod does not run yet; undefined if it does, or if nothing holds it up. Absent from engines that see no pods. */
+  waiting?(pod: ObjectKey): { readonly summary: string; readonly remedy?: string } | undefined;
 }
 
 export interface RunKey {

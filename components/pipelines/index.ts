@@ -7,11 +7,16 @@ import { ensureDefaultExperiment } from "./api/experiments.ts";
 import { PipelineReader } from "./api/pipeline-text.ts";
 import { apiRoutes } from "./api/routes.ts";
 import { createEngine } from "./controllers/engine.ts";
+import { PipelineCache } from "./controllers/pipeline-cache.ts";
+import { runProjection } from "./controllers/run-projection.ts";
+import { taskProjection } from "./controllers/task-projection.ts";
 import type { Engine } from "./engine.ts";
 import { pipelineMigrations } from "./records/migrations.ts";
 import { runs, tasks } from "./resources/index.ts";
 
+export { parsePipelineDocuments } from "./core/spec.ts";
 export type { Engine, RunKey } from "./engine.ts";
+export { refuseStep } from "./records/step-authority.ts";
 export type { Tenancy } from "./api/context.ts";
 
 export interface PipelinesOptions {
@@ -37,7 +42,8 @@ const standardPipelineRoot = "minio://mlpipeline/v2/artifacts";
 /** Kubeflow Pipelines: runs pipelines, and speaks KFP's REST API v2beta1. */
 export function createPipelines(options: PipelinesOptions): Component {
   const { defaultPipelineRoot = standardPipelineRoot, report: onError } = options;
-  const engine = options.engine ?? createEngine({ ...options, defaultPipelineRoot, onError });
+  const pipelines = new PipelineCache();
+  const engine = options.engine ?? createEngine({ ...options, defaultPipelineRoot, onError, pipelines });
   const context: ApiContext = {
     tenancy: { multiUser: false, namespace: "kubeflow" },
     reader: new PipelineReader(options.clock),
@@ -50,6 +56,10 @@ export function createPipelines(options: PipelinesOptions): Component {
     resources: [runs, tasks],
     migrations: pipelineMigrations,
     routes: apiRoutes(context),
+    projections: [
+      runProjection(options.records),
+      taskProjection({ records: options.records, pipelines, waiting: (pod) => engine.waiting?.(pod) }),
+    ],
     controllers: [defaultExperiment(context), { name: "pipelines-engine", start: (signal) => engine.start(signal) }],
   };
 }

@@ -22,6 +22,7 @@ import {
   taskArtifactsOf,
   tasksOf,
 } from "../records/runs.ts";
+import { taskName } from "../resources/index.ts";
 import { textColumn, type ListCondition } from "../records/listing.ts";
 import {
   anyTables,
@@ -179,7 +180,7 @@ async function remove(context: ApiContext, { user }: ApiRequest, { run = "" }: R
   await context.engine.forget({ ns: row.ns, id: run });
   await tablesOf(context, row.ns).transaction(async ({ db, changed }) => {
     const tasks = await deleteRun(db, row);
-    for (const task of tasks) changed({ ns: row.ns, kind: "tasks", key: String(task), op: "DELETE" });
+    for (const task of tasks) changed({ ns: row.ns, kind: "tasks", key: taskName(run, task), op: "DELETE" });
     changed({ ns: row.ns, kind: "runs", key: run, op: "DELETE" });
   });
   return jsonResponse({});

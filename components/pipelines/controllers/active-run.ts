@@ -19,9 +19,9 @@ import { isList, isObject, type JsonValue, parseObject } from "../core/json.ts";
 import { type Change, start } from "../core/next.ts";
 import { checkParameters } from "../core/parameters.ts";
 import type { RunFacts } from "../core/placeholders.ts";
-import { readDocument } from "../records/documents.ts";
 import { type ArtifactRow, attemptsOf, findRun, type RunRow, taskArtifactsOf, tasksOf } from "../records/runs.ts";
 import type { PipelineDatabase } from "../records/tables.ts";
+import type { PipelineCache } from "./pipeline-cache.ts";
 
 type TaskRow = Selectable<TaskTable>;
 type AttemptRow = Selectable<AttemptTable>;
@@ -103,7 +103,7 @@ function pathSegment(text: string): string {
 
 export interface LoadOptions {
   readonly defaultPipelineRoot: string;
-  readonly readPipeline: (ns: string, digest: string, read: () => Promise<string>) => Promise<Pipeline>;
+  readonly pipelines: PipelineCache;
 }
 
 /** Takes a run up from its rows; undefined if there is no such run. */
@@ -114,12 +114,7 @@ export async function loadRun(
 ): Promise<ActiveRun | undefined> {
   const row = await findRun(db, key.id);
   if (!row || row.ns !== key.ns) return undefined;
-  const pipeline = await options.readPipeline(row.ns, row.spec, async () => {
-    const content = await readDocument(db, row.ns, row.spec);
-    if (content === undefined)
-      throw new InconsistentRun(`Cannot take up run ${row.run}: its pipeline spec ${row.spec} is gone`);
-    return content;
-  });
+  const pipeline = await options.pipelines.read(db, row.ns, row.spec);
   const tasks = await tasksOf(db, row.ns, row.run);
   const [rootRow, ...others] = tasks;
   const artifacts = new Map((await taskArtifactsOf(db, row.ns, row.run)).map((each) => [each.id, artifactOf(each)]));

@@ -1,20 +1,19 @@
 import type { ArtifactStore } from "@headrace/artifacts";
 import type { Client } from "@headrace/client";
-import { ApiError, type Clock, type Ids, isApiError, type StepReport } from "@headrace/model";
+import { ApiError, type Clock, type Ids, isApiError, type ObjectKey, type StepReport } from "@headrace/model";
 import type { Records, RunState, WriteScope } from "@headrace/records";
 import { exponentialDelay } from "@headrace/runtime";
 import { InconsistentRun, PipelineFault } from "../core/errors.ts";
 import type { Node } from "../core/graph.ts";
-import type { Pipeline } from "../core/ir.ts";
 import { podName, podOf } from "../core/pod.ts";
 import { localPath } from "../core/placeholders.ts";
-import { readPipelineDocument } from "../core/spec.ts";
 import type { StepResult } from "../core/step-report.ts";
 import type { Engine, RunKey } from "../engine.ts";
 import { findRun } from "../records/runs.ts";
 import type { PipelineTables } from "../records/tables.ts";
 import { type ActiveRun, loadRun } from "./active-run.ts";
-import { type AttemptRef, Pods } from "./pods.ts";
+import { PipelineCache } from "./pipeline-cache.ts";
+import { type AttemptRef, Pods, type Waiting, waitingOf } from "./pods.ts";
 import { type Aftermath, Turn, type Verification } from "./turn.ts";
 
 export interface EngineOptions {
@@ -25,14 +24,15 @@ export interface EngineOptions {
   readonly ids: Ids;
   /** Where artifacts go if neither the run nor its pipeline says so. */
   readonly defaultPipelineRoot?: string;
+  /** Shared with the projections, so that each pipeline is read once. */
+  readonly pipelines?: PipelineCache;
   /** Told of failures that the engine gets over by itself. */
   readonly onError?: (error: unknown) => void;
 }
 
 const standardPipelineRoot = "minio://mlpipeline/v2/artifacts";
-/** Events that share one transaction, and pipelines kept in memory between runs. */
+/** Happenings that share one transaction, and runs that are remembered as deleted. */
 const maxBatch = 200;
-const maxPipelines = 64;
 const maxForgotten = 10_000;
 const backoff = { firstMs: 100, maxMs: 30_000 };
 
@@ -75,7 +75,7 @@ class RunEngine implements Engine {
   readonly #inbox: Item[] = [];
   readonly #active = new Map<string, ActiveRun>();
   readonly #timers = new Map<string, Set<Disposable>>();
-  readonly #pipelines = new Map<string, Pipeline>();
+  readonly #pipelines: PipelineCache;
   readonly #onError: (error: unknown) => void;
   /** Runs that are about to be deleted: nothing may take them up again. The oldest are dropped, their rows being gone by then. */
   readonly #forgotten = new Set<string>();
@@ -84,6 +84,7 @@ class RunEngine implements Engine {
 
   constructor(options: EngineOptions) {
     this.#options = options;
+    this.#pipelines = options.pipelines ?? new PipelineCache();
     this.#onError = options.onError ?? (() => {});
     this.#pods = new Pods({
       client: options.client,
@@ -151,6 +152,11 @@ class RunEngine implements Engine {
   async forget(run: RunKey): Promise<void> {
     await this.#ask(run, { kind: "forget" });
     await this.#pods.forget(run.ns, run.id);
+  }
+
+  waiting(key: ObjectKey): Waiting | undefined {
+    const pod = this.#pods.get(key);
+    return pod && waitingOf(pod);
   }
 
   /** Puts something into the inbox without waiting for it. */
@@ -280,20 +286,8 @@ class RunEngine implements Engine {
   #load(run: RunKey, scope: WriteScope<PipelineTables>): Promise<ActiveRun | undefined> {
     return loadRun(scope.db, run, {
       defaultPipelineRoot: this.#options.defaultPipelineRoot ?? standardPipelineRoot,
-      readPipeline: (ns, digest, read) => this.#readPipeline(`${ns}/${digest}`, read),
+      pipelines: this.#pipelines,
     });
-  }
-
-  async #readPipeline(key: string, read: () => Promise<string>): Promise<Pipeline> {
-    const known = this.#pipelines.get(key);
-    this.#pipelines.delete(key);
-    const pipeline = known ?? readPipelineDocument(JSON.parse(await read()));
-    this.#pipelines.set(key, pipeline);
-    for (const oldest of this.#pipelines.keys()) {
-      if (this.#pipelines.size <= maxPipelines) break;
-      this.#pipelines.delete(oldest);
-    }
-    return pipeline;
   }
 
   async #happen(turn: Turn, happening: Happening): Promise<void> {

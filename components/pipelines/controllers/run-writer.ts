@@ -8,6 +8,7 @@ import type { PipelineDatabase, PipelineTables } from "../records/tables.ts";
 import type { WriteScope } from "@headrace/records";
 import { type ActiveRun, itemsColumn, typeColumns, valuesColumn } from "./active-run.ts";
 import { podName } from "../core/pod.ts";
+import { taskName } from "../resources/index.ts";
 import type { Values } from "../core/graph.ts";
 
 /** Rows of one statement: SQLite binds at most 32,766 values, and a task has 22. */
@@ -78,7 +79,7 @@ export class RunWriter {
         await this.#insert(ready.slice(from, from + rowsPerInsert));
       fresh = fresh.filter((node) => this.#run.idOf(node) === undefined);
     }
-    for (const node of nodes) this.#changed("tasks", String(this.#run.rowId(node)));
+    for (const node of nodes) this.#changed("tasks", taskName(this.#run.id, this.#run.rowId(node)));
     await this.#linkOutputs(nodes);
   }
 

@@ -19,6 +19,7 @@ import {
 import { planRetry } from "../core/retry.ts";
 import { readReport, type StepResult } from "../core/step-report.ts";
 import type { PipelineTables } from "../records/tables.ts";
+import { taskName } from "../resources/index.ts";
 import type { ActiveRun } from "./active-run.ts";
 import { type CacheHit, lookUp } from "./cache.ts";
 import { findImported, importedArtifact, importedKey } from "./importer.ts";
@@ -377,5 +378,5 @@ async function rewriteTask(
   const id = run.idOf(node);
   if (id === undefined) return;
   await scope.db.updateTable("task").set(columns).where("ns", "=", run.ns).where("id", "=", id).execute();
-  scope.changed({ ns: run.ns, kind: "tasks", key: String(id), op: "PUT" });
+  scope.changed({ ns: run.ns, kind: "tasks", key: taskName(run.id, id), op: "PUT" });
 }

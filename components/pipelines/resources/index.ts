@@ -1,2 +1,2 @@
 export { type Run, runs } from "./run.ts";
-export { runLabel, type Task, type TaskArtifact, type TaskAttempt, type TaskValues, tasks } from "./task.ts";
+export { runLabel, type Task, type TaskArtifact, type TaskAttempt, taskName, type TaskValues, tasks } from "./task.ts";

@@ -3,6 +3,9 @@ import { defineResource, type ResourceOf, s, type TypeOf } from "@headrace/model
 /** Label of tasks and pods: the id of their run. */
 export const runLabel = "headrace.io/run";
 
+/** Name of a task's object, and its key in the change feed. */
+export const taskName = (run: string, id: number): string => `${run.slice(0, 8)}-${id}`;
+
 const taskStates = ["PENDING", "RUNNING", "SUCCEEDED", "FAILED", "SKIPPED", "CACHED", "CANCELED"] as const;
 const attemptStates = ["CREATED", "RUNNING", "SUCCEEDED", "FAILED", "LOST", "CANCELED"] as const;
 const taskTypes = [

@@ -1,0 +1,165 @@
+import { formatTime, type Projection, type WatchEvent } from "@headrace/model";
+import type { Records } from "@headrace/records";
+import { type Selectable, sql } from "kysely";
+import { parseObject } from "../core/json.ts";
+import type { PipelineDatabase, PipelineRunTable, PipelineTables } from "../records/tables.ts";
+import { type Run, runLabel, runs } from "../resources/index.ts";
+import { deletedObject, listOf, liveChanges, pageLimit, readToken, withVersion, writeToken } from "./projection.ts";
+
+/** `runs.headrace.io`, the newest first. */
+export function runProjection(records: Records): Projection {
+  const dbOf = (namespace: string) =>
+    (namespace ? records.in<PipelineTables>(namespace) : records.all<PipelineTables>()).db;
+  return {
+    definition: runs,
+    async get({ namespace, name }) {
+      const version = await records.sequence();
+      const [run] = await find(dbOf(namespace), { namespace, ids: [name] });
+      return run && withVersion(run.object, version);
+    },
+    async list({ namespace, fields, labels, continue: token, ...query }) {
+      const version = await records.sequence();
+      const limit = pageLimit({ namespace, fields, labels, ...query });
+      const name = fields["metadata.name"] ?? labels[runLabel];
+      const found = await find(dbOf(namespace), {
+        namespace,
+        ids: name === undefined ? undefined : [name],
+        state: fields["status.state"],
+        experiment: fields["spec.experiment.id"],
+        after: readToken(token),
+        limit: limit + 1,
+      });
+      const page = found.slice(0, limit);
+      const last = page.at(-1);
+      const more =
+        found.length > limit && last ? writeToken(last.createdAt, last.object.metadata.name ?? "") : undefined;
+      return listOf(
+        runs,
+        page.map(({ object }) => withVersion(object, version)),
+        { version, more },
+      );
+    },
+    async *watch({ namespace, fields, since, signal }): AsyncGenerator<WatchEvent> {
+      const wanted = fields["metadata.name"];
+      for await (const changes of liveChanges(records, { kind: "runs", namespace, since, signal })) {
+        const own = [...changes.values()].filter(({ key }) => wanted === undefined || key === wanted);
+        const found = await find(dbOf(namespace), { namespace, ids: own.map(({ key }) => key) });
+        const byName = new Map(found.map(({ object }) => [object.metadata.name, object]));
+        for (const change of own) {
+          const run = byName.get(change.key);
+          if (run) yield { type: "MODIFIED", object: withVersion(run, change.seq) };
+          else yield { type: "DELETED", object: deletedObject(runs, change) };
+        }
+      }
+    },
+  };
+}
+
+interface Search {
+  /** Empty for all. */
+  readonly namespace: string;
+  readonly ids?: readonly string[] | undefined;
+  readonly state?: string | undefined;
+  readonly experiment?: string | undefined;
+  readonly after?: { readonly time: number; readonly id: string } | undefined;
+  readonly limit?: number;
+}
+
+interface Found {
+  readonly object: Run;
+  readonly createdAt: number;
+}
+
+async function find(
+  db: PipelineDatabase,
+  { namespace, ids, state, experiment, after, limit }: Search,
+): Promise<readonly Found[]> {
+  if (ids?.length === 0) return [];
+  const rows = await db
+    .selectFrom("run")
+    .innerJoin("pipeline_run", "pipeline_run.run", "run.id")
+    .leftJoin("experiment", "experiment.id", "pipeline_run.experiment")
+    .selectAll("pipeline_run")
+    .select(["run.state", "run.error", "run.started_at", "run.finished_at", "experiment.name as experiment_name"])
+    .$if(namespace !== "", (query) => query.where("run.ns", "=", namespace))
+    .$if(ids !== undefined, (query) => query.where("run.id", "in", ids ?? []))
+    .$if(state !== undefined, (query) => query.where(sql<boolean>`run.state = ${state}`))
+    .$if(experiment !== undefined, (query) => query.where("pipeline_run.experiment", "=", experiment ?? ""))
+    .$if(after !== undefined, (query) =>
+      query.where(({ eb, or, and }) =>
+        or([
+          eb("run.created_at", "<", after?.time ?? 0),
+          and([eb("run.created_at", "=", after?.time ?? 0), eb("run.id", "<", after?.id ?? "")]),
+        ]),
+      ),
+    )
+    .$if(limit !== undefined, (query) => query.limit(limit ?? 0))
+    .orderBy("run.created_at", "desc")
+    .orderBy("run.id", "desc")
+    .execute();
+  const steps = await countSteps(
+    db,
+    rows.map(({ run }) => run),
+  );
+  return rows.map((row) => ({ object: toRun(row, steps.get(row.run) ?? {}), createdAt: row.created_at }));
+}
+
+type Steps = Record<string, number>;
+
+/** Steps by state: container steps and importers, since groups only hold them. */
+async function countSteps(db: PipelineDatabase, ids: readonly string[]): Promise<ReadonlyMap<string, Steps>> {
+  if (ids.length === 0) return new Map();
+  const rows = await db
+    .selectFrom("task")
+    .select(["run", "state", sql<number>`count(*)`.as("count")])
+    .where("run", "in", ids)
+    .where("type", "in", ["RUNTIME", "IMPORTER"])
+    .groupBy(["run", "state"])
+    .execute();
+  const byRun = new Map<string, Steps>();
+  for (const { run, state, count } of rows) byRun.set(run, { ...byRun.get(run), [state]: Number(count) });
+  return byRun;
+}
+
+interface RunRow extends Selectable<PipelineRunTable> {
+  readonly state: Run["status"]["state"];
+  readonly error: string | null;
+  readonly started_at: number | null;
+  readonly finished_at: number | null;
+  readonly experiment_name: string | null;
+}
+
+function toRun(row: RunRow, steps: Steps): Run {
+  return {
+    apiVersion: "headrace.io/v1alpha1",
+    kind: "Run",
+    metadata: {
+      name: row.run,
+      namespace: row.ns,
+      uid: row.run,
+      creationTimestamp: formatTime(row.created_at),
+      labels: { [runLabel]: row.run },
+    },
+    spec: {
+      displayName: row.display_name,
+      description: row.description,
+      experiment: { id: row.experiment, name: row.experiment_name ?? "" },
+      pipeline: {
+        name: row.pipeline_name,
+        ...(row.pipeline !== null && { id: row.pipeline }),
+        ...(row.pipeline_version !== null && { versionId: row.pipeline_version }),
+      },
+      parameters: parseObject(row.parameters),
+      pipelineRoot: row.pipeline_root,
+      serviceAccount: row.service_account,
+      archived: row.storage_state === "ARCHIVED",
+    },
+    status: {
+      state: row.state,
+      steps,
+      ...(row.started_at !== null && { startedAt: formatTime(row.started_at) }),
+      ...(row.finished_at !== null && { finishedAt: formatTime(row.finished_at) }),
+      ...(row.error !== null && { error: row.error }),
+    },
+  };
+}

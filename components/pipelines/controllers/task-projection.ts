@@ -1,0 +1,304 @@
+import { formatTime, type ObjectKey, type Projection, type WatchEvent } from "@headrace/model";
+import type { Records } from "@headrace/records";
+import type { Component } from "../core/ir.ts";
+import { isList, isObject, type JsonObject, parseObject } from "../core/json.ts";
+import type { ArtifactRow, AttemptRow, TaskRow } from "../records/runs.ts";
+import type { PipelineDatabase, PipelineTables } from "../records/tables.ts";
+import {
+  runLabel,
+  type Task,
+  type TaskArtifact,
+  type TaskAttempt,
+  taskName,
+  tasks,
+  type TaskValues,
+} from "../resources/index.ts";
+import { deletedObject, listOf, liveChanges, pageLimit, readToken, withVersion, writeToken } from "./projection.ts";
+import type { PipelineCache } from "./pipeline-cache.ts";
+import type { Waiting } from "./pods.ts";
+
+export interface TaskProjectionOptions {
+  readonly records: Records;
+  readonly pipelines: PipelineCache;
+  /** Why a step's pod does not run yet. */
+  readonly waiting: (pod: ObjectKey) => Waiting | undefined;
+}
+
+/** `tasks.headrace.io`, in the order in which they were decided. */
+export function taskProjection({ records, pipelines, waiting }: TaskProjectionOptions): Projection {
+  const viewOf = (namespace: string) => {
+    const { db } = namespace ? records.in<PipelineTables>(namespace) : records.all<PipelineTables>();
+    return new TaskView(db, { pipelines, waiting });
+  };
+  return {
+    definition: tasks,
+    async get({ namespace, name }) {
+      const version = await records.sequence();
+      const [task] = await viewOf(namespace).find({ namespace, names: [name] });
+      return task && withVersion(task, version);
+    },
+    async list({ namespace, fields, labels, continue: token, ...query }) {
+      const version = await records.sequence();
+      const limit = pageLimit({ namespace, fields, labels, ...query });
+      const name = fields["metadata.name"];
+      const found = await viewOf(namespace).find({
+        namespace,
+        names: name === undefined ? undefined : [name],
+        run: labels[runLabel] ?? fields["spec.run"],
+        state: fields["status.state"],
+        after: readToken(token)?.time,
+        limit: limit + 1,
+      });
+      const page = found.slice(0, limit);
+      const last = page.at(-1);
+      const more = found.length > limit && last ? writeToken(last.spec.id, "task") : undefined;
+      return listOf(
+        tasks,
+        page.map((task) => withVersion(task, version)),
+        { version, more },
+      );
+    },
+    async *watch({ namespace, fields, labels, since, signal }): AsyncGenerator<WatchEvent> {
+      const run = labels[runLabel] ?? fields["spec.run"];
+      const prefix = run === undefined ? "" : taskName(run, 0).slice(0, -1);
+      for await (const changes of liveChanges(records, { kind: "tasks", namespace, since, signal })) {
+        const own = [...changes.values()].filter(({ key }) => key.startsWith(prefix));
+        const found = await viewOf(namespace).find({ namespace, names: own.map(({ key }) => key) });
+        const byName = new Map(found.map((task) => [task.metadata.name, task]));
+        for (const change of own) {
+          const task = byName.get(change.key);
+          if (task) yield { type: "MODIFIED", object: withVersion(task, change.seq) };
+          else yield { type: "DELETED", object: deletedObject(tasks, change) };
+        }
+      }
+    },
+  };
+}
+
+interface Search {
+  /** Empty for all. */
+  readonly namespace: string;
+  readonly names?: readonly string[] | undefined;
+  readonly run?: string | undefined;
+  readonly state?: string | undefined;
+  /** Tasks with a higher number. */
+  readonly after?: number | undefined;
+  readonly limit?: number;
+}
+
+/** Values of one statement: SQLite binds at most 32,766. */
+const maxBound = 10_000;
+
+class TaskView {
+  readonly #db: PipelineDatabase;
+  readonly #options: Omit<TaskProjectionOptions, "records">;
+
+  constructor(db: PipelineDatabase, options: Omit<TaskProjectionOptions, "records">) {
+    this.#db = db;
+    this.#options = options;
+  }
+
+  async find(search: Search): Promise<readonly Task[]> {
+    const rows = await this.#rows(search);
+    const byTask = Map.groupBy(await this.#attempts(rows), (attempt) => attempt.task);
+    const artifacts = await this.#artifacts(rows);
+    const sources = await this.#cachedFrom(rows);
+    const upstream = await this.#upstream(rows);
+    return rows.map((row) => {
+      const attempts = byTask.get(row.id) ?? [];
+      return toTask(row, {
+        attempts,
+        artifacts,
+        dependsOn: upstream(row),
+        waiting: this.#waiting(row, attempts),
+        cachedFrom: row.cached_from === null ? undefined : sources.get(row.cached_from),
+      });
+    });
+  }
+
+  async #rows({ namespace, names, run, state, after, limit }: Search): Promise<readonly TaskRow[]> {
+    const ids = names?.flatMap((name) => numberIn(name) ?? []);
+    if (ids?.length === 0) return [];
+    const rows: TaskRow[] = await this.#db
+      .selectFrom("task")
+      .selectAll()
+      .$if(namespace !== "", (query) => query.where("ns", "=", namespace))
+      .$if(ids !== undefined, (query) => query.where("id", "in", ids ?? []))
+      .$if(run !== undefined, (query) => query.where("run", "=", run ?? ""))
+      .$if(after !== undefined, (query) => query.where("id", ">", after ?? 0))
+      .$if(limit !== undefined, (query) => query.limit(limit ?? 0))
+      .orderBy("id")
+      .execute();
+    const wanted = names && new Set(names);
+    return rows.filter(
+      (row) => (!wanted || wanted.has(taskName(row.run, row.id))) && (state === undefined || row.state === state),
+    );
+  }
+
+  async #attempts(rows: readonly TaskRow[]): Promise<readonly AttemptRow[]> {
+    return inChunks(
+      rows.map(({ id }) => id),
+      (ids) =>
+        this.#db.selectFrom("attempt").selectAll().where("task", "in", ids).orderBy("task").orderBy("n").execute(),
+    );
+  }
+
+  async #artifacts(rows: readonly TaskRow[]): Promise<ReadonlyMap<number, ArtifactRow>> {
+    const ids = new Set(rows.flatMap((row) => [...artifactIds(row.inputs), ...artifactIds(row.outputs)]));
+    const found = await inChunks([...ids], (chunk) =>
+      this.#db.selectFrom("artifact").selectAll().where("id", "in", chunk).execute(),
+    );
+    return new Map(found.map((row) => [row.id, row]));
+  }
+
+  async #cachedFrom(rows: readonly TaskRow[]): Promise<ReadonlyMap<number, { run: string; task: number }>> {
+    const ids = new Set(rows.flatMap((row) => row.cached_from ?? []));
+    const found = await inChunks([...ids], (chunk) =>
+      this.#db.selectFrom("task").select(["id", "run"]).where("id", "in", chunk).execute(),
+    );
+    return new Map(found.map(({ id, run }) => [id, { run, task: id }]));
+  }
+
+  /** Reads each run's pipeline, to say what a task waits for. */
+  async #upstream(rows: readonly TaskRow[]): Promise<(row: TaskRow) => readonly string[]> {
+    const runs = [...new Set(rows.map(({ run }) => run))];
+    const specs = await inChunks(runs, (chunk) =>
+      this.#db.selectFrom("pipeline_run").select(["run", "ns", "spec"]).where("run", "in", chunk).execute(),
+    );
+    const roots = new Map<string, Component>();
+    for (const { run, ns, spec } of specs) {
+      const pipeline = await this.#options.pipelines.read(this.#db, ns, spec);
+      roots.set(run, pipeline.root);
+    }
+    return ({ run, key }) => {
+      const root = roots.get(run);
+      return root ? upstreamAt(root, key) : [];
+    };
+  }
+
+  #waiting(row: TaskRow, attempts: readonly AttemptRow[]): Waiting | undefined {
+    if (row.state !== "PENDING") return undefined;
+    if (row.retry_at !== null) return { summary: `It failed, and is tried again at ${formatTime(row.retry_at)}` };
+    const open = attempts.find(({ state }) => state === "CREATED");
+    return open && this.#options.waiting({ namespace: row.ns, name: open.pod });
+  }
+}
+
+async function inChunks<K, T>(
+  keys: readonly K[],
+  read: (chunk: readonly K[]) => Promise<readonly T[]>,
+): Promise<readonly T[]> {
+  const found: T[] = [];
+  for (let from = 0; from < keys.length; from += maxBound)
+    found.push(...(await read(keys.slice(from, from + maxBound))));
+  return found;
+}
+
+function numberIn(name: string): number | undefined {
+  const digits = /^[0-9a-f-]{8}-(\d{1,15})$/.exec(name)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/** What the task at a path such as `root/for-loop-2[3]/train` waits for. */
+function upstreamAt(root: Component, key: string): readonly string[] {
+  let component = root;
+  let upstream: readonly string[] = [];
+  for (const part of key.split("/").slice(1)) {
+    const name = part.replace(/(?:\[\d+\])+$/, "");
+    const task = component.body.kind === "dag" ? component.body.tasks.get(name) : undefined;
+    if (!task) return [];
+    ({ component } = task);
+    upstream = name === part ? task.upstream : [];
+  }
+  return upstream;
+}
+
+function artifactIds(text: string | null): readonly number[] {
+  const { artifacts } = parseObject(text);
+  return Object.values(isObject(artifacts) ? artifacts : {}).flatMap((ids) => (isList(ids) ? ids.map(Number) : []));
+}
+
+interface Surroundings {
+  readonly attempts: readonly AttemptRow[];
+  readonly artifacts: ReadonlyMap<number, ArtifactRow>;
+  readonly dependsOn: readonly string[];
+  readonly waiting: Waiting | undefined;
+  readonly cachedFrom: { readonly run: string; readonly task: number } | undefined;
+}
+
+function toTask(row: TaskRow, { attempts, artifacts, dependsOn, waiting, cachedFrom }: Surroundings): Task {
+  const items: unknown = row.items === null ? undefined : JSON.parse(row.items);
+  const error = row.error === null ? undefined : readError(parseObject(row.error));
+  return {
+    apiVersion: "headrace.io/v1alpha1",
+    kind: "Task",
+    metadata: {
+      name: taskName(row.run, row.id),
+      namespace: row.ns,
+      uid: row.uid,
+      creationTimestamp: formatTime(row.created_at),
+      labels: { [runLabel]: row.run },
+    },
+    spec: {
+      run: row.run,
+      id: row.id,
+      key: row.key,
+      name: row.name,
+      displayName: row.display_name,
+      type: row.type,
+      dependsOn,
+      ...(row.parent !== null && { parent: row.parent }),
+      ...(row.iteration !== null && { iteration: row.iteration }),
+    },
+    status: {
+      state: row.state,
+      inputs: readValues(row.inputs, artifacts),
+      outputs: readValues(row.outputs, artifacts),
+      attempts: attempts.map(toAttempt),
+      ...(row.started_at !== null && { startedAt: formatTime(row.started_at) }),
+      ...(row.finished_at !== null && { finishedAt: formatTime(row.finished_at) }),
+      ...(error && { error }),
+      ...(cachedFrom && { cachedFrom }),
+      ...(Array.isArray(items) && { iterations: items.length }),
+      ...(waiting && { waiting }),
+    },
+  };
+}
+
+function readError({ message, tail }: JsonObject): { message: string; tail?: string } {
+  return { message: typeof message === "string" ? message : "", ...(typeof tail === "string" && { tail }) };
+}
+
+function readValues(text: string | null, rows: ReadonlyMap<number, ArtifactRow>): TaskValues {
+  const { parameters, artifacts } = parseObject(text);
+  const lists = Object.entries(isObject(artifacts) ? artifacts : {}).map(([name, ids]) => {
+    const list = isList(ids) ? ids.flatMap((id) => rows.get(Number(id)) ?? []) : [];
+    return [name, list.map(toArtifact)] as const;
+  });
+  return { parameters: isObject(parameters) ? parameters : {}, artifacts: Object.fromEntries(lists) };
+}
+
+function toArtifact(row: ArtifactRow): TaskArtifact {
+  return {
+    id: row.id,
+    name: row.name ?? "",
+    type: row.type,
+    uri: row.uri,
+    metadata: parseObject(row.metadata),
+    ...(row.digest !== null && { digest: row.digest }),
+    ...(row.size !== null && { size: row.size }),
+  };
+}
+
+function toAttempt(row: AttemptRow): TaskAttempt {
+  return {
+    n: row.n,
+    pod: row.pod,
+    state: row.state,
+    ...(row.exit_code !== null && { exitCode: row.exit_code }),
+    ...(row.reason !== null && { reason: row.reason }),
+    ...(row.message !== null && { message: row.message }),
+    ...(row.started_at !== null && { startedAt: formatTime(row.started_at) }),
+    ...(row.finished_at !== null && { finishedAt: formatTime(row.finished_at) }),
+  };
+}
