@@ -9,6 +9,7 @@ pods by a unix socket. It ends with the launcher.
 import asyncio
 import ipaddress
 import json
+import os
 import socket
 import struct
 
@@ -156,7 +157,7 @@ class Relay:
             await asyncio.wait_for(asyncio.get_running_loop().sock_connect(near, (str(address), port)), _CONNECT_SECONDS)
         except (OSError, asyncio.TimeoutError) as error:
             near.close()
-            writer.write(json.dumps({"error": getattr(error, "strerror", None) or "no answer in time"}).encode() + b"\n")
+            writer.write(json.dumps({"error": os.strerror(error.errno) if getattr(error, "errno", None) else "no answer in time"}).encode() + b"\n")
             await writer.drain()
             return
         writer.write(b'{"connected":true}\n')

@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, type Server } from "node:net";
+import { networkInterfaces } from "node:os";
+import { after, before, describe, test } from "node:test";
+
+import { testSandbox, type TestSandbox } from "./testing/sandbox.ts";
+
+/** A program for containers: tries to connect to each `host:port` and prints what came of it. */
+const knock = `
+import socket, sys
+for place in sys.argv[1:]:
+    host, _, port = place.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=1).close()
+        print(place, "connected")
+    except OSError as error:
+        print(place, "refused" if isinstance(error, ConnectionRefusedError) else "unreachable")
+`;
+
+/** Asks the proxy for each `host:port` and prints the first line of its answer. */
+const askProxy = `
+import socket, sys
+for place in sys.argv[1:]:
+    with socket.create_connection(("10.191.0.1", 3128), timeout=5) as proxy:
+        proxy.sendall(f"CONNECT {place} HTTP/1.1\\r\\nhost: {place}\\r\\n\\r\\n".encode())
+        print(place, proxy.recv(100).split(b"\\r\\n")[0].decode().split(" ")[1])
+`;
+
+const python = (program: string, ...places: readonly string[]) => ["/usr/bin/python3", "-c", program, ...places];
+
+describe("the network of a pod", () => {
+  let host: TestSandbox;
+  let headrace: Server;
+  let port: number;
+  before(async () => {
+    host = await testSandbox();
+    headrace = createServer((socket) => socket.end("served by Headrace")).listen(0, "0.0.0.0");
+    await once(headrace, "listening");
+    const address = headrace.address();
+    port = typeof address === "object" && address !== null ? address.port : 0;
+  });
+  after(async () => {
+    headrace.close();
+    await host[Symbol.asyncDispose]();
+  });
+  const listener =
+    "import socket; s = socket.create_server(('', 7000)); c, _ = s.accept(); c.sendall(b'pod here'); c.close()";
+
+  test("has an address that containers of its tenant reach, and other tenants' do not", async () => {
+    const server = host.spec({
+      command: python("import socket; s = socket.create_server(('', 7000))\nwhile True: s.accept()[0].close()"),
+    });
+    const { address } = await host.sandbox.start(server);
+    await host.sandbox.dial(String(address), 7000).then(
+      (socket) => socket.destroy(),
+      () => host.pause(200),
+    );
+    const neighbour = await host.run({ command: python(knock, `${address}:7000`) });
+    assert.equal(neighbour.output, `${address}:7000 connected\n`);
+    const stranger = await host.run({ command: python(knock, `${address}:7000`), cell: { tenant: "team-b/default" } });
+    assert.equal(stranger.output, `${address}:7000 unreachable\n`);
+    await host.sandbox.signal(server.id, "SIGKILL");
+    await host.exitOf(server.id);
+  });
+
+  test("is shared by the containers of a group, and is another one for the next group", async () => {
+    const first = host.spec({ group: "pod-1", command: ["sleep", "1000"] });
+    const one = await host.sandbox.start(first);
+    const second = await host.run({ group: "pod-1", command: ["hostname", "-I"], cell: { tenant: "team-a/default" } });
+    assert.equal(second.output.trim(), one.address);
+    await assert.rejects(host.sandbox.removeGroup("pod-1"), { code: "busy" });
+    await host.sandbox.signal(first.id, "SIGKILL");
+    await host.exitOf(first.id);
+    await host.sandbox.removeGroup("pod-1");
+    const next = await host.run({ group: "pod-2", command: ["hostname", "-I"] });
+    assert.notEqual(next.output.trim(), one.address);
+  });
+
+  test("reaches neither the host's loopback, nor its addresses, nor metadata, nor anything else by itself", async () => {
+    const own = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+    const places = [
+      "127.0.0.1",
+      "169.254.169.254",
+      "10.191.0.1",
+      "10.192.0.1",
+      ...own.filter((entry) => entry.family === "IPv4").map((entry) => entry.address),
+    ];
+    const { output } = await host.run({ command: python(knock, ...places.map((place) => `${place}:${port}`)) });
+    assert.doesNotMatch(output, /connected/);
+  });
+
+  test("reaches none of them by the proxy either", async () => {
+    const own = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+    const places = [
+      "127.0.0.1",
+      "localhost",
+      "0.0.0.0",
+      "169.254.169.254",
+      "[::1]",
+      "[::ffff:127.0.0.1]",
+      "2130706433",
+      ...own.filter((entry) => entry.family === "IPv4").map((entry) => entry.address),
+    ];
+    const { output } = await host.run({ command: python(askProxy, ...places.map((place) => `${place}:${port}`)) });
+    for (const line of output.trim().split("\n")) assert.match(line, / 403$/);
+  });
+
+  test("leads to Headrace by the addresses and names of services, until they are taken away", async () => {
+    const name = "ml-pipeline.kubeflow";
+    await host.sandbox.setServices([{ address: "10.191.0.8", port: 8888, target: `127.0.0.1:${port}`, names: [name] }]);
+    const ask = `import socket; print(socket.create_connection(("${name}", 8888), timeout=5).recv(100).decode())`;
+    assert.equal((await host.run({ command: python(ask) })).output, "served by Headrace\n");
+    await host.sandbox.setServices([]);
+    const { output } = await host.run({ command: python(knock, "10.191.0.8:8888") });
+    assert.match(output, /refused|unreachable/);
+  });
+
+  test("is reached by Headrace at any port that a container listens on", async () => {
+    const server = host.spec({ command: python(`print("ready", flush=True); ${listener}`) });
+    const { address } = await host.sandbox.start(server);
+    await assert.rejects(host.sandbox.dial(String(address), 7001), { code: "not-found", message: /refused/i });
+    while (!(await host.logOf(server)).includes("ready")) await host.pause(5);
+    await host.pause(50);
+    const socket = await host.sandbox.dial(String(address), 7000);
+    const received: Buffer[] = [];
+    for await (const chunk of socket) received.push(chunk);
+    assert.equal(Buffer.concat(received).toString(), "pod here");
+    assert.equal((await host.exitOf(server.id)).exitCode, 0);
+  });
+
+  test("is dialled only at pods' addresses", async () => {
+    await assert.rejects(host.sandbox.dial("127.0.0.1", port), { code: "not-found" });
+  });
+});
