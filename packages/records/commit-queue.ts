@@ -26,7 +26,8 @@ export class CommitQueue {
   readonly #db: Kysely<LineageTables>;
   readonly #clock: Clock;
   readonly #waiting: Job[] = [];
-  readonly #inside = new AsyncLocalStorage<true>();
+  /** Closed when the body is over: what it started goes on in its context, and may query again. */
+  readonly #inside = new AsyncLocalStorage<{ isOpen: boolean }>();
   #running: Promise<void> | undefined;
   #closed = false;
 
@@ -55,7 +56,7 @@ export class CommitQueue {
 
   /** Throws if the caller is inside a transaction's body, where waiting for the connection would never end. */
   refuseInside(): void {
-    if (this.#inside.getStore()) throw new QueryBesideTransactionError();
+    if (this.#inside.getStore()?.isOpen) throw new QueryBesideTransactionError();
   }
 
   /** Lets those who wait finish; refuses new ones. */
@@ -78,8 +79,13 @@ export class CommitQueue {
           const job = this.#waiting.shift();
           if (!job) break;
           const beneath = await tx.savepoint("writer").execute();
+          const inside = { isOpen: true };
           try {
-            await this.#inside.run(true, () => job.body(beneath));
+            await this.#inside
+              .run(inside, () => job.body(beneath))
+              .finally(() => {
+                inside.isOpen = false;
+              });
             await beneath.releaseSavepoint("writer").execute();
             succeeded.push(job);
           } catch (error) {

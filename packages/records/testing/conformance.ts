@@ -123,6 +123,18 @@ export function recordsConformance(name: string, make: MakeRecords): void {
         );
       }));
 
+    test("what a transaction's body started may query once the transaction is over", () =>
+      withNotes(async (records) => {
+        const scope = records.in<NoteTables>("a");
+        const { promise: over, resolve } = Promise.withResolvers<void>();
+        let later: Promise<string[]> | undefined;
+        await scope.transaction(async () => {
+          later = over.then(() => texts(records));
+        });
+        resolve();
+        assert.deepEqual(await later, []);
+      }));
+
     test("numbers of deleted rows are not used again", () =>
       withNotes(async (records) => {
         const { db } = records.in<NoteTables>("a");
