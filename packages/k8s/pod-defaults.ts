@@ -7,12 +7,15 @@ import type { Volume } from "./volume.ts";
 /** What a new or changed pod gets beyond its schema's defaults. A new pod is Pending. */
 export function preparePod(pod: Pod, old: Pod | undefined): Pod {
   const serviceAccountName = pod.spec.serviceAccountName || pod.spec.serviceAccount || "default";
-  const spec = preparePodSpec({ ...pod.spec, serviceAccountName });
-  if (old) return { ...pod, spec };
-  const withPriority = spec.priorityClassName
-    ? spec
-    : { priority: 0, preemptionPolicy: "PreemptLowerPriority" as const, ...spec };
-  return { ...pod, spec: withPriority, status: { phase: "Pending", qosClass: qosClass(spec) } };
+  const spec = preparePodSpec({ ...priorityOf(pod, old), ...pod.spec, serviceAccountName });
+  return old ? { ...pod, spec } : { ...pod, spec, status: { phase: "Pending", qosClass: qosClass(spec) } };
+}
+
+/** What a pod keeps from before, or has if it is new and names no class. */
+function priorityOf(pod: Pod, old: Pod | undefined): Pick<PodSpec, "priority" | "preemptionPolicy"> {
+  if (!old) return pod.spec.priorityClassName ? {} : { priority: 0, preemptionPolicy: "PreemptLowerPriority" };
+  const { priority, preemptionPolicy } = old.spec;
+  return { ...(priority !== undefined && { priority }), ...(preemptionPolicy && { preemptionPolicy }) };
 }
 
 /** The same for the template of a controller, which knows neither account nor priority yet. */

@@ -73,6 +73,11 @@ test("completing a complete pod changes nothing", () => {
   assert.deepEqual(admitted(once, once), once);
 });
 
+test("an update that leaves out what the server filled in is no change", () => {
+  const old = admitted(pod());
+  assert.deepEqual(admitted({ ...pod(), status: old.status }, old), old);
+});
+
 test("the image's tag decides when it is pulled", () => {
   const policy = (image: string): string | undefined =>
     admitted(pod({ containers: [container({ image })] })).spec.containers[0]?.imagePullPolicy;

@@ -3,9 +3,9 @@ const minute = 60 * second;
 const hour = 60 * minute;
 const day = 24 * hour;
 
-/** A span of time as `kubectl get` prints ages: the coarser, the longer it is (`45s`, `3m10s`, `5h`, `2d3h`, `400d`, `3y`). Negative spans under two seconds are `0s`, others `<invalid>`. */
+/** A span of time as `kubectl get` prints ages: the coarser, the longer it is (`45s`, `3m10s`, `5h`, `2d3h`, `400d`, `3y`). Negative spans of less than two seconds are `0s`, others `<invalid>`. */
 export function humanDuration(ms: number): string {
-  if (ms < -2 * second) return "<invalid>";
+  if (ms <= -2 * second) return "<invalid>";
   const seconds = Math.max(0, Math.floor(ms / second));
   if (seconds < 120) return `${seconds}s`;
   const minutes = Math.floor(ms / minute);
