@@ -1,0 +1,93 @@
+import type { IncomingMessage } from "node:http";
+import type { Http2ServerRequest } from "node:http2";
+import { ApiError, badRequest, type AuthenticationRequest } from "@headrace/model";
+
+export type Incoming = IncomingMessage | Http2ServerRequest;
+
+/** Headers by which proxies say who the user is. From outside they are lies: only the gateway sets them, for what stands behind it. */
+const identityHeaders = new Set([
+  "kubeflow-userid",
+  "kubeflow-groups",
+  "x-remote-user",
+  "x-remote-uid",
+  "x-remote-group",
+  "x-forwarded-user",
+  "x-forwarded-email",
+  "x-forwarded-groups",
+  "x-forwarded-preferred-username",
+  "x-auth-request-user",
+  "x-auth-request-email",
+  "x-goog-authenticated-user-email",
+  "x-goog-authenticated-user-id",
+]);
+const identityPrefix = "x-remote-extra-";
+
+/** Lower case, repeated ones joined, without HTTP/2's pseudo headers (`:authority` becomes Host) and without claims of identity. */
+export function headersOf(incoming: Incoming): Readonly<Record<string, string>> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(incoming.headers)) {
+    if (value === undefined || name.startsWith(":")) continue;
+    if (identityHeaders.has(name) || name.startsWith(identityPrefix)) continue;
+    headers[name] = Array.isArray(value) ? value.join(", ") : value;
+  }
+  const authority = incoming.headers[":authority"];
+  if (typeof authority === "string") headers["host"] ??= authority;
+  return headers;
+}
+
+/** Path and query of the request's target. Throws BadRequest for what is no path. */
+export function targetOf(incoming: Incoming): { readonly path: string; readonly query: URLSearchParams } {
+  const target = incoming.url ?? "";
+  if (!target.startsWith("/")) {
+    throw badRequest(
+      `Cannot serve the request's target ${JSON.stringify(target.slice(0, 100))}: it must begin with a slash`,
+    );
+  }
+  const mark = target.indexOf("?");
+  const path = mark < 0 ? target : target.slice(0, mark);
+  return { path, query: new URLSearchParams(mark < 0 ? "" : target.slice(mark + 1)) };
+}
+
+/** The body as it arrives, at the pace at which it is read. Throws RequestEntityTooLarge beyond the limit. */
+export function bodyOf(incoming: Incoming, maxBytes: number): AsyncIterable<Uint8Array> | undefined {
+  const declared = Number(incoming.headers["content-length"] ?? Number.NaN);
+  const isChunked = incoming.headers["transfer-encoding"] !== undefined || incoming.httpVersionMajor >= 2;
+  if (declared === 0 || (Number.isNaN(declared) && !isChunked)) return undefined;
+  return limited(incoming, declared, maxBytes);
+}
+
+async function* limited(incoming: Incoming, declared: number, maxBytes: number): AsyncIterable<Uint8Array> {
+  if (declared > maxBytes) throw tooLarge(maxBytes);
+  let received = 0;
+  // A reader that stops early must still be able to answer, so the connection outlives its reading.
+  for await (const chunk of incoming.iterator({ destroyOnReturn: false })) {
+    const bytes: Uint8Array = chunk;
+    received += bytes.length;
+    if (received > maxBytes) throw tooLarge(maxBytes);
+    yield bytes;
+  }
+}
+
+function tooLarge(maxBytes: number): ApiError {
+  return new ApiError("RequestEntityTooLarge", `Cannot take the request's body: it is larger than ${maxBytes} bytes`);
+}
+
+/** Where connections come from. `pods` are never taken for this machine's own user, whatever their address. */
+export type Callers = "people" | "pods";
+
+const remotes = new WeakMap<object, NonNullable<AuthenticationRequest["remote"]>>();
+
+/** The same object for every request of a connection: what is found out about a connection is remembered by it. */
+export function remoteOf(incoming: Incoming, callers: Callers): NonNullable<AuthenticationRequest["remote"]> {
+  const { socket } = incoming;
+  const connection: object = "stream" in incoming ? (incoming.stream.session ?? socket) : socket;
+  const known = remotes.get(connection);
+  if (known) return known;
+  const remote = {
+    address: callers === "pods" ? "pods" : (socket.remoteAddress ?? "unix"),
+    port: socket.remotePort ?? 0,
+    localPort: socket.localPort ?? 0,
+  };
+  remotes.set(connection, remote);
+  return remote;
+}

@@ -1,0 +1,250 @@
+import { createServer as createHttpServer, type IncomingMessage, type Server } from "node:http";
+import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from "node:http2";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import {
+  ApiError,
+  anonymousUser,
+  isApiError,
+  type ApiRequest,
+  type ApiResponse,
+  type Authenticator,
+  type Clock,
+  type Handler,
+} from "@headrace/model";
+import { ListenError, PortTakenError } from "./errors.ts";
+import { bodyOf, headersOf, remoteOf, targetOf, type Callers, type Incoming } from "./incoming.ts";
+import { writeResponse, type Outgoing } from "./outgoing.ts";
+import { findPortHolder } from "./port-holder.ts";
+
+/** Takes over a connection that asks to be upgraded (WebSocket, SPDY). False: nobody here knows that path. */
+export type UpgradeHandler = (request: ApiRequest, socket: Duplex, head: Buffer) => Promise<boolean>;
+
+export interface AccessEntry {
+  /** Milliseconds since the epoch. */
+  readonly time: number;
+  readonly method: string;
+  /** Without the query, which may hold secrets. */
+  readonly path: string;
+  readonly status: number;
+  readonly user: string;
+  readonly durationMs: number;
+}
+
+export interface ListenerOptions {
+  readonly handle: Handler;
+  readonly authenticator: Authenticator;
+  readonly clock: Clock;
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  /** Serve TLS, with HTTP/1.1 and HTTP/2. PEM. */
+  readonly tls?: { readonly certificate: string; readonly key: string };
+  readonly callers?: Callers;
+  readonly upgrade?: UpgradeHandler;
+  /** The largest body, in bytes; 64 MiB. Handlers have smaller limits of their own. */
+  readonly maxBodyBytes?: number;
+  readonly onAccess?: (entry: AccessEntry) => void;
+  /** Told of errors that are nobody's fault but ours. */
+  readonly onError?: (error: unknown) => void;
+}
+
+export interface Listening {
+  readonly host: string;
+  readonly port: number;
+  readonly url: string;
+  /** Takes no more requests, aborts the signals of those that run, and cuts what has not ended after two seconds. */
+  close(): Promise<void>;
+}
+
+/** Slow clients are cut: none holds a connection by sending its headers or its body drop by drop. */
+const limits = {
+  maxHeaderSize: 32_768,
+  headersTimeout: 15_000,
+  requestTimeout: 300_000,
+  keepAliveTimeout: 65_000,
+  connectionsCheckingInterval: 5_000,
+};
+const maxConnections = 10_000;
+const closeMs = 2_000;
+
+/** Listens, and turns what comes over sockets into calls of `handle`. Throws PortTakenError and ListenError. */
+export async function listen(options: ListenerOptions): Promise<Listening> {
+  const { clock, host, tls, callers = "people", maxBodyBytes = 64 << 20 } = options;
+  const running = new Set<AbortController>();
+  const sessions = new Set<ServerHttp2Session>();
+  /** Every connection, with how many requests it is serving. */
+  const sockets = new Map<Duplex, number>();
+  const upgraded = new Set<Duplex>();
+  let isClosing = false;
+
+  async function serve(incoming: Incoming, outgoing: Outgoing): Promise<void> {
+    const began = clock.monotonic();
+    const abort = new AbortController();
+    running.add(abort);
+    const { socket } = incoming;
+    count(socket, 1);
+    outgoing.once("close", () => {
+      abort.abort();
+      count(socket, -1);
+    });
+    const { request, response } = await answer(incoming, abort.signal);
+    try {
+      await writeResponse(outgoing, response, {
+        isHead: incoming.method === "HEAD",
+        isHttp2: incoming.httpVersionMajor >= 2,
+        closes: !incoming.complete && request?.body !== undefined,
+        clock,
+        signal: abort.signal,
+      });
+    } catch (error) {
+      if (!abort.signal.aborted) options.onError?.(error);
+    } finally {
+      running.delete(abort);
+      options.onAccess?.({
+        time: clock.now(),
+        method: incoming.method ?? "",
+        path: request?.path ?? "",
+        status: response.status,
+        user: request?.user.name ?? anonymousUser.name,
+        durationMs: clock.monotonic() - began,
+      });
+    }
+  }
+
+  function count(socket: Duplex, change: 1 | -1): void {
+    const serving = sockets.get(socket);
+    if (serving === undefined) return;
+    sockets.set(socket, serving + change);
+    if (isClosing && serving + change === 0) socket.destroy();
+  }
+
+  async function answer(
+    incoming: Incoming,
+    signal: AbortSignal,
+  ): Promise<{ request: ApiRequest | undefined; response: ApiResponse }> {
+    let request: ApiRequest | undefined;
+    try {
+      request = await requestOf(incoming, signal);
+      return { request, response: await options.handle(request) };
+    } catch (error) {
+      if (!isApiError(error) && !signal.aborted) options.onError?.(error);
+      return { request, response: failure(error) };
+    }
+  }
+
+  async function requestOf(incoming: Incoming, signal: AbortSignal): Promise<ApiRequest> {
+    const headers = headersOf(incoming);
+    const target = targetOf(incoming);
+    const user = await options.authenticator.authenticate({ headers, remote: remoteOf(incoming, callers) });
+    const body = bodyOf(incoming, maxBodyBytes);
+    return {
+      method: incoming.method ?? "GET",
+      ...target,
+      headers,
+      user: user ?? anonymousUser,
+      signal,
+      ...(body && { body }),
+    };
+  }
+
+  async function upgrade(incoming: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const abort = new AbortController();
+    running.add(abort);
+    upgraded.add(socket);
+    socket.once("close", () => {
+      abort.abort();
+      running.delete(abort);
+      upgraded.delete(socket);
+    });
+    socket.on("error", () => socket.destroy());
+    try {
+      const request = await requestOf(incoming, abort.signal);
+      if (await options.upgrade?.(request, socket, head)) return;
+      throw new ApiError("NotFound", `Cannot upgrade ${request.path}: nothing there speaks another protocol than HTTP`);
+    } catch (error) {
+      if (!isApiError(error)) options.onError?.(error);
+      refuseUpgrade(socket, failure(error));
+    }
+  }
+
+  const listener = (incoming: Incoming, outgoing: Outgoing) => void serve(incoming, outgoing);
+  const server: Server | Http2SecureServer = tls
+    ? createSecureServer(
+        { ...limits, key: tls.key, cert: tls.certificate, allowHTTP1: true, minVersion: "TLSv1.2" },
+        listener,
+      )
+    : createHttpServer(limits, listener);
+  server.on(
+    "upgrade",
+    (incoming: IncomingMessage, socket: Duplex, head: Buffer) => void upgrade(incoming, socket, head),
+  );
+  server.on(tls ? "secureConnection" : "connection", (socket: Socket) => {
+    sockets.set(socket, 0);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  server.on("session", (session: ServerHttp2Session) => {
+    sessions.add(session);
+    session.once("close", () => sessions.delete(session));
+    session.on("error", () => session.destroy());
+  });
+  server.maxConnections = maxConnections;
+  const port = await bind(server, host, options.port);
+
+  return {
+    host,
+    port,
+    url: `${tls ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${port}`,
+    async close() {
+      isClosing = true;
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const abort of running) abort.abort();
+      for (const session of sessions) session.close();
+      for (const socket of upgraded) socket.destroy();
+      // HTTP/2 sessions close themselves when their last stream has ended.
+      const inSession = new Set<unknown>([...sessions].map((session) => session.socket));
+      for (const [socket, serving] of sockets) if (serving === 0 && !inSession.has(socket)) socket.destroy();
+      const cut = clock.after(closeMs, () => {
+        for (const session of sessions) session.destroy();
+        for (const socket of sockets.keys()) socket.destroy();
+      });
+      await closed;
+      cut[Symbol.dispose]();
+    },
+  };
+}
+
+async function bind(server: Server | Http2SecureServer, host: string, port: number): Promise<number> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ host, port }, () => {
+        server.removeListener("error", reject);
+        resolve();
+      });
+    });
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EADDRINUSE") {
+      throw new PortTakenError(host, port, await findPortHolder(port), { cause: error });
+    }
+    throw new ListenError(host, port, { cause: error });
+  }
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : port;
+}
+
+/** The response to a failure: a Status. What is no ApiError is a bug, whose details stay here. */
+export function failure(error: unknown): ApiResponse {
+  const known = isApiError(error) ? error : new ApiError("InternalError", "Internal error occurred");
+  const headers: Record<string, string> = { "content-type": "application/json", "cache-control": "no-store" };
+  if (known.reason === "Unauthorized") headers["www-authenticate"] = 'Bearer realm="headrace"';
+  if (known.details?.retryAfterSeconds !== undefined) headers["retry-after"] = String(known.details.retryAfterSeconds);
+  return { status: known.code, headers, body: JSON.stringify(known.toStatus()) };
+}
+
+function refuseUpgrade(socket: Duplex, response: ApiResponse): void {
+  const body = typeof response.body === "string" ? response.body : "";
+  const headers = { ...response.headers, "content-length": String(Buffer.byteLength(body)), connection: "close" };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${response.status} Refused\r\n${lines.join("")}\r\n${body}`);
+}
