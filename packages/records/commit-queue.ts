@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { ApiError, type Clock } from "@headrace/model";
-import type { Kysely, Transaction } from "kysely";
+import type { ControlledTransaction, Kysely, Transaction } from "kysely";
 import { QueryBesideTransactionError, RecordsClosedError } from "./errors.ts";
 import type { LineageTables } from "./tables.ts";
 
@@ -72,43 +72,56 @@ export class CommitQueue {
   async #commitBatch(): Promise<void> {
     const succeeded: Job[] = [];
     try {
-      const tx = await this.#db.startTransaction().execute();
+      const tx = await this.#begin();
+      if (!tx) return;
       try {
-        const deadline = this.#clock.monotonic() + batchMs;
-        for (let count = 0; count < batchLimit; count++) {
-          const job = this.#waiting.shift();
-          if (!job) break;
-          const beneath = await tx.savepoint("writer").execute();
-          const inside = { isOpen: true };
-          try {
-            await this.#inside
-              .run(inside, () => job.body(beneath))
-              .finally(() => {
-                inside.isOpen = false;
-              });
-            await beneath.releaseSavepoint("writer").execute();
-            succeeded.push(job);
-          } catch (error) {
-            job.failed(error);
-            await beneath.rollbackToSavepoint("writer").execute();
-          }
-          if (this.#clock.monotonic() >= deadline) break;
-        }
+        await this.#runBodies(tx, succeeded);
         await tx.commit().execute();
       } catch (error) {
         await tx.rollback().execute();
         throw error;
       }
     } catch (error) {
-      this.#failAll(succeeded, error);
+      for (const job of succeeded) job.failed(error);
       return;
     }
     for (const job of succeeded) job.done();
   }
 
-  // Without a transaction to run in, those who wait would fail one by one all the same.
-  #failAll(jobs: readonly Job[], error: unknown): void {
-    const waiting = jobs.length > 0 ? [] : this.#waiting.splice(0);
-    for (const job of [...jobs, ...waiting]) job.failed(error);
+  /** Without a transaction to run in, those who wait would fail one by one all the same. */
+  async #begin(): Promise<ControlledTransaction<LineageTables> | undefined> {
+    try {
+      return await this.#db.startTransaction().execute();
+    } catch (error) {
+      for (const job of this.#waiting.splice(0)) job.failed(error);
+      return undefined;
+    }
+  }
+
+  async #runBodies(tx: ControlledTransaction<LineageTables>, succeeded: Job[]): Promise<void> {
+    const deadline = this.#clock.monotonic() + batchMs;
+    for (let count = 0; count < batchLimit; count++) {
+      const job = this.#waiting.shift();
+      if (!job) return;
+      const beneath = await tx.savepoint("writer").execute();
+      try {
+        await this.#runInside(() => job.body(beneath));
+        await beneath.releaseSavepoint("writer").execute();
+        succeeded.push(job);
+      } catch (error) {
+        job.failed(error);
+        await beneath.rollbackToSavepoint("writer").execute();
+      }
+      if (this.#clock.monotonic() >= deadline) return;
+    }
+  }
+
+  async #runInside(body: () => Promise<void>): Promise<void> {
+    const inside = { isOpen: true };
+    try {
+      await this.#inside.run(inside, body);
+    } finally {
+      inside.isOpen = false;
+    }
   }
 }
