@@ -103,16 +103,28 @@ export class CommitQueue {
     for (let count = 0; count < batchLimit; count++) {
       const job = this.#waiting.shift();
       if (!job) return;
-      const beneath = await tx.savepoint("writer").execute();
-      try {
-        await this.#runInside(() => job.body(beneath));
-        await beneath.releaseSavepoint("writer").execute();
-        succeeded.push(job);
-      } catch (error) {
-        job.failed(error);
-        await beneath.rollbackToSavepoint("writer").execute();
-      }
+      if (await this.#runBody(tx, job)) succeeded.push(job);
       if (this.#clock.monotonic() >= deadline) return;
+    }
+  }
+
+  /** Whether the body succeeded; if not it was told, and left nothing. Throws if the transaction itself is broken. */
+  async #runBody(tx: ControlledTransaction<LineageTables>, job: Job): Promise<boolean> {
+    const beneath = await tx
+      .savepoint("writer")
+      .execute()
+      .catch((error: unknown) => {
+        job.failed(error);
+        throw error;
+      });
+    try {
+      await this.#runInside(() => job.body(beneath));
+      await beneath.releaseSavepoint("writer").execute();
+      return true;
+    } catch (error) {
+      job.failed(error);
+      await beneath.rollbackToSavepoint("writer").execute();
+      return false;
     }
   }
 
