@@ -105,60 +105,20 @@ export function createObjectLog({ journal, clock, gather, history, transient = [
   }
 
   function commit(): void {
-    const batch = queue;
+    const writes = queue;
     queue = [];
-    let next = revision;
-    const pending = new Map<string, Stored | undefined>();
-    const changes: Change[] = [];
-    const refusals: (() => void)[] = [];
-
-    const present = (key: StoreKey): Stored | undefined => {
-      const id = `${key.resource}\u0000${key.namespace}\u0000${key.name}`;
-      return pending.has(id) ? pending.get(id) : logs.get(key.resource)?.current(key.namespace, key.name);
-    };
-    const change = (
-      key: StoreKey,
-      object: StoreWrite["object"],
-      was: Stored | undefined,
-      acknowledge: (stored: Stored) => void,
-    ): void => {
-      const target = object ?? was?.object;
-      if (target === undefined) return;
-      const stored = storedVersion(key, target, next + 1);
-      next += 1;
-      const type = object === undefined ? "DELETED" : was === undefined ? "ADDED" : "MODIFIED";
-      const ttl = transients.get(key.resource)?.ttlSeconds;
-      const expires = ttl === undefined ? undefined : clock.now() + ttl * 1000;
-      changes.push({ row: { type, stored, previous: was?.revision, expires }, acknowledge: () => acknowledge(stored) });
-      pending.set(`${key.resource}\u0000${key.namespace}\u0000${key.name}`, object === undefined ? undefined : stored);
-    };
-
-    for (const { write, resolve, reject } of batch) {
-      const was = present(write);
-      const holds =
-        "absent" in write.expect ? was === undefined : was !== undefined && was.revision === write.expect.revision;
-      if (!holds) {
-        refusals.push(() => reject(new StoreConflict(write, was)));
-        continue;
-      }
-      try {
-        change(write, write.object, was, resolve);
-      } catch (cause) {
-        refusals.push(() => reject(cause));
-      }
-    }
+    const { changes, refusals } = decide(writes);
+    const reached = revision + changes.length;
     if (changes.length > 0) {
       try {
-        journal.append({ rows: changes.map(({ row }) => row), revision: next, floor });
+        journal.append({ rows: changes.map(({ row }) => row), revision: reached, floor });
       } catch (cause) {
-        const failure = new StoreUnavailable("Cannot commit to the object log: the disk refused the transaction", {
-          cause,
-        });
-        for (const { reject } of batch) reject(failure);
+        const why = "Cannot commit to the object log: the disk refused the transaction";
+        for (const { reject } of writes) reject(new StoreUnavailable(why, { cause }));
         return;
       }
     }
-    revision = next;
+    revision = reached;
     for (const { row } of changes) remember(row);
     floor = forgetBeyondLimits();
     for (const resource of new Set(changes.map(({ row }) => row.stored.resource))) logs.get(resource)?.announce();
@@ -166,6 +126,40 @@ export function createObjectLog({ journal, clock, gather, history, transient = [
     for (const refuse of refusals) refuse();
     dropTransients();
     armSweep();
+  }
+
+  /** Holds each write against what is committed and what the writes before it in the batch will leave. */
+  function decide(writes: readonly QueuedWrite[]): { changes: readonly Change[]; refusals: readonly (() => void)[] } {
+    const batch = new Map<string, Stored | undefined>();
+    const changes: Change[] = [];
+    const refusals: (() => void)[] = [];
+    for (const { write, resolve, reject } of writes) {
+      const id = `${write.resource}\u0000${write.namespace}\u0000${write.name}`;
+      const was = batch.has(id) ? batch.get(id) : logs.get(write.resource)?.current(write.namespace, write.name);
+      try {
+        const row = rowOf(write, was, revision + changes.length + 1);
+        changes.push({ row, acknowledge: () => resolve(row.stored) });
+        batch.set(id, row.type === "DELETED" ? undefined : row.stored);
+      } catch (error) {
+        refusals.push(() => reject(error));
+      }
+    }
+    return { changes, refusals };
+  }
+
+  /** The row that a write becomes. Throws StoreConflict where its precondition does not hold, and ObjectTooLarge. */
+  function rowOf(write: StoreWrite, was: Stored | undefined, next: number): JournalRow {
+    const { expect, object = was?.object } = write;
+    const holds = "absent" in expect ? was === undefined : was !== undefined && was.revision === expect.revision;
+    if (!holds || object === undefined) throw new StoreConflict(write, was);
+    const type = write.object === undefined ? "DELETED" : was === undefined ? "ADDED" : "MODIFIED";
+    const ttl = transients.get(write.resource)?.ttlSeconds;
+    return {
+      type,
+      stored: storedVersion(write, object, next),
+      previous: was?.revision,
+      expires: ttl === undefined ? undefined : clock.now() + ttl * 1000,
+    };
   }
 
   /** Queues the deletion of transient objects that are past their time or beyond their number. */
