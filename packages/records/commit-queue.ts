@@ -48,9 +48,7 @@ export class CommitQueue {
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#waiting.push({ body, done: resolve, failed: reject });
-    this.#running ??= this.#drain().finally(() => {
-      this.#running = undefined;
-    });
+    this.#running ??= this.#drain();
     await promise;
   }
 
@@ -67,6 +65,8 @@ export class CommitQueue {
 
   async #drain(): Promise<void> {
     while (this.#waiting.length > 0) await this.#commitBatch();
+    // In the same breath as the last look at the queue: whoever comes next starts anew.
+    this.#running = undefined;
   }
 
   async #commitBatch(): Promise<void> {

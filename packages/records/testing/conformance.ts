@@ -89,6 +89,18 @@ export function recordsConformance(name: string, make: MakeRecords): void {
         assert.equal((await texts(records)).length, 99);
       }));
 
+    test("writers that come at any moment are served, none is left waiting", () =>
+      withNotes(async (records) => {
+        for (let ticks = 0; ticks < 30; ticks++) {
+          const first = write(records, "first");
+          for (let n = 0; n < ticks; n++) await Promise.resolve();
+          await first;
+          for (let n = 0; n < ticks; n++) await Promise.resolve();
+          await write(records, "second");
+        }
+        assert.equal((await texts(records)).length, 60);
+      }));
+
     test("a transaction sees its own rows and those of earlier ones, never half of another", () =>
       withNotes(async (records) => {
         const counts = await Promise.all(
