@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createEnvironments } from "@headrace/environments";
-import { systemClock } from "@headrace/model";
+import { systemClock, systemIds } from "@headrace/model";
 import { createPlatform, type Platform } from "@headrace/platform";
 
 /** Where environments are kept between runs: the same cache as the command line's. */
@@ -10,10 +10,9 @@ export const cacheDirectory = process.env["HEADRACE_CACHE"] ?? join(homedir(), "
 
 const packaging = Object.fromEntries(
   Object.entries(process.env).filter((entry): entry is [string, string] =>
-    /^(PIP_|UV_|SSL_CERT_|HTTPS?_PROXY|NO_PROXY)/i.test(entry[0]),
+    /^(PATH$|HOME$|PIP_|UV_|SSL_CERT_|HTTPS?_PROXY|NO_PROXY)/i.test(entry[0]),
   ),
 );
-const path = process.env["PATH"] ?? "/usr/bin:/bin";
 
 /** A Headrace on a directory and ports of its own; disposing stops it and removes everything. */
 export async function startFresh(): Promise<{ platform: Platform; directory: string } & AsyncDisposable> {
@@ -28,7 +27,6 @@ export async function startFresh(): Promise<{ platform: Platform; directory: str
     auth: "local",
     shares: [],
     packaging,
-    path,
     log: () => {},
   });
   return {
@@ -43,7 +41,13 @@ export async function startFresh(): Promise<{ platform: Platform; directory: str
 
 /** The interpreter of an environment with these packages, built once for each set. */
 export async function pythonWith(...requirements: string[]): Promise<string> {
-  const environments = createEnvironments({ cacheDirectory, variables: packaging, path, clock: systemClock });
+  const environments = createEnvironments({
+    cacheDirectory,
+    indexEnvironment: packaging,
+    clock: systemClock,
+    ids: systemIds,
+    allowSourceBuilds: true,
+  });
   const environment = await environments.resolve({
     image: "python:3",
     packages: { installs: [{ requirements }] },

@@ -15,7 +15,15 @@ function withDirectory(body: (directory: string) => void): void {
   }
 }
 
-const running = (dataDir: string) => ({ gateway: "http://127.0.0.1:1", kube: "https://127.0.0.1:2", kubeconfig: "k", dataDir, pid: 3, version: "0", token: "t" });
+const running = (dataDir: string) => ({
+  gateway: "http://127.0.0.1:1",
+  kube: "https://127.0.0.1:2",
+  kubeconfig: "k",
+  dataDir,
+  pid: 3,
+  version: "0",
+  token: "t",
+});
 
 test("a data directory is private to its owner", () => {
   withDirectory((directory) => {
@@ -31,7 +39,9 @@ test("a second Headrace on one data directory is refused and told who holds it",
     home.announce(running(directory));
     assert.throws(
       () => openHome(directory),
-      (error) => error instanceof StartError && /another Headrace holds it \(pid 3, http:\/\/127\.0\.0\.1:1\)/.test(error.message),
+      (error) =>
+        error instanceof StartError &&
+        /another Headrace holds it \(pid 3, http:\/\/127\.0\.0\.1:1\)/.test(error.message),
     );
     assert.equal(findRunning(directory)?.pid, 3);
     home.release();

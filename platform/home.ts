@@ -1,4 +1,14 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { StartError } from "./errors.ts";
@@ -62,7 +72,8 @@ export function openHome(directory: string): Home {
   try {
     checkLayout(directory);
     const path = (name: string): string => join(directory, name);
-    for (const name of ["artifacts", "pods", "launcher", "logs", "pki"]) mkdirSync(path(name), { recursive: true, mode: 0o700 });
+    for (const name of ["artifacts", "pods", "launcher", "logs", "pki"])
+      mkdirSync(path(name), { recursive: true, mode: 0o700 });
     return {
       directory,
       paths: {

@@ -25,7 +25,7 @@ export async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<
       yield `- skipped: ${name} (${where}): ${skip === true ? "no reason given" : skip}\n`;
     } else if (event.type === "test:fail") {
       failed += 1;
-      yield `✖ ${name} (${where})\n${indent(failureOf(details))}\n`;
+      yield `✖ ${name} (${where})\n${indent(failureOf("error" in details ? details.error : undefined))}\n`;
     } else {
       passed += 1;
       timed.push({ name, file: where, ms: details.duration_ms });
@@ -38,8 +38,7 @@ export async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<
   yield `\n${passed} passed, ${failed} failed, ${skipped} skipped\n`;
 }
 
-function failureOf(details: { error?: unknown }): string {
-  const error = details.error;
+function failureOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause instanceof Error ? error.cause : error;
   return cause.stack ?? cause.message;

@@ -37,13 +37,18 @@ export async function connectOrStart(surroundings: Surroundings, onStart: () => 
 function connectTo(running: Running): Connection {
   const headers = { authorization: `Bearer ${running.token}` };
   const fetchFrom = async (path: string, init: RequestInit): Promise<Response> => {
-    const response = await fetch(`${running.gateway}${path}`, { ...init, headers: { ...headers, "content-type": "application/json" } });
+    const response = await fetch(`${running.gateway}${path}`, {
+      ...init,
+      headers: { ...headers, "content-type": "application/json" },
+    });
     if (response.ok) return response;
     throw new CommandError(`Refused (${response.status}): ${messageOf(await response.text())}`);
   };
   return {
     running,
-    client: createClient({ transport: createHttpTransport({ url: `${running.gateway}/kube`, headers }) }),
+    client: createClient({
+      transport: createHttpTransport({ server: `${running.gateway}/kube`, headers: () => headers }),
+    }),
     async call(method, path, body) {
       const response = await fetchFrom(path, { method, ...(body !== undefined && { body: JSON.stringify(body) }) });
       return response.json();
@@ -73,10 +78,15 @@ export async function startDetached(home: string, flags: readonly string[]): Pro
   mkdirSync(join(home, "logs"), { recursive: true, mode: 0o700 });
   const log = openSync(join(home, "logs", "headrace.log"), "a", 0o600);
   const bin = fileURLToPath(new URL("bin/headrace.js", import.meta.url));
-  const child = spawn(process.execPath, [bin, "up", "--data-dir", home, ...flags], { detached: true, stdio: ["ignore", log, log, "ipc"] });
+  const child = spawn(process.execPath, [bin, "up", "--data-dir", home, ...flags], {
+    detached: true,
+    stdio: ["ignore", log, log, "ipc"],
+  });
   const answer = await new Promise<StartAnswer>((resolve) => {
     child.once("message", (message) => resolve(message as StartAnswer));
-    child.once("exit", (code) => resolve({ error: `it ended with status ${code}`, remedy: `Read ${join(home, "logs", "headrace.log")}` }));
+    child.once("exit", (code) =>
+      resolve({ error: `it ended with status ${code}`, remedy: `Read ${join(home, "logs", "headrace.log")}` }),
+    );
   });
   if ("error" in answer) throw new CommandError(answer.error, { remedy: answer.remedy });
   child.disconnect();

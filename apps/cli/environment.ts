@@ -12,12 +12,12 @@ export interface Surroundings {
   readonly color: boolean;
   readonly interactive: boolean;
   readonly columns: number;
-  /** pip's, uv's and the proxies' variables, for building environments. */
+  /** PATH, HOME, and pip's, uv's and the proxies' variables: for building environments. */
   readonly packaging: Readonly<Record<string, string>>;
-  readonly path: string;
 }
 
-const packagingPattern = /^(PIP_|UV_|SSL_CERT_|REQUESTS_CA_BUNDLE$|CURL_CA_BUNDLE$|(HTTPS?|NO|ALL)_PROXY$)/i;
+const packagingPattern =
+  /^(PATH$|HOME$|PIP_|UV_|SSL_CERT_|REQUESTS_CA_BUNDLE$|CURL_CA_BUNDLE$|(HTTPS?|NO|ALL)_PROXY$)/i;
 
 export function readSurroundings(): Surroundings {
   const { env, stdout } = process;
@@ -30,8 +30,9 @@ export function readSurroundings(): Surroundings {
     interactive,
     columns: stdout.columns ?? 100,
     packaging: Object.fromEntries(
-      Object.entries(env).filter((entry): entry is [string, string] => packagingPattern.test(entry[0]) && entry[1] !== undefined),
+      Object.entries(env).filter(
+        (entry): entry is [string, string] => packagingPattern.test(entry[0]) && entry[1] !== undefined,
+      ),
     ),
-    path: env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin",
   };
 }

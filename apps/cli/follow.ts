@@ -13,7 +13,9 @@ const tick = 250;
 /** Follows a run until it ends: a live tree on a terminal, a line for each change elsewhere. Resolves to the exit status. */
 export async function followRun(connection: Connection, id: string, terminal: Terminal): Promise<number> {
   const run = await watchToEnd(connection.client, id, terminal);
-  const found = await connection.client.resource(tasks).list({ namespace: run.metadata.namespace ?? "", labelSelector: `headrace.io/run=${id}` });
+  const found = await connection.client
+    .resource(tasks)
+    .list({ namespace: run.metadata.namespace ?? "", labelSelector: `headrace.io/run=${id}` });
   report(connection, run, found.items, terminal);
   return run.status.state === "SUCCEEDED" ? 0 : 1;
 }
@@ -30,7 +32,9 @@ async function watchToEnd(client: Client, id: string, terminal: Terminal): Promi
     else if (before?.status.state !== task.status.state) sayChange(task, terminal);
   });
   try {
-    for await (const { object, type } of client.resource(runs).watch({ fieldSelector: `metadata.name=${id}`, signal: stop.signal })) {
+    for await (const { object, type } of client
+      .resource(runs)
+      .watch({ fieldSelector: `metadata.name=${id}`, signal: stop.signal })) {
       if (type !== "BOOKMARK" && finished.has(object.status.state)) {
         stop.abort();
         await following;
@@ -44,8 +48,15 @@ async function watchToEnd(client: Client, id: string, terminal: Terminal): Promi
   }
 }
 
-async function followTasks(client: Client, run: string, signal: AbortSignal, changed: (task: Task) => void): Promise<void> {
-  for await (const { object, type } of client.resource(tasks).watch({ labelSelector: `headrace.io/run=${run}`, signal })) {
+async function followTasks(
+  client: Client,
+  run: string,
+  signal: AbortSignal,
+  changed: (task: Task) => void,
+): Promise<void> {
+  for await (const { object, type } of client
+    .resource(tasks)
+    .watch({ labelSelector: `headrace.io/run=${run}`, signal })) {
     if (type !== "BOOKMARK") changed(object);
   }
 }
@@ -73,16 +84,30 @@ function report(connection: Connection, run: Run, all: readonly Task[], terminal
   const outputs = root?.status.outputs.parameters ?? {};
   const url = `${connection.running.gateway}/#/runs/details/${run.metadata.name}`;
   if (terminal.json) {
-    terminal.print(JSON.stringify({ run: run.metadata.name, state: run.status.state, outputs, ...(run.status.error !== undefined && { error: run.status.error }), url }));
+    terminal.print(
+      JSON.stringify({
+        run: run.metadata.name,
+        state: run.status.state,
+        outputs,
+        ...(run.status.error !== undefined && { error: run.status.error }),
+        url,
+      }),
+    );
     return;
   }
   terminal.redraw(renderTree(all, systemClock.now(), terminal.paint));
   terminal.print("");
-  for (const [name, value] of Object.entries(outputs)) terminal.print(`  ${name.padEnd(20)} ${typeof value === "string" ? value : JSON.stringify(value)}`);
-  const took = formatDuration(Date.parse(run.status.finishedAt ?? "") - Date.parse(run.metadata.creationTimestamp ?? ""));
-  terminal.print(`${terminal.paint("bold", `${run.spec.displayName} ${run.status.state.toLowerCase()}`)} in ${took}   ${url}`);
+  for (const [name, value] of Object.entries(outputs))
+    terminal.print(`  ${name.padEnd(20)} ${typeof value === "string" ? value : JSON.stringify(value)}`);
+  const took = formatDuration(
+    Date.parse(run.status.finishedAt ?? "") - Date.parse(run.metadata.creationTimestamp ?? ""),
+  );
+  terminal.print(
+    `${terminal.paint("bold", `${run.spec.displayName} ${run.status.state.toLowerCase()}`)} in ${took}   ${url}`,
+  );
   if (run.status.state === "SUCCEEDED") return;
   const failed = all.find((task) => task.status.state === "FAILED" && task.spec.type === "RUNTIME");
   if (run.status.error !== undefined) terminal.print(terminal.paint("red", run.status.error));
-  if (failed !== undefined) terminal.print(`The rest of its log: headrace logs ${run.metadata.name} ${failed.spec.key}`);
+  if (failed !== undefined)
+    terminal.print(`The rest of its log: headrace logs ${run.metadata.name} ${failed.spec.key}`);
 }

@@ -29,20 +29,26 @@ program
   .option("--share <dir[:ro]>", "show a folder of yours at the same path in steps (repeatable)", collect, [])
   .option("--detach", "return once it is ready, and leave it running", false)
   .addHelpText("after", "\nExample:\n  headrace up --detach")
-  .action(async (flags, command) => finish(command, async (terminal) => (await import("./commands/up.ts")).up(flags, surroundings, terminal)));
+  .action(async (flags, command) =>
+    finish(command, async (terminal) => (await import("./commands/up.ts")).up(flags, surroundings, terminal)),
+  );
 
 program
   .command("down")
   .description("Stop Headrace; nothing of it is left running")
   .option("--keep-pods", "leave pods running; the next `up` finds them", false)
   .addHelpText("after", "\nExample:\n  headrace down")
-  .action(async (flags, command) => finish(command, async (terminal) => (await import("./commands/down.ts")).down(surroundings.home, flags, terminal)));
+  .action(async (flags, command) =>
+    finish(command, async (terminal) => (await import("./commands/down.ts")).down(surroundings.home, flags, terminal)),
+  );
 
 program
   .command("status")
   .description("Say what runs, where, and since when")
   .addHelpText("after", "\nExample:\n  headrace status --output json | jq -r .kubeconfig")
-  .action(async (_flags, command) => finish(command, async (terminal) => (await import("./commands/status.ts")).status(surroundings.home, terminal)));
+  .action(async (_flags, command) =>
+    finish(command, async (terminal) => (await import("./commands/status.ts")).status(surroundings.home, terminal)),
+  );
 
 program
   .command("run <file>")
@@ -53,40 +59,59 @@ program
   .option("--experiment <name>", "experiment to file it under; made if absent")
   .option("--no-cache", "run every step, even those that ran before")
   .addHelpText("after", "\nExample:\n  headrace run examples/digits/pipeline.py -p max_iter=200")
-  .action(async (file, flags, command) => finish(command, async (terminal) => (await import("./commands/run.ts")).runFile(file, flags, surroundings, terminal)));
+  .action(async (file, flags, command) =>
+    finish(command, async (terminal) =>
+      (await import("./commands/run.ts")).runFile(file, flags, surroundings, terminal),
+    ),
+  );
 
 program
   .command("logs <run> [task]")
   .description("Print the log of a run's steps, or of one")
   .option("-f, --follow", "go on as the log grows", false)
   .addHelpText("after", "\nExample:\n  headrace logs 3f6c9a52 root/train")
-  .action(async (run, task, flags, command) => finish(command, async (terminal) => (await import("./commands/logs.ts")).logs(run, task, flags, surroundings.home, terminal)));
+  .action(async (run, task, flags, command) =>
+    finish(command, async (terminal) =>
+      (await import("./commands/logs.ts")).logs(run, task, flags, surroundings.home, terminal),
+    ),
+  );
 
 program
   .command("explain <kind/name>")
   .description("Say why a run, task or pod waits or failed, and what to do")
   .addHelpText("after", "\nExample:\n  headrace explain run/3f6c9a52")
-  .action(async (ref, _flags, command) => finish(command, async (terminal) => (await import("./commands/explain.ts")).explain(ref, surroundings.home, terminal)));
+  .action(async (ref, _flags, command) =>
+    finish(command, async (terminal) =>
+      (await import("./commands/explain.ts")).explain(ref, surroundings.home, terminal),
+    ),
+  );
 
 program
   .command("doctor")
   .description("Say what this machine can and cannot do for Headrace, with the remedies")
-  .option("--self-test", "run the sandbox's security checklist here", false)
-  .addHelpText("after", "\nExample:\n  headrace doctor --self-test")
-  .action(async (flags, command) => finish(command, async (terminal) => (await import("./commands/doctor.ts")).doctor(flags, surroundings, terminal)));
+  .addHelpText("after", "\nExample:\n  headrace doctor")
+  .action(async (_flags, command) =>
+    finish(command, async (terminal) => (await import("./commands/doctor.ts")).doctor(surroundings, terminal)),
+  );
 
 program
   .command("demo")
   .description("Run the digits example twice: once for real, once from cache")
   .addHelpText("after", "\nExample:\n  headrace demo")
-  .action(async (_flags, command) => finish(command, async (terminal) => (await import("./commands/demo.ts")).demo(surroundings, terminal)));
+  .action(async (_flags, command) =>
+    finish(command, async (terminal) => (await import("./commands/demo.ts")).demo(surroundings, terminal)),
+  );
 
 program
   .command("version")
   .description("Print the version")
   .action(async (_flags, command) =>
     finish(command, async (terminal) => {
-      terminal.print(terminal.json ? JSON.stringify({ version, node: process.versions.node }) : `headrace ${version} (Node ${process.versions.node})`);
+      terminal.print(
+        terminal.json
+          ? JSON.stringify({ version, node: process.versions.node })
+          : `headrace ${version} (Node ${process.versions.node})`,
+      );
       return 0;
     }),
   );

@@ -17,7 +17,11 @@ const marks: Readonly<Record<Task["status"]["state"], readonly [mark: string, st
 };
 
 /** The tasks of a run as lines of a tree: mark, name, how long, and what there is to say. The root is not a line. */
-export function renderTree(tasks: readonly Task[], now: number, paint: (style: Style, text: string) => string): readonly string[] {
+export function renderTree(
+  tasks: readonly Task[],
+  now: number,
+  paint: (style: Style, text: string) => string,
+): readonly string[] {
   const rows = order(tasks);
   const width = Math.max(0, ...rows.map(({ depth, task }) => depth * 2 + label(task).length));
   return rows.map(({ depth, task }) => {
@@ -28,13 +32,18 @@ export function renderTree(tasks: readonly Task[], now: number, paint: (style: S
 }
 
 function label(task: Task): string {
-  return task.spec.iteration === undefined || task.spec.type !== "ITERATION" ? task.spec.displayName : `[${task.spec.iteration}]`;
+  return task.spec.iteration === undefined || task.spec.type !== "ITERATION"
+    ? task.spec.displayName
+    : `[${task.spec.iteration}]`;
 }
 
 function remark(task: Task, now: number): string {
   const { state, startedAt, finishedAt, waiting, error, iterations, attempts } = task.status;
   const parts: string[] = [];
-  if (startedAt !== undefined && state !== "SKIPPED") parts.push(formatDuration(Math.max(0, (finishedAt === undefined ? now : Date.parse(finishedAt)) - Date.parse(startedAt))));
+  if (startedAt !== undefined && state !== "SKIPPED")
+    parts.push(
+      formatDuration(Math.max(0, (finishedAt === undefined ? now : Date.parse(finishedAt)) - Date.parse(startedAt))),
+    );
   if (state === "CACHED") parts.push("cached");
   if (iterations !== undefined) parts.push(`${iterations} iterations`);
   if (attempts.length > 1) parts.push(`${attempts.length} tries`);
@@ -52,7 +61,8 @@ function order(tasks: readonly Task[]): readonly Row[] {
   const rows: Row[] = [];
   const visit = (task: Task, depth: number): void => {
     if (task.spec.parent !== undefined) rows.push({ depth, task });
-    for (const child of children.get(task.spec.id) ?? []) visit(child, task.spec.parent === undefined ? depth : depth + 1);
+    for (const child of children.get(task.spec.id) ?? [])
+      visit(child, task.spec.parent === undefined ? depth : depth + 1);
   };
   for (const root of children.get(undefined) ?? []) visit(root, 0);
   return rows;

@@ -55,11 +55,17 @@ export function describeError(error: unknown, debug: boolean): string {
   if (error instanceof StartError) return lines(error.message, undefined, error.remedy);
   if (error instanceof CommandError) return lines(error.message, error.why, error.remedy);
   if (error instanceof ApiError) return lines(`Refused: ${error.message}`, undefined, undefined);
-  return lines(error instanceof Error ? error.message : String(error), undefined, "Run the command again with --debug for the stack, and report it");
+  return lines(
+    error instanceof Error ? error.message : String(error),
+    undefined,
+    "Run the command again with --debug for the stack, and report it",
+  );
 }
 
 function lines(message: string, why: string | undefined, remedy: string | undefined): string {
-  return [message, why === undefined ? [] : `Why: ${why}`, remedy === undefined ? [] : `How to fix it: ${remedy}`].flat().join("\n");
+  return [message, why === undefined ? [] : `Why: ${why}`, remedy === undefined ? [] : `How to fix it: ${remedy}`]
+    .flat()
+    .join("\n");
 }
 
 /** `850 ms`, `12.4 s`, `3m 12s`, `2h 05m`. */

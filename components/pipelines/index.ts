@@ -14,7 +14,8 @@ import type { Engine } from "./engine.ts";
 import { pipelineMigrations } from "./records/migrations.ts";
 import { runs, tasks } from "./resources/index.ts";
 
-export { parsePipelineDocuments } from "./core/spec.ts";
+export { withoutCaching } from "./core/caching.ts";
+export { documentValue, parsePipelineDocuments } from "./core/spec.ts";
 export type { Engine, RunKey } from "./engine.ts";
 export { refuseStep } from "./records/step-authority.ts";
 export type { Tenancy } from "./api/context.ts";

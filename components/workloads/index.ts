@@ -10,6 +10,7 @@ import { createNamespaceController } from "./controllers/namespaces.ts";
 import { createScheduler } from "./controllers/scheduler.ts";
 import { createExplain } from "./explain.ts";
 
+export { serviceAccountAdmission } from "./admission/service-account.ts";
 export { defaultNamespaces } from "./controllers/namespace-defaults.ts";
 
 export interface WorkloadsOptions {

@@ -1,6 +1,15 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -46,14 +55,18 @@ export async function main({ kills, seed }: { kills: number; seed: number }): Pr
       headrace = await start(home, ledger);
     }
   }
-  console.log(`killed Headrace ${killed.headrace} times and its launcher ${killed.launcher} times; ${runs.length} runs were acknowledged (seed ${seed})`);
+  console.log(
+    `killed Headrace ${killed.headrace} times and its launcher ${killed.launcher} times; ${runs.length} runs were acknowledged (seed ${seed})`,
+  );
   const verdicts = await judge(python, headrace.gateway, ledger, runs);
   headrace.child.kill("SIGTERM");
   await once(headrace.child, "exit");
   const after = leftovers().filter((name) => !before.includes(name));
   const bad = verdicts.filter(({ problems }) => problems.length > 0);
   for (const { run, problems } of bad) console.log(`  ${run}: ${problems.join("; ")}`);
-  console.log(`${verdicts.length - bad.length} of ${runs.length} runs ended right; ${verdicts.reduce((sum, { begun }) => sum + begun, 0)} steps began`);
+  console.log(
+    `${verdicts.length - bad.length} of ${runs.length} runs ended right; ${verdicts.reduce((sum, { begun }) => sum + begun, 0)} steps began`,
+  );
   console.log(after.length === 0 ? "nothing is left running" : `left over: ${after.join(", ")}`);
   const lost = runs.length - verdicts.length + bad.length + after.length;
   if (lost === 0) rmSync(directory, { recursive: true, force: true });
@@ -62,9 +75,13 @@ export async function main({ kills, seed }: { kills: number; seed: number }): Pr
 }
 
 async function start(home: string, ledger: string): Promise<{ child: ChildProcess; gateway: string }> {
-  const child = spawn(process.execPath, [bin, "up", "--data-dir", home, "--port", "0", "--kube-port", "0", "--share", ledger, "--output", "json"], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const child = spawn(
+    process.execPath,
+    [bin, "up", "--data-dir", home, "--port", "0", "--kube-port", "0", "--share", ledger, "--output", "json"],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   if (child.stdout === null) throw new TypeError("The child has no output");
   for await (const line of createInterface({ input: child.stdout })) {
     if (line.startsWith("{")) return { child, gateway: (JSON.parse(line) as { gateway: string }).gateway };
@@ -77,7 +94,12 @@ async function submit(python: string, gateway: string, ledger: string, count: nu
   return lines.filter((line) => line.startsWith("run ")).map((line) => line.slice(4));
 }
 
-async function judge(python: string, gateway: string, ledger: string, runs: readonly string[]): Promise<readonly Verdict[]> {
+async function judge(
+  python: string,
+  gateway: string,
+  ledger: string,
+  runs: readonly string[],
+): Promise<readonly Verdict[]> {
   const lines = await linesOf(python, ["judge", gateway, ledger], `${runs.join("\n")}\n`);
   return lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line) as Verdict);
 }
@@ -111,9 +133,15 @@ function leftovers(): readonly string[] {
       }
     });
   const groups = ["/sys/fs/cgroup", "/sys/fs/cgroup/memory"].flatMap((root) =>
-    existsSync(root) ? readdirSync(root).filter((name) => name.startsWith("headrace")).map((name) => `cgroup ${root}/${name}`) : [],
+    existsSync(root)
+      ? readdirSync(root)
+          .filter((name) => name.startsWith("headrace"))
+          .map((name) => `cgroup ${root}/${name}`)
+      : [],
   );
-  const interfaces = readdirSync("/sys/class/net").filter((name) => name.startsWith("hr")).map((name) => `interface ${name}`);
+  const interfaces = readdirSync("/sys/class/net")
+    .filter((name) => name.startsWith("hr"))
+    .map((name) => `interface ${name}`);
   return [...processes, ...groups, ...interfaces];
 }
 

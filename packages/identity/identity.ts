@@ -54,6 +54,8 @@ export interface Identity {
   readonly kubeAuthenticator: Authenticator;
   readonly authorizer: Authorizer;
   readonly audit: AuditSink & Pick<AuditLog, "flush" | "dropped">;
+  /** The bearer token of whoever started Headrace: made once, the same after a restart. */
+  administratorToken(): Promise<string>;
   /** Writes `kubeconfig` in the data directory for the administrator and answers its path. */
   writeKubeconfig(server: { readonly url: string; readonly namespace: string }): Promise<string>;
   close(): Promise<void>;
@@ -70,11 +72,14 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
     openServiceAccountTokens({ keyPath: join(keys, "service-account.key"), clock, ids, bound }),
     readPrivateFile(join(keys, "admin-token")),
   ]);
+  let issued: Promise<string> | undefined;
   const audit = createAuditLog({ path: join(dataDirectory, "logs", "audit.log") });
   const bearerFor = (audiences: readonly string[]) => createBearerAuthenticator({ users, serviceAccounts, audiences });
 
+  const administratorToken = (): Promise<string> => (issued ??= findOrIssue());
+
   /** The administrator's token outlives restarts, so that a client started earlier goes on working. */
-  async function administratorToken(): Promise<string> {
+  async function findOrIssue(): Promise<string> {
     if (adminToken !== undefined && users.find(adminToken)) return adminToken;
     const token = await users.issue(localUser.name, ["system:masters"]);
     await writePrivateFile(join(keys, "admin-token"), token);
@@ -99,6 +104,7 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
     kubeAuthenticator: firstOf([bearerFor([apiAudience])]),
     authorizer: createAuthorizer(options.rulesFor ? { rulesFor: options.rulesFor } : {}),
     audit,
+    administratorToken,
     async writeKubeconfig({ url, namespace }) {
       const path = join(dataDirectory, "kubeconfig");
       const token = await administratorToken();

@@ -13,8 +13,12 @@ export async function down(home: string, flags: { keepPods: boolean }, terminal:
   }
   process.kill(running.pid, flags.keepPods ? "SIGUSR2" : "SIGTERM");
   if (!awaitRelease(home, patience)) {
-    throw new CommandError(`Headrace (pid ${running.pid}) still runs after ${patience / 1000} s`, { remedy: `Read ${home}/logs/headrace.log; \`kill -9 ${running.pid}\` ends it and leaves its pods running` });
+    throw new CommandError(`Headrace (pid ${running.pid}) still runs after ${patience / 1000} s`, {
+      remedy: `Read ${home}/logs/headrace.log; \`kill -9 ${running.pid}\` ends it and leaves its pods running`,
+    });
   }
-  terminal.print(terminal.json ? JSON.stringify({ stopped: running.pid }) : `Headrace (pid ${running.pid}) has stopped`);
+  terminal.print(
+    terminal.json ? JSON.stringify({ stopped: running.pid }) : `Headrace (pid ${running.pid}) has stopped`,
+  );
   return 0;
 }

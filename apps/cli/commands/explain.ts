@@ -9,10 +9,15 @@ const kinds = new Set(["run", "task", "pod"]);
 export async function explain(ref: string, home: string, terminal: Terminal): Promise<number> {
   const at = ref.indexOf("/");
   const kind = ref.slice(0, at);
-  if (!kinds.has(kind)) throw new CommandError(`Cannot explain "${ref}"`, { remedy: "Write run/ID, task/NAME or pod/NAME" });
+  if (!kinds.has(kind))
+    throw new CommandError(`Cannot explain "${ref}"`, { remedy: "Write run/ID, task/NAME or pod/NAME" });
   const connection = connect(home);
-  const name = kind === "run" ? ((await findRun(connection.client, ref.slice(at + 1))).metadata.name ?? "") : ref.slice(at + 1);
-  const { reasons } = (await connection.call("GET", `/apis/headrace.io/v1/namespaces/kubeflow/explain/${kind}/${encodeURIComponent(name)}`)) as { reasons: readonly Reason[] };
+  const name =
+    kind === "run" ? ((await findRun(connection.client, ref.slice(at + 1))).metadata.name ?? "") : ref.slice(at + 1);
+  const { reasons } = (await connection.call(
+    "GET",
+    `/apis/headrace.io/v1/namespaces/kubeflow/explain/${kind}/${encodeURIComponent(name)}`,
+  )) as { reasons: readonly Reason[] };
   if (terminal.json) terminal.print(JSON.stringify(reasons));
   else if (reasons.length === 0) terminal.print(`Nothing keeps ${ref}`);
   else {

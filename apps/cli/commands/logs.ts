@@ -4,13 +4,20 @@ import { connect, type Connection } from "../connection.ts";
 import { CommandError, type Terminal } from "../terminal.ts";
 
 /** Prints what a run's steps wrote. `wanted` is a task's key or the end of one. Resolves to the exit status. */
-export async function logs(run: string, wanted: string | undefined, flags: { follow: boolean }, home: string, terminal: Terminal): Promise<number> {
+export async function logs(
+  run: string,
+  wanted: string | undefined,
+  flags: { follow: boolean },
+  home: string,
+  terminal: Terminal,
+): Promise<number> {
   const connection = connect(home);
   const found = await findRun(connection.client, run);
   const steps = await findSteps(connection.client, found, wanted);
   for (const step of steps) {
     if (steps.length > 1) terminal.note(terminal.paint("bold", `── ${step.spec.key} ──`));
-    for (const attempt of step.status.attempts) await printLog(connection, found, attempt.pod, flags.follow && attempt.finishedAt === undefined);
+    for (const attempt of step.status.attempts)
+      await printLog(connection, found, attempt.pod, flags.follow && attempt.finishedAt === undefined);
   }
   return 0;
 }
@@ -21,16 +28,23 @@ export async function findRun(client: Client, prefix: string): Promise<Run> {
   const matching = all.items.filter((run) => run.metadata.name?.startsWith(prefix));
   const [found] = matching;
   if (found !== undefined && matching.length === 1) return found;
-  throw new CommandError(matching.length === 0 ? `There is no run ${prefix}` : `${matching.length} runs begin with ${prefix}`, { remedy: "Give more of its id" });
+  throw new CommandError(
+    matching.length === 0 ? `There is no run ${prefix}` : `${matching.length} runs begin with ${prefix}`,
+    { remedy: "Give more of its id" },
+  );
 }
 
 async function findSteps(client: Client, run: Run, wanted: string | undefined): Promise<readonly Task[]> {
-  const all = await client.resource(tasks).list({ namespace: run.metadata.namespace ?? "", labelSelector: `headrace.io/run=${run.metadata.name}` });
+  const all = await client
+    .resource(tasks)
+    .list({ namespace: run.metadata.namespace ?? "", labelSelector: `headrace.io/run=${run.metadata.name}` });
   const steps = all.items.filter((task) => task.status.attempts.length > 0);
   if (wanted === undefined) return steps;
   const matching = steps.filter(({ spec }) => spec.key === wanted || spec.key.endsWith(`/${wanted}`));
   if (matching.length > 0) return matching;
-  throw new CommandError(`Run ${run.metadata.name} has no step ${wanted} with a log`, { remedy: `It has: ${steps.map(({ spec }) => spec.key).join(", ") || "none yet"}` });
+  throw new CommandError(`Run ${run.metadata.name} has no step ${wanted} with a log`, {
+    remedy: `It has: ${steps.map(({ spec }) => spec.key).join(", ") || "none yet"}`,
+  });
 }
 
 async function printLog(connection: Connection, run: Run, pod: string, follow: boolean): Promise<void> {

@@ -4,8 +4,8 @@ import { basename, extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { createEnvironments } from "@headrace/environments";
-import { systemClock } from "@headrace/model";
-import { parsePipelineDocuments } from "@headrace/pipelines";
+import { systemClock, systemIds } from "@headrace/model";
+import { documentValue, parsePipelineDocuments, withoutCaching } from "@headrace/pipelines";
 import { connectOrStart, type Connection } from "../connection.ts";
 import type { Surroundings } from "../environment.ts";
 import { followRun } from "../follow.ts";
@@ -24,18 +24,24 @@ export interface RunFlags {
 }
 
 /** Compiles if need be, submits, follows with a live tree, prints the outputs. Resolves to the exit status. */
-export async function runFile(file: string, flags: RunFlags, surroundings: Surroundings, terminal: Terminal): Promise<number> {
+export async function runFile(
+  file: string,
+  flags: RunFlags,
+  surroundings: Surroundings,
+  terminal: Terminal,
+): Promise<number> {
   const text = await readPipeline(file, flags.pipeline, surroundings, terminal);
-  const document = parsePipelineDocuments(text);
-  const inputs: InputTypes = document.spec.root.inputDefinitions?.parameters ?? {};
+  const pipeline = parsePipelineDocuments(text);
+  const inputs: InputTypes = new Map([...pipeline.root.inputs.parameters].map(([name, { type }]) => [name, type]));
   const parameters = parseParameters(flags.parameter, inputs);
-  const connection = await connectOrStart(surroundings, () => terminal.note("Starting Headrace in the background; `headrace down` stops it"));
+  const connection = await connectOrStart(surroundings, () =>
+    terminal.note("Starting Headrace in the background; `headrace down` stops it"),
+  );
   const run = await submit(connection, {
     display_name: flags.name ?? basename(file, extname(file)),
     ...(flags.experiment !== undefined && { experiment_id: await findExperiment(connection, flags.experiment) }),
-    pipeline_spec: document.platform === undefined ? document.spec : { pipeline_spec: document.spec, platform_spec: document.platform },
+    pipeline_spec: documentValue(flags.cache ? pipeline.document : withoutCaching(pipeline.document)),
     runtime_config: { parameters },
-    ...(!flags.cache && { disable_cache: true }),
   });
   return followRun(connection, run, terminal);
 }
@@ -52,24 +58,42 @@ async function findExperiment(connection: Connection, name: string): Promise<str
   };
   const existing = found.experiments?.[0];
   if (existing !== undefined) return existing.experiment_id;
-  const created = (await connection.call("POST", "/apis/v2beta1/experiments", { display_name: name })) as { experiment_id: string };
+  const created = (await connection.call("POST", "/apis/v2beta1/experiments", { display_name: name })) as {
+    experiment_id: string;
+  };
   return created.experiment_id;
 }
 
-async function readPipeline(file: string, wanted: string | undefined, surroundings: Surroundings, terminal: Terminal): Promise<string> {
+async function readPipeline(
+  file: string,
+  wanted: string | undefined,
+  surroundings: Surroundings,
+  terminal: Terminal,
+): Promise<string> {
   if (extname(file) === ".py") return compile(file, wanted, surroundings, terminal);
   try {
     return readFileSync(file, "utf8");
   } catch (cause) {
-    throw new CommandError(`Cannot read ${file}`, { why: cause instanceof Error ? cause.message : String(cause) }, { cause });
+    throw new CommandError(
+      `Cannot read ${file}`,
+      { why: cause instanceof Error ? cause.message : String(cause) },
+      { cause },
+    );
   }
 }
 
-async function compile(file: string, wanted: string | undefined, surroundings: Surroundings, terminal: Terminal): Promise<string> {
+async function compile(
+  file: string,
+  wanted: string | undefined,
+  surroundings: Surroundings,
+  terminal: Terminal,
+): Promise<string> {
   const script = fileURLToPath(new URL("../../../python/compile_pipeline.py", import.meta.url));
   const python = (await findPythonWithSdk(surroundings)) ?? (await buildSdk(surroundings, terminal));
   try {
-    const { stdout } = await promisify(execFile)(python, [script, file, ...(wanted === undefined ? [] : [wanted])], { maxBuffer: 64 << 20 });
+    const { stdout } = await promisify(execFile)(python, [script, file, ...(wanted === undefined ? [] : [wanted])], {
+      maxBuffer: 64 << 20,
+    });
     return stdout;
   } catch (cause) {
     const output = (cause as { stderr?: string }).stderr?.trim() ?? String(cause);
@@ -81,7 +105,7 @@ async function compile(file: string, wanted: string | undefined, surroundings: S
 async function findPythonWithSdk(surroundings: Surroundings): Promise<string | undefined> {
   const probe = "import importlib.util, sys; sys.exit(importlib.util.find_spec('kfp') is None)";
   try {
-    await promisify(execFile)("python3", ["-c", probe], { env: { PATH: surroundings.path } });
+    await promisify(execFile)("python3", ["-c", probe], { env: surroundings.packaging });
     return "python3";
   } catch {
     return undefined;
@@ -89,13 +113,22 @@ async function findPythonWithSdk(surroundings: Surroundings): Promise<string | u
 }
 
 async function buildSdk(surroundings: Surroundings, terminal: Terminal): Promise<string> {
-  const environments = createEnvironments({ cacheDirectory: surroundings.cache, variables: surroundings.packaging, path: surroundings.path, clock: systemClock });
+  const environments = createEnvironments({
+    cacheDirectory: surroundings.cache,
+    indexEnvironment: surroundings.packaging,
+    clock: systemClock,
+    ids: systemIds,
+    allowSourceBuilds: true,
+  });
   const environment = await environments.resolve({
     image: "python:3",
     packages: { installs: [{ requirements: [sdk] }] },
     mappings: [{ image: "python:3", python: "3" }],
     onProgress: (message) => terminal.note(message),
   });
-  if (environment.cell === undefined) throw new CommandError("Cannot compile: no Python was found to install the SDK into", { remedy: "Install Python 3.9 or newer" });
+  if (environment.cell === undefined)
+    throw new CommandError("Cannot compile: no Python was found to install the SDK into", {
+      remedy: "Install Python 3.9 or newer",
+    });
   return environment.cell.python;
 }

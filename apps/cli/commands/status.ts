@@ -1,4 +1,4 @@
-import { pods } from "@headrace/k8s";
+import { Pod } from "@headrace/k8s";
 import { runs } from "@headrace/pipelines/resources";
 import { findRunning } from "@headrace/platform";
 import { connect } from "../connection.ts";
@@ -11,15 +11,40 @@ export async function status(home: string, terminal: Terminal): Promise<number> 
     return 3;
   }
   const { running, client } = connect(home);
-  const [allPods, allRuns] = await Promise.all([client.resource(pods).list(), client.resource(runs).list()]);
-  const activeRuns = allRuns.items.filter((run) => run.status.state === "RUNNING" || run.status.state === "PENDING").length;
-  const activePods = allPods.items.filter((pod) => pod.status?.phase === "Running" || pod.status?.phase === "Pending").length;
+  const [allPods, allRuns] = await Promise.all([client.resource(Pod).list(), client.resource(runs).list()]);
+  const activeRuns = allRuns.items.filter(
+    (run) => run.status.state === "RUNNING" || run.status.state === "PENDING",
+  ).length;
+  const activePods = allPods.items.filter(
+    (pod) => pod.status?.phase === "Running" || pod.status?.phase === "Pending",
+  ).length;
   const { gateway, kube, kubeconfig, dataDir, pid, version } = running;
   if (terminal.json) {
-    terminal.print(JSON.stringify({ running: true, gateway, kube, kubeconfig, dataDir, pid, version, runs: activeRuns, pods: activePods }));
+    terminal.print(
+      JSON.stringify({
+        running: true,
+        gateway,
+        kube,
+        kubeconfig,
+        dataDir,
+        pid,
+        version,
+        runs: activeRuns,
+        pods: activePods,
+      }),
+    );
     return 0;
   }
-  for (const [name, value] of Object.entries({ gateway, "kubernetes api": kube, kubeconfig, "data directory": dataDir, pid, version, "active runs": activeRuns, "active pods": activePods })) {
+  for (const [name, value] of Object.entries({
+    gateway,
+    "kubernetes api": kube,
+    kubeconfig,
+    "data directory": dataDir,
+    pid,
+    version,
+    "active runs": activeRuns,
+    "active pods": activePods,
+  })) {
     terminal.print(`${name.padEnd(16)} ${value}`);
   }
   return 0;

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createPlatform, StartError, type Running } from "@headrace/platform";
 import { startDetached, type StartAnswer } from "../connection.ts";
 import type { Surroundings } from "../environment.ts";
-import { createDashboard } from "../pages.ts";
+import { buildPages, pagesDirectory } from "../pages.ts";
 import type { Terminal } from "../terminal.ts";
 
 export interface UpFlags {
@@ -41,12 +41,12 @@ async function serve(home: string, flags: UpFlags, surroundings: Surroundings, t
     auth: flags.auth,
     shares: flags.share,
     packaging: surroundings.packaging,
-    path: surroundings.path,
-    dashboard: createDashboard(terminal),
+    dashboard: pagesDirectory,
     log: (line) => terminal.note(line),
   });
   announce(platform.running, terminal);
   tellParent({ running: platform.running });
+  buildPages((line) => terminal.note(line));
   const [signal] = await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM"), once(process, "SIGUSR2")]);
   await platform.stop({ keepPods: signal === "SIGUSR2" });
   return 0;
@@ -66,5 +66,15 @@ function tellParent(answer: StartAnswer): void {
 }
 
 function backgroundFlags(flags: UpFlags): readonly string[] {
-  return ["--port", flags.port, "--kube-port", flags.kubePort, "--host", flags.host, "--auth", flags.auth, ...flags.share.flatMap((share) => ["--share", share])];
+  return [
+    "--port",
+    flags.port,
+    "--kube-port",
+    flags.kubePort,
+    "--host",
+    flags.host,
+    "--auth",
+    flags.auth,
+    ...flags.share.flatMap((share) => ["--share", share]),
+  ];
 }

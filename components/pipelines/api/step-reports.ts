@@ -41,7 +41,7 @@ async function report(context: ApiContext, request: ApiRequest, { run = "", task
   return jsonResponse({});
 }
 
-/** Who may say how a pod is, may say how its step ended. */
+/** A pod reports its own step, with an identity that is bound to it; administrators may for any. */
 async function requireReporter(
   { authorizer }: ApiContext,
   { user }: ApiRequest,
@@ -50,9 +50,9 @@ async function requireReporter(
 ): Promise<void> {
   const decision = await authorizer.authorize({
     user,
-    verb: "update",
-    group: "",
-    resource: "pods/status",
+    verb: "create",
+    group: "headrace.io",
+    resource: "pods/report",
     namespace,
     name,
   });

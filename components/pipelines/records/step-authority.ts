@@ -1,0 +1,49 @@
+import type { StepIO } from "@headrace/model";
+import type { Records } from "@headrace/records";
+import { attemptLabel, reportPath, runLabel, taskLabel } from "../core/pod.ts";
+import type { PipelineTables } from "./tables.ts";
+
+/** What of a pod says which attempt it is. */
+export interface StepPod {
+  readonly metadata: {
+    readonly name?: string;
+    readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+  };
+}
+
+/**
+ * Why this pod may not use the artifacts that its step-io annotation names; undefined if it may. Annotations can be written by
+ * anybody who can write pods, so they are held against the records: the attempt must exist and be this pod's, it writes below its
+ * own run only, and reads artifacts of its own namespace only.
+ */
+export async function refuseStep(records: Records, pod: StepPod, step: StepIO): Promise<string | undefined> {
+  const { name = "", namespace = "", labels = {} } = pod.metadata;
+  const run = labels[runLabel] ?? "";
+  const task = Number(labels[taskLabel]);
+  const n = Number(labels[attemptLabel]);
+  const { db } = records.in<PipelineTables>(namespace);
+  const attempt = await db
+    .selectFrom("attempt")
+    .select("pod")
+    .where("ns", "=", namespace)
+    .where("run", "=", run)
+    .where("task", "=", Number.isSafeInteger(task) ? task : -1)
+    .where("n", "=", Number.isSafeInteger(n) ? n : -1)
+    .executeTakeFirst();
+  if (attempt?.pod !== name) return `no attempt of run "${run}" is pod "${name}"`;
+  if (step.report !== reportPath(run, task, n)) return "it reports for another attempt";
+  const foreign = step.artifacts.find(({ mode, uri }) => mode === "write" && !uri.includes(`/${run}/`));
+  if (foreign !== undefined) return `${foreign.uri} is not below its own run`;
+  const read = step.artifacts.filter(({ mode }) => mode === "read").map(({ uri }) => uri);
+  if (read.length === 0) return undefined;
+  const known = await db
+    .selectFrom("artifact")
+    .select("uri")
+    .where("ns", "=", namespace)
+    .where("uri", "in", read)
+    .distinct()
+    .execute();
+  const unknown = read.find((uri) => !known.some((row) => row.uri === uri));
+  return unknown === undefined ? undefined : `${unknown} is not an artifact of namespace "${namespace}"`;
+}

@@ -1,0 +1,344 @@
+import { createHash } from "node:crypto";
+import { isAbsolute, join } from "node:path";
+import { createApiServer } from "@headrace/apiserver";
+import { openFileStore } from "@headrace/artifacts";
+import { createClient, type Client } from "@headrace/client";
+import { createEnvironments } from "@headrace/environments";
+import { createGateway, createStaticFiles, listen } from "@headrace/gateway";
+import { createIdentity, type AuthMode, type Identity } from "@headrace/identity";
+import { builtIns, Pod, ServiceAccount } from "@headrace/k8s";
+import { createKubelet, type Share, type TokenIssuer } from "@headrace/kubelet";
+import {
+  ApiError,
+  platformUser,
+  systemClock,
+  systemIds,
+  type ApiResponse,
+  type Component,
+  type Handler,
+  type StepReport,
+  type User,
+} from "@headrace/model";
+import { createPipelines, refuseStep } from "@headrace/pipelines";
+import { openRecords } from "@headrace/records";
+import { ifPresent } from "@headrace/runtime";
+import { openSandbox } from "@headrace/sandbox";
+import { openSqliteStore } from "@headrace/store";
+import { createWorkloads, serviceAccountAdmission } from "@headrace/workloads";
+import { StartError } from "./errors.ts";
+import { explainRoute } from "./explain.ts";
+import { openHome, type Running } from "./home.ts";
+import { describeMachine, nodeName } from "./machine.ts";
+
+export interface PlatformOptions {
+  readonly dataDirectory: string;
+  /** Environments and uv's cache, shared by all data directories. */
+  readonly cacheDirectory: string;
+  /** Where sockets may live: short, and on a local file system. */
+  readonly runtimeDirectory: string;
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  readonly kubePort: number;
+  readonly auth: AuthMode;
+  /** `DIR` or `DIR:ro`: folders of the user's that steps see at the same path. */
+  readonly shares: readonly string[];
+  /** pip's, uv's and the proxies' variables, PATH and HOME: for building environments. */
+  readonly packaging: Readonly<Record<string, string>>;
+  /** The directory of the dashboard's built files, which may appear later; absent where there are no pages. */
+  readonly dashboard?: string;
+  /** Told, a line at a time, of what went wrong and is tried again. */
+  readonly log: (line: string) => void;
+}
+
+export interface Platform {
+  readonly running: Running;
+  /** Ends everything in order. With `keepPods` pods go on and are found again at the next start. */
+  stop(options: { readonly keepPods: boolean }): Promise<void>;
+}
+
+const version = "0.1.0";
+/** The Kubernetes whose API is spoken. */
+const kubernetesVersion = "v1.33.0";
+
+/**
+ * Starts Headrace on a data directory: stores, server, controllers, node, gateway, in this order, so that nothing is asked of what
+ * is not there yet. Throws StartError with the remedy.
+ */
+export async function createPlatform(options: PlatformOptions): Promise<Platform> {
+  const home = openHome(options.dataDirectory);
+  const closers: (() => Promise<void> | void)[] = [() => home.release()];
+  try {
+    return await start(options, home, closers);
+  } catch (error) {
+    await closeAll(closers);
+    throw error;
+  }
+}
+
+async function start(
+  options: PlatformOptions,
+  home: ReturnType<typeof openHome>,
+  closers: (() => Promise<void> | void)[],
+): Promise<Platform> {
+  const { paths } = home;
+  const clock = systemClock;
+  const ids = systemIds;
+  const onError = (error: unknown): void =>
+    options.log(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  const stopping = new AbortController();
+
+  // Asked by controllers and routes, which exist before the server does and call it only after.
+  const toServer: Handler = (request) => server.handle(request);
+  const client = createClient({ transport: toServer });
+
+  const [store, records, artifacts, sandbox, identity] = await Promise.all([
+    closing(
+      openSqliteStore({ path: paths.objects, clock, transient: transientKinds() }),
+      (opened) => opened.close(),
+      closers,
+    ),
+    closing(openRecords({ path: paths.records, clock, ids }), (opened) => opened.close(), closers),
+    openFileStore({ root: paths.artifacts, clock, ids }),
+    openSandbox({ stateDirectory: paths.launcher, runtimeDirectory: socketDirectory(options), clock }),
+    closing(
+      createIdentity({
+        dataDirectory: home.directory,
+        mode: options.auth,
+        clock,
+        ids,
+        bound: {
+          serviceAccountUid: async (key) => (await ifPresent(client.resource(ServiceAccount).get(key)))?.metadata.uid,
+          podUid: async (key) => (await ifPresent(client.resource(Pod).get(key)))?.metadata.uid,
+        },
+      }),
+      (opened) => opened.close(),
+      closers,
+    ),
+  ]);
+  let endPods = (): Promise<void> => sandbox.disconnect();
+  closers.push(() => endPods());
+  const environments = createEnvironments({
+    cacheDirectory: options.cacheDirectory,
+    indexEnvironment: options.packaging,
+    clock,
+    ids,
+    allowSourceBuilds: options.auth === "local",
+  });
+  closers.push(() => environments.close());
+
+  const shares = options.shares.map(parseShare);
+  const pipelines = createPipelines({
+    records,
+    artifacts,
+    client,
+    authorizer: identity.authorizer,
+    clock,
+    ids,
+    podLog: (pod, { follow, signal }) => podLog(toServer, pod, follow, signal),
+    report: onError,
+  });
+  const definitions = [...builtIns, ...pipelines.resources];
+  const workloads = createWorkloads({ client, clock, ids, definitions, rootCa: identity.pki.ca, onError });
+  const components: readonly Component[] = [workloads, pipelines];
+
+  const kubelet = createKubelet({
+    client,
+    sandbox,
+    environments,
+    artifacts,
+    clock,
+    ids,
+    nodeName: nodeName(),
+    machine: describeMachine(home.directory),
+    version,
+    podsDirectory: paths.pods,
+    report: (path, report, user) => reportStep(gateway.handle, path, report, user),
+    authorizeStep: (pod, step) => refuseStep(records, pod, step),
+    tokens: tokenIssuer(identity, client),
+    certificateAuthority: identity.pki.ca,
+    shares,
+    onError,
+  });
+  const server = createApiServer({
+    store,
+    definitions: builtIns,
+    projections: components.flatMap((component) => component.projections ?? []),
+    node: kubelet,
+    authorizer: identity.authorizer,
+    audit: identity.audit,
+    clock,
+    ids,
+    admission: [serviceAccountAdmission(client)],
+    version: { gitVersion: `${kubernetesVersion}+headrace-${version}`, buildDate: "2026-11-25T00:00:00Z" },
+    onBug: onError,
+  });
+  const gateway = createGateway({
+    routes: [...components.flatMap((component) => component.routes ?? []), explainRoute(components)],
+    kubeHandler: toServer,
+    ...(options.dashboard !== undefined && {
+      staticFiles: createStaticFiles({ directory: options.dashboard, placeholder }),
+    }),
+    authenticator: identity.gatewayAuthenticator,
+    authorizer: identity.authorizer,
+    audit: identity.audit,
+    clock,
+    onError,
+  });
+
+  await records.migrate(components.flatMap((component) => component.migrations ?? []));
+  const front = await gateway.listen({ host: options.host, port: options.port });
+  closers.push(() => gateway.close());
+  const kube = await listen({
+    handle: toServer,
+    authenticator: identity.kubeAuthenticator,
+    clock,
+    host: options.host,
+    port: options.kubePort,
+    tls: identity.pki.server,
+    onError,
+  });
+  closers.push(() => kube.close());
+  const token = await identity.administratorToken();
+  const running: Running = {
+    gateway: front.url,
+    kube: kube.url,
+    kubeconfig: await identity.writeKubeconfig({ url: kube.url, namespace: "default" }),
+    dataDir: home.directory,
+    pid: process.pid,
+    version,
+    token,
+  };
+
+  closers.push(() => stopping.abort());
+  for (const controller of [...components.flatMap((component) => component.controllers ?? []), kubelet]) {
+    await controller.start(stopping.signal);
+  }
+  home.announce(running);
+  return {
+    running,
+    async stop({ keepPods }) {
+      if (!keepPods) endPods = () => sandbox.shutdown();
+      await closeAll(closers);
+    },
+  };
+}
+
+/** Undoes what was opened, the latest first; one failure does not keep the rest open. */
+async function closeAll(closers: (() => Promise<void> | void)[]): Promise<void> {
+  for (let close = closers.pop(); close !== undefined; close = closers.pop()) {
+    try {
+      await close();
+    } catch {
+      // What cannot be closed ends with the process.
+    }
+  }
+}
+
+async function closing<T>(
+  opening: Promise<T>,
+  close: (opened: T) => Promise<void>,
+  closers: (() => Promise<void> | void)[],
+): Promise<T> {
+  const opened = await opening;
+  closers.push(() => close(opened));
+  return opened;
+}
+
+/** Kinds whose objects vanish by themselves are kept apart, so that they cannot crowd out the rest. */
+function transientKinds() {
+  return builtIns.flatMap(({ plural, group, ttlSeconds }) =>
+    ttlSeconds === undefined ? [] : [{ resource: group === "" ? plural : `${plural}.${group}`, ttlSeconds }],
+  );
+}
+
+/** Short, since a socket's path has 107 bytes at most; one for each data directory. */
+function socketDirectory({ runtimeDirectory, dataDirectory }: PlatformOptions): string {
+  return join(runtimeDirectory, `headrace-${createHash("sha256").update(dataDirectory).digest("hex").slice(0, 12)}`);
+}
+
+function parseShare(text: string): Share {
+  const readOnly = text.endsWith(":ro");
+  const path = readOnly ? text.slice(0, -3) : text;
+  if (!isAbsolute(path))
+    throw new StartError(
+      `Cannot share "${text}": the folder's path is not absolute`,
+      "Write --share /path/to/folder[:ro]",
+    );
+  return { path, readOnly };
+}
+
+async function reportStep(gateway: Handler, path: string, report: StepReport, user: User): Promise<void> {
+  const response = await gateway({
+    method: "POST",
+    path,
+    query: new URLSearchParams(),
+    headers: {},
+    user,
+    signal: new AbortController().signal,
+    value: report,
+  });
+  if (response.status >= 400) throw apiErrorOf(response.status, String(response.body ?? ""));
+}
+
+/** The kubelet tells by the reason whether another try can help. */
+function apiErrorOf(status: number, body: string): ApiError {
+  const reasons = {
+    400: "BadRequest",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "NotFound",
+    409: "Conflict",
+    410: "Gone",
+    422: "Invalid",
+  } as const;
+  return new ApiError(
+    reasons[status as keyof typeof reasons] ?? "InternalError",
+    `Cannot report the step: ${status} ${body}`,
+  );
+}
+
+async function podLog(
+  server: Handler,
+  pod: { namespace: string; name: string },
+  follow: boolean,
+  signal: AbortSignal,
+): Promise<AsyncIterable<Uint8Array>> {
+  const response = await server({
+    method: "GET",
+    path: `/api/v1/namespaces/${encodeURIComponent(pod.namespace)}/pods/${encodeURIComponent(pod.name)}/log`,
+    query: new URLSearchParams({ follow: String(follow) }),
+    headers: {},
+    user: platformUser,
+    signal,
+  });
+  if (response.status >= 400) throw new ApiError("NotFound", `The log of pod "${pod.name}" is not there any more`);
+  return asBytes(response.body);
+}
+
+async function* asBytes(body: ApiResponse["body"]): AsyncGenerator<Uint8Array> {
+  if (body === undefined) return;
+  if (typeof body === "string") yield Buffer.from(body);
+  else if (body instanceof Uint8Array) yield body;
+  else for await (const chunk of body) yield typeof chunk === "string" ? Buffer.from(chunk) : chunk;
+}
+
+/** Tokens bound to a pod, of the service account that it runs as. */
+function tokenIssuer(identity: Identity, client: Client): TokenIssuer {
+  return {
+    async issue({ namespace, serviceAccount, pod, audience, expirationSeconds }) {
+      const account = await client.resource(ServiceAccount).get({ namespace, name: serviceAccount });
+      return identity.serviceAccounts.issue({
+        namespace,
+        name: serviceAccount,
+        uid: account.metadata.uid ?? "",
+        audiences: audience === undefined ? [] : [audience],
+        expirationSeconds,
+        pod,
+      });
+    },
+  };
+}
+
+const placeholder = `<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="1"><title>Headrace</title>
+<p>The pages are being built from their sources; this takes some seconds, once.`;
