@@ -140,10 +140,12 @@ export class ChangeFeed {
 
   async #sleep(signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#sleepers.add(resolve);
-    signal.addEventListener("abort", () => resolve(), { once: true });
+    const wake = (): void => resolve();
+    this.#sleepers.add(wake);
+    signal.addEventListener("abort", wake, { once: true });
     await promise;
-    this.#sleepers.delete(resolve);
+    signal.removeEventListener("abort", wake);
+    this.#sleepers.delete(wake);
   }
 
   #wake(): void {
