@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Container, Pod } from "@headrace/k8s";
 import { type WarmEntry, warmEntryAnnotation } from "@headrace/model";
 import type { Environment } from "@headrace/environments";
-import type { ContainerSpec, Limits, Mount } from "@headrace/sandbox";
+import type { ContainerSpec, Limits, Mount, PodNetwork } from "@headrace/sandbox";
 import { ContainerConfigError } from "./errors.ts";
 import { quantity } from "./quantities.ts";
 import { expand } from "./variables.ts";
@@ -87,6 +87,32 @@ export function imageVariables(
     HOSTNAME: hostname(pod),
     HOME: uid === 0 ? "/root" : "/",
   };
+}
+
+/** The way to the world, where the sandbox has one: pods and services are reached without it. Both spellings, since programs differ. */
+export function proxyVariables(network: PodNetwork | undefined, names: readonly string[]): Record<string, string> {
+  if (network === undefined) return {};
+  const direct = [
+    "localhost",
+    "127.0.0.1",
+    "::1",
+    ".svc",
+    ".cluster.local",
+    network.services,
+    network.pods,
+    ...names,
+  ].join(",");
+  const entries = [
+    ["HTTP_PROXY", network.proxy],
+    ["HTTPS_PROXY", network.proxy],
+    ["NO_PROXY", direct],
+  ] as const;
+  return Object.fromEntries(
+    entries.flatMap(([name, value]) => [
+      [name, value],
+      [name.toLowerCase(), value],
+    ]),
+  );
 }
 
 /**

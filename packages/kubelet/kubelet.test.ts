@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { EnvironmentError } from "@headrace/environments";
@@ -166,6 +168,63 @@ describe("the life of a pod", () => {
     assert.equal(pod.status?.reason, "NotSupported");
     assert.match(pod.status?.message ?? "", /spec\.hostNetwork/);
     assert.equal(node.sandbox.started.length, 0);
+  });
+});
+
+describe("probes", () => {
+  const readiness = { httpGet: { port: "http", path: "/healthy" }, periodSeconds: 5, failureThreshold: 1 };
+  const ready = ({ status }: Pod): boolean =>
+    status?.conditions?.find(({ type }) => type === "Ready")?.status === "True";
+
+  /** A server on loopback that stands for the pod's port, and the road to it. */
+  async function server(): Promise<
+    AsyncDisposable & { dial: () => Promise<Socket>; healthy: boolean; asked: string[] }
+  > {
+    const state = { healthy: false, asked: [] as string[] };
+    const listening = createServer((request, response) => {
+      state.asked.push(request.url ?? "");
+      response.writeHead(state.healthy ? 200 : 503).end();
+    });
+    await new Promise<void>((resolve) => listening.listen(0, "127.0.0.1", resolve));
+    const address = listening.address();
+    const port = typeof address === "object" ? (address?.port ?? 0) : 0;
+    return Object.assign(state, {
+      dial: async () => connect(port, "127.0.0.1"),
+      [Symbol.asyncDispose]: () => new Promise<void>((resolve) => void listening.close(() => resolve())),
+    });
+  }
+
+  test("a pod is ready when its readiness probe says so, and until it says no", async () => {
+    await using web = await server();
+    await using node = await testNode({ program: forever, dial: web.dial });
+    await node.run({ container: { ports: [{ name: "http", containerPort: 80 }], readinessProbe: readiness } });
+    await node.when("one", "runs unready", (pod) => isRunning(pod) && !ready(pod));
+    await node.api.clock.advance(0);
+    await eventually("it was asked", () => web.asked.length === 1);
+    web.healthy = true;
+    await eventually("it is asked again", async () => {
+      await node.api.clock.advance(5_000);
+      return web.asked.length > 1;
+    });
+    await node.when("one", "is ready", ready);
+    assert.equal(web.asked[0], "/healthy");
+  });
+
+  test("a container that fails its liveness probe is restarted", async () => {
+    await using web = await server();
+    await using node = await testNode({ program: untilTerminated, dial: web.dial });
+    await node.run({
+      spec: { restartPolicy: "Always" },
+      container: { ports: [{ name: "http", containerPort: 80 }], livenessProbe: readiness },
+    });
+    await node.when("one", "is running", isRunning);
+    await node.api.clock.advance(0);
+    await node.when("one", "was restarted", (pod) => pod.status?.containerStatuses?.[0]?.restartCount === 1);
+    await eventually("the event is there", async () =>
+      (await events(node)).some((event) =>
+        event.startsWith("Unhealthy: Liveness probe failed: HTTP probe failed with statuscode: 503"),
+      ),
+    );
   });
 });
 

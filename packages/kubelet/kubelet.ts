@@ -17,7 +17,7 @@ import {
 } from "@headrace/model";
 import { type Change, createEventRecorder, createInformer, ifPresent } from "@headrace/runtime";
 import type { ContainerExit, Sandbox } from "@headrace/sandbox";
-import { parseInstanceId } from "./container-spec.ts";
+import { parseInstanceId, proxyVariables } from "./container-spec.ts";
 import { readLog } from "./logs.ts";
 import { capacity, type Machine, registerNode } from "./node.ts";
 import { type NodeServices, podDirectory, PodWorker } from "./pod-worker.ts";
@@ -60,6 +60,8 @@ export interface KubeletOptions {
   readonly hosts?: (pod: Pod) => readonly { readonly address: string; readonly names: readonly string[] }[];
   /** Takes what should be kept of a pod's logs before its directory goes. */
   readonly archiveLogs?: (pod: Pod, directory: string) => Promise<void>;
+  /** Names, or suffixes with a leading dot, that containers of a namespace reach without the proxy: services. */
+  readonly noProxy?: (namespace: string) => readonly string[];
   /** Told of failures that are tried again by themselves. */
   readonly onError?: (error: unknown) => void;
 }
@@ -125,7 +127,10 @@ export function createKubelet(options: KubeletOptions): Kubelet {
       report: options.report,
       authorizeStep: options.authorizeStep,
       imageMappings: options.imageMappings ?? (() => []),
-      serviceVariables: options.serviceVariables ?? (() => ({})),
+      serviceVariables: (namespace) => ({
+        ...proxyVariables(sandbox.network, options.noProxy?.(namespace) ?? []),
+        ...options.serviceVariables?.(namespace),
+      }),
       hosts: options.hosts ?? (() => []),
       archiveLogs: options.archiveLogs ?? (async () => {}),
       onError,
@@ -151,7 +156,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     const node = services(signal);
     const known = new Set(readdirSync(options.podsDirectory));
     const state = await sandbox.sync();
-    const survivors: Survivors = {
+    const survivors = {
       running: new Map(state.running.map((started) => [started.id, started])),
       exits: new Map(state.exits.map((exit) => [exit.id, exit])),
     };
@@ -168,10 +173,12 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     signal.addEventListener("abort", () => subscription[Symbol.dispose](), { once: true });
     await informer.start(signal);
     if (signal.aborted) return;
+    await endOrphans(survivors);
     adopting = false;
     known.clear();
+    survivors.running.clear();
+    survivors.exits.clear();
     for (const exit of early.values()) dispatch(exit);
-    await endOrphans(survivors);
     await watchReferences(signal);
   }
 
@@ -191,7 +198,8 @@ export function createKubelet(options: KubeletOptions): Kubelet {
       wasHere || pod.status?.containerStatuses !== undefined
         ? adoptContainers(pod, readRecord(directory), survivors, clock.now())
         : freshContainers(pod);
-    const worker = new PodWorker(node, pod, containers, () => workers.delete(uid));
+    const address = [...survivors.running.values()].find(({ id }) => parseInstanceId(id)?.uid === uid)?.address;
+    const worker = new PodWorker(node, pod, { containers, address }, () => workers.delete(uid));
     workers.set(uid, worker);
     worker.start();
   }

@@ -5,6 +5,8 @@ export interface PodPlan {
   readonly restartPolicy: "Always" | "OnFailure" | "Never";
   /** Init containers and sidecars in their order, then the main ones. */
   readonly containers: readonly ContainerState[];
+  /** Names of running containers whose startup probe has not said yes. */
+  readonly starting: ReadonlySet<string>;
   readonly volumes: "missing" | "preparing" | "ready";
   readonly volumesNotBefore: number;
   /** Why the pod has to end before its containers do by themselves. */
@@ -68,7 +70,7 @@ function planInit(pod: PodPlan, container: ContainerState, now: number): { actio
     if (container.phase === "Terminated")
       return { actions: [{ do: "restart", container: container.name }], goOn: false };
     // A sidecar that was up before does not hold up the main containers while it restarts.
-    const goOn = container.phase === "Running" || container.restarts > 0;
+    const goOn = (container.phase === "Running" && !pod.starting.has(container.name)) || container.restarts > 0;
     return { actions: startWhenDue(container, now), goOn };
   }
   if (succeeded(container)) return { actions: [], goOn: true };

@@ -22,8 +22,10 @@ export interface PodFacts {
     | undefined;
   /** Why the pod as a whole waits, such as volumes that cannot be mounted. */
   readonly waiting: { readonly reason: string; readonly message: string } | undefined;
-  /** Names of containers whose readiness probe says no. */
+  /** Names of containers whose readiness probe has not said yes. */
   readonly unready: ReadonlySet<string>;
+  /** Names of running containers whose startup probe has not said yes. */
+  readonly starting: ReadonlySet<string>;
 }
 
 /** Whose conditions these are; others (the scheduler's, readiness gates) stay as they stand. */
@@ -97,7 +99,7 @@ function containerStatus(spec: Container, state: ContainerState, facts: PodFacts
     image: spec.image ?? "",
     imageID: state.imageID,
     ...((running || terminated) && { containerID: containerID(uid, spec.name, state.restarts) }),
-    started: running,
+    started: running && !facts.starting.has(spec.name),
   };
 }
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { ArtifactStore } from "@headrace/artifacts";
 import type { ResourceClient } from "@headrace/client";
 import { type Environment, EnvironmentError, type Environments } from "@headrace/environments";
-import type { Container, Pod } from "@headrace/k8s";
+import type { Container, Pod, Probe } from "@headrace/k8s";
 import {
   type Clock,
   environmentAnnotation,
@@ -33,6 +33,7 @@ import { logTail } from "./log-files.ts";
 import type { LogSource } from "./logs.ts";
 import { type Action, type Ending, plan } from "./plan.ts";
 import { podStatus } from "./pod-status.ts";
+import { startProbes } from "./probes.ts";
 import { writeRecord } from "./record.ts";
 import { collectStep, readBeneath, readStepIO, stepMounts } from "./step.ts";
 import { refuseUnsupported } from "./unsupported.ts";
@@ -93,6 +94,11 @@ export class PodWorker {
   #ending: Ending | undefined;
   #verdict: { phase: "Succeeded" | "Failed"; reason: string; message: string } | undefined;
   #podIP: string | undefined;
+  /** Where the pod can be reached; undefined where pods have no network. */
+  #address: string | undefined;
+  #unready: ReadonlySet<string> = new Set();
+  #starting: ReadonlySet<string> = new Set();
+  readonly #probes = new Map<string, Disposable>();
   #alarm: Disposable | undefined;
   #quiet: Disposable | undefined;
   #renewal: Disposable | undefined;
@@ -105,10 +111,16 @@ export class PodWorker {
   #removing = false;
   readonly #onRemoved: () => void;
 
-  constructor(services: NodeServices, pod: Pod, containers: readonly ContainerState[], onRemoved: () => void) {
+  constructor(
+    services: NodeServices,
+    pod: Pod,
+    taken: { readonly containers: readonly ContainerState[]; readonly address: string | undefined },
+    onRemoved: () => void,
+  ) {
     this.#services = services;
     this.#pod = pod;
-    this.#containers = containers;
+    this.#containers = taken.containers;
+    this.#address = taken.address;
     this.#onRemoved = onRemoved;
     this.#directory = podDirectory(services.podsDirectory, pod);
     this.#startTime = pod.status?.startTime === undefined ? services.clock.now() : Date.parse(pod.status.startTime);
@@ -139,6 +151,7 @@ export class PodWorker {
     } catch (error) {
       this.#refuse(error);
     }
+    for (const { name, phase } of this.#containers) if (phase === "Running") this.#probe(this.#spec(name));
     this.#noteDeletion();
     this.#proceed();
     if (this.#step === undefined) this.#publish();
@@ -185,6 +198,7 @@ export class PodWorker {
     }
     this.#apply(container.name, { type: "ended", ended: this.#describeEnd(container, exit) });
     this.#logEnds.get(container.name)?.resolve();
+    this.#endProbes(container.name);
     this.#proceed();
     this.#publishSoon();
   }
@@ -256,6 +270,7 @@ export class PodWorker {
     return {
       restartPolicy: restartPolicy ?? "Always",
       containers: this.#containers,
+      starting: this.#starting,
       volumes: this.#volumesState,
       volumesNotBefore: this.#volumesNotBefore,
       ending: this.#ending,
@@ -376,8 +391,10 @@ export class PodWorker {
         this.#apply(name, { type: "prepared", imageID: environment.imageID });
         writeRecord(this.#directory, this.#containers);
         const started = await this.#services.sandbox.start(spec);
+        this.#address = started.address;
         this.#podIP ??= started.address ?? this.#services.nodeFacts.hostIP;
         this.#apply(name, { type: "started", at: started.startedAt });
+        this.#probe(container);
         this.#sayStarted(container, environment);
       }
     } catch (error) {
@@ -386,6 +403,37 @@ export class PodWorker {
     this.#proceed();
     if (this.#step === undefined) this.#publish();
     else this.#publishSoon();
+  }
+
+  /** The sandbox knows the instance, but this process missed what became of it: it runs, has ended, or is lost. */
+  async #findOut(name: string): Promise<void> {
+    const restarts = this.#state(name)?.restarts ?? 0;
+    const id = instanceId(this.#pod.metadata.uid ?? "", name, restarts);
+    const known = await this.#services.sandbox.sync().catch(() => undefined);
+    const running = known?.running.find((each) => each.id === id);
+    const exit = known?.exits.find((each) => each.id === id);
+    if (running !== undefined) this.#apply(name, { type: "started", at: running.startedAt });
+    else if (exit !== undefined) this.exit(exit);
+    else if (known !== undefined)
+      this.#endUnstarted(name, "Lost", "The sandbox knows nothing of the container any more");
+    else this.#hold(name, "RunContainerError", "The sandbox does not answer");
+    this.#proceed();
+    this.#publishSoon();
+  }
+
+  #endUnstarted(name: string, reason: "Lost" | "ContainerCannotRun", message: string): void {
+    const restarts = this.#state(name)?.restarts ?? 0;
+    const finishedAt = this.#services.clock.now();
+    const ended: Ended = {
+      exitCode: reason === "Lost" ? 137 : 128,
+      reason,
+      message,
+      startedAt: undefined,
+      finishedAt,
+      restarts,
+    };
+    this.#apply(name, { type: "ended", ended });
+    this.#say({ type: "Warning", reason: "Failed", message: `Error: ${message}` });
   }
 
   #hold(name: string, reason: string, message: string): void {
@@ -407,6 +455,13 @@ export class PodWorker {
     } else if (error instanceof UnsupportedError) {
       this.#hold(name, "CreateContainerConfigError", message);
       this.#refuse(error);
+    } else if (hasBegun(error)) {
+      void this.#findOut(name);
+    } else if (codeOf(error) === "start-failed") {
+      // Its exit says so as well, and is handled like any other.
+    } else if (codeOf(error) === "invalid") {
+      // The specification will not become valid by waiting.
+      this.#endUnstarted(name, "ContainerCannotRun", message);
     } else {
       const reason = error instanceof ContainerConfigError ? "CreateContainerConfigError" : "RunContainerError";
       this.#hold(name, reason, message);
@@ -541,8 +596,72 @@ export class PodWorker {
 
   #stop(name: string): void {
     this.#apply(name, { type: "stop" });
+    this.#endProbes(name);
     this.#say({ type: "Normal", reason: "Killing", message: `Stopping container ${name}` });
-    this.#signal(name, "SIGTERM");
+    const sleep = this.#spec(name).lifecycle?.preStop?.sleep?.seconds ?? 0;
+    if (sleep > 0) this.#services.clock.after(sleep * 1000, () => this.#signal(name, "SIGTERM"));
+    else this.#signal(name, "SIGTERM");
+  }
+
+  /** Only containers with probes have any; the others are ready as soon as they run. */
+  #probe(container: Container): void {
+    const { name, startupProbe, readinessProbe, livenessProbe } = container;
+    if (startupProbe === undefined && readinessProbe === undefined && livenessProbe === undefined) return;
+    if (this.#state(name)?.phase !== "Running") return;
+    this.#endProbes(name);
+    this.#starting = startupProbe === undefined ? this.#starting : this.#starting.union(new Set([name]));
+    this.#unready = this.#unready.union(new Set([name]));
+    const { clock, sandbox } = this.#services;
+    const dial = sandbox.dial.bind(sandbox);
+    const address = this.#address;
+    if (address === undefined) {
+      const message = "Cannot probe the container: pods have no network on this node (see headrace doctor)";
+      this.#say({ type: "Warning", reason: "Unhealthy", message });
+      return;
+    }
+    const probes = startProbes(
+      { container, address, dial, clock },
+      {
+        started: () => {
+          this.#starting = this.#starting.difference(new Set([name]));
+          this.#proceed();
+          this.#publish();
+        },
+        ready: (ready) => {
+          const names = new Set([name]);
+          this.#unready = ready ? this.#unready.difference(names) : this.#unready.union(names);
+          this.#publish();
+        },
+        dead: (kind, message, probe) => this.#restartUnhealthy(container, kind, message, probe),
+        unhealthy: (kind, message) =>
+          this.#say({ type: "Warning", reason: "Unhealthy", message: `${kind} probe failed: ${message}` }),
+      },
+    );
+    this.#probes.set(name, probes);
+  }
+
+  #endProbes(name: string): void {
+    this.#probes.get(name)?.[Symbol.dispose]();
+    this.#probes.delete(name);
+    this.#starting = this.#starting.difference(new Set([name]));
+    this.#unready = this.#unready.difference(new Set([name]));
+  }
+
+  /** The container ends with its grace; whether it comes back is the restart policy's matter. */
+  #restartUnhealthy(container: Container, kind: string, message: string, probe: Probe): void {
+    const { name } = container;
+    const instance = this.#state(name)?.restarts;
+    this.#say({
+      type: "Normal",
+      reason: "Killing",
+      message: `Container ${name} failed ${kind.toLowerCase()} probe, will be restarted`,
+    });
+    this.#stop(name);
+    const grace = probe.terminationGracePeriodSeconds ?? this.#pod.spec.terminationGracePeriodSeconds ?? 30;
+    this.#services.clock.after(grace * 1000, () => {
+      const state = this.#state(name);
+      if (state?.restarts === instance && state?.phase === "Stopping") this.#signal(name, "SIGKILL");
+    });
   }
 
   #signal(name: string, signal: "SIGTERM" | "SIGKILL"): void {
@@ -722,7 +841,8 @@ export class PodWorker {
         podIP: this.#podIP,
         verdict: this.#verdict,
         waiting: this.#waiting,
-        unready: new Set(),
+        unready: this.#unready,
+        starting: this.#starting,
       },
       this.#services.clock.now(),
     );
@@ -803,6 +923,15 @@ function readPackages(pod: Pod): EnvironmentRequest | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The sandbox has taken the instance before: asking again would be refused, and what became of it is known there. */
+function hasBegun(error: unknown): boolean {
+  return ["already-started", "launcher-lost"].includes(codeOf(error));
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
 }
 
 function isImageReason(reason: string): boolean {

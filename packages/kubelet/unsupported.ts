@@ -79,4 +79,11 @@ function refuseProbe(probe: Probe | undefined, field: string): void {
       "Use httpGet or tcpSocket",
     );
   }
+  if (probe?.httpGet?.host) {
+    throw new UnsupportedError(
+      `${field}.httpGet.host`,
+      "would make the node ask another host",
+      "Remove it: the pod itself is asked",
+    );
+  }
 }

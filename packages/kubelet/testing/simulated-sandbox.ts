@@ -26,6 +26,8 @@ export interface SimulatedSandboxOptions {
   readonly clock: Clock;
   /** By default every container succeeds at once. */
   readonly run?: SimulatedProgram;
+  /** Connects to a port of a container; by default nobody listens. */
+  readonly dial?: Sandbox["dial"];
   /** Refuses a start: the error that `start` throws. */
   readonly refuse?: (spec: ContainerSpec) => Error | undefined;
 }
@@ -142,6 +144,10 @@ export function createSimulatedSandbox(options: SimulatedSandboxOptions): Simula
     async removeGroup(group) {
       groupsRemoved.push(group);
     },
+    network: undefined,
+    dial:
+      options.dial ?? (async (address, port) => Promise.reject(new RangeError(`Nobody listens at ${address}:${port}`))),
+    async setServices() {},
     async warm() {},
     async stats() {
       return { cells: [], launcherBytes: 0 };

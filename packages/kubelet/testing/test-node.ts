@@ -50,7 +50,10 @@ export const testMachine: KubeletOptions["machine"] = {
 };
 
 export async function testNode(
-  options: Partial<KubeletOptions> & { readonly program?: SimulatedProgram } = {},
+  options: Partial<KubeletOptions> & {
+    readonly program?: SimulatedProgram;
+    readonly dial?: SimulatedSandbox["dial"];
+  } = {},
 ): Promise<TestNode> {
   const directory = await mkdtemp(join(tmpdir(), "kubelet-"));
   const podsDirectory = join(directory, "pods");
@@ -61,7 +64,11 @@ export async function testNode(
   }
   const pods = client.resource(Pod);
   const artifacts = await openFileStore({ root: join(directory, "artifacts"), clock, ids: testIds() });
-  const sandbox = createSimulatedSandbox({ clock, ...(options.program && { run: options.program }) });
+  const sandbox = createSimulatedSandbox({
+    clock,
+    ...(options.program && { run: options.program }),
+    ...(options.dial && { dial: options.dial }),
+  });
   const reports: { path: string; report: StepReport; user: User }[] = [];
   const errors: unknown[] = [];
   let stopping = new AbortController();
