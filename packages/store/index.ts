@@ -14,4 +14,5 @@ export type {
 } from "./store.ts";
 export { CompactedError, ObjectTooLarge, StoreConflict, StoreUnavailable } from "./errors.ts";
 export { createMemoryStore, type MemoryStoreOptions } from "./memory.ts";
+export type { SealedResources } from "./seal.ts";
 export { openSqliteStore, type SqliteStoreOptions } from "./sqlite.ts";

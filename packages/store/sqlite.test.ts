@@ -132,3 +132,38 @@ test("a commit that the disk refuses fails its whole batch and shows nothing", a
   await store.close();
   await dispose();
 });
+
+test("sealed objects cannot be read on disk, nor without their key", async () => {
+  const { path, dispose } = file();
+  const key32 = (byte: number) => new Uint8Array(32).fill(byte);
+  const sealed = { resources: ["secrets"], key: key32(1) };
+  const before = await openSqliteStore({ path });
+  await create(before, { ...key("a", "plain"), resource: "secrets" }, { data: "written before" });
+  await before.close();
+  const store = await openSqliteStore({ path, sealed });
+  await create(store, { ...key("a", "one"), resource: "secrets" }, { data: "hunter2" });
+  await create(store, key("a", "other"), { data: "in the open" });
+  await store.close();
+
+  const database = new DatabaseSync(path);
+  const rows = database.prepare("SELECT CAST(json AS TEXT) AS text FROM log ORDER BY revision").all();
+  database.close();
+  const found = ["written before", "hunter2", "in the open"].map((text) =>
+    rows.some((row) => String(row["text"]).includes(text)),
+  );
+  assert.deepEqual(found, [true, false, true]);
+
+  const again = await openSqliteStore({ path, sealed });
+  assert.equal(
+    Reflect.get((await again.get({ ...key("a", "one"), resource: "secrets" }))?.object ?? {}, "data"),
+    "hunter2",
+  );
+  await again.close();
+  for (const options of [{}, { sealed: { ...sealed, key: key32(2) } }]) {
+    await assert.rejects(
+      openSqliteStore({ path, ...options }),
+      (error) => error instanceof StoreUnavailable && error.message.includes("encrypted"),
+    );
+  }
+  await dispose();
+});

@@ -3,6 +3,7 @@ import { systemClock, type Clock } from "@headrace/model";
 import { StoreUnavailable } from "./errors.ts";
 import type { Journal, JournalBatch, JournalRow } from "./journal.ts";
 import { createObjectLog } from "./object-log.ts";
+import { createSeal, type Seal, type SealedResources } from "./seal.ts";
 import { storedFromBytes } from "./stored.ts";
 import type { HistoryLimits, Store, TransientResource } from "./store.ts";
 
@@ -12,6 +13,7 @@ export interface SqliteStoreOptions {
   readonly clock?: Clock;
   readonly history?: HistoryLimits;
   readonly transient?: readonly TransientResource[];
+  readonly sealed?: SealedResources;
 }
 
 /** What `meta` says under VERSION. A file with a newer one is refused. */
@@ -20,10 +22,15 @@ const formatVersion = 1;
 /**
  * A store on one SQLite file: WAL, synchronous=FULL, one transaction for all writes of a turn of the event loop. Everything is
  * read into memory here; reads never touch the disk afterwards. Throws StoreUnavailable if the file cannot be opened, is held
- * by another process, or was written by a newer Headrace.
+ * by another process, was written by a newer Headrace, or is sealed with another key.
  */
-export async function openSqliteStore({ path, clock = systemClock, ...limits }: SqliteStoreOptions): Promise<Store> {
-  const journal = openJournal(path);
+export async function openSqliteStore({
+  path,
+  clock = systemClock,
+  sealed,
+  ...limits
+}: SqliteStoreOptions): Promise<Store> {
+  const journal = openJournal(path, createSeal(sealed));
   try {
     return createObjectLog({ journal, clock, gather: setImmediate, ...limits });
   } catch (error) {
@@ -32,12 +39,12 @@ export async function openSqliteStore({ path, clock = systemClock, ...limits }: 
   }
 }
 
-function openJournal(path: string): Journal {
+function openJournal(path: string, seal: Seal): Journal {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path);
     prepare(database);
-    return createJournal(database, path);
+    return createJournal(database, path, seal);
   } catch (cause) {
     database?.close();
     if (cause instanceof StoreUnavailable) throw cause;
@@ -85,7 +92,7 @@ function prepare(database: DatabaseSync): void {
 
 type Row = Readonly<Record<string, unknown>>;
 
-function createJournal(database: DatabaseSync, path: string): Journal {
+function createJournal(database: DatabaseSync, path: string, seal: Seal): Journal {
   const metaOf = (key: string): number =>
     Number(database.prepare("SELECT value FROM meta WHERE key = ?").get(key)?.["value"]);
   const version = metaOf("VERSION");
@@ -108,7 +115,8 @@ function createJournal(database: DatabaseSync, path: string): Journal {
   const forgetDeletions = database.prepare("DELETE FROM log WHERE revision > ? AND revision <= ? AND type = 'DELETED'");
 
   function insert({ type, stored, previous, expires }: JournalRow): void {
-    const { revision, resource, namespace, name, uid, bytes } = stored;
+    const { revision, resource, namespace, name, uid } = stored;
+    const bytes = seal.close(resource, stored.bytes);
     if (expires === undefined) {
       insertLog.run(revision, type, resource, namespace, name, uid, previous ?? null, bytes);
       return;
@@ -125,7 +133,7 @@ function createJournal(database: DatabaseSync, path: string): Journal {
   }
 
   return {
-    load: () => ({ revision: metaOf("revision"), floor, rows: rowsOf(database) }),
+    load: () => ({ revision: metaOf("revision"), floor, rows: rowsOf(database, seal) }),
     append(batch: JournalBatch) {
       database.exec("BEGIN IMMEDIATE");
       try {
@@ -145,24 +153,25 @@ function createJournal(database: DatabaseSync, path: string): Journal {
   };
 }
 
-function* rowsOf(database: DatabaseSync): Iterable<JournalRow> {
+function* rowsOf(database: DatabaseSync, seal: Seal): Iterable<JournalRow> {
   for (const row of iterate(database.prepare("SELECT * FROM log ORDER BY revision"))) {
     const previous = row["previous"];
     yield {
       type: row["type"] === "ADDED" ? "ADDED" : row["type"] === "DELETED" ? "DELETED" : "MODIFIED",
-      stored: storedOf(row),
+      stored: storedOf(row, seal),
       previous: previous === null ? undefined : Number(previous),
       expires: undefined,
     };
   }
   for (const row of iterate(database.prepare("SELECT * FROM transient ORDER BY revision"))) {
-    yield { type: "ADDED", stored: storedOf(row), previous: undefined, expires: Number(row["expires"]) };
+    yield { type: "ADDED", stored: storedOf(row, seal), previous: undefined, expires: Number(row["expires"]) };
   }
 }
 
 const iterate = (statement: StatementSync): Iterable<Row> => statement.iterate();
 
-function storedOf(row: Row): ReturnType<typeof storedFromBytes> {
+function storedOf(row: Row, seal: Seal): ReturnType<typeof storedFromBytes> {
   const key = { resource: String(row["resource"]), namespace: String(row["namespace"]), name: String(row["name"]) };
-  return storedFromBytes(key, String(row["uid"]), Number(row["revision"]), row["json"] as Uint8Array);
+  const bytes = seal.open(key.resource, row["json"] as Uint8Array);
+  return storedFromBytes(key, String(row["uid"]), Number(row["revision"]), bytes);
 }
