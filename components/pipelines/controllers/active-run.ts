@@ -38,6 +38,8 @@ export class ActiveRun {
   /** Set when the run is stopped by its own deadline, not by a user. */
   deadline: string | undefined;
   isDeadlineSet = false;
+  /** When steps with earlier attempts were decided, by row: their next attempts are no older. */
+  readonly setBackAt = new Map<number, number>();
   readonly #idOf = new Map<Node, number>();
   readonly #nodeOf = new Map<number, Node>();
 
@@ -136,6 +138,7 @@ export async function loadRun(
       attempts: summarise(attempts.get(task.id) ?? [], task),
     };
     active.remember(active.graph.restore(stored), task.id);
+    if (stored.attempts.made > 0) active.setBackAt.set(task.id, task.created_at);
   }
   if (row.state === "CANCELING") active.graph.stop();
   return active;
@@ -167,6 +170,7 @@ function summarise(rows: readonly AttemptRow[], task: TaskRow): Attempts {
   const open = rows.find((row) => row.state === "CREATED" || row.state === "RUNNING");
   return {
     made: rows.length,
+    current: counted.length,
     failed: counted.filter((row) => row.state === "FAILED").length,
     lost: counted.filter((row) => row.state === "LOST").length,
     ...(open && { open: open.n }),

@@ -1,58 +1,11 @@
 import assert from "node:assert/strict";
-import { before, describe, test } from "node:test";
-import { isList, type JsonValue } from "../core/json.ts";
-import {
-  type Bench,
-  compilePipelines,
-  createBench,
-  kfpPython,
-  type Program,
-  type SimulatedEnd,
-  type SimulatedStep,
-} from "../testing/index.ts";
+import { describe, test } from "node:test";
+import type { JsonValue } from "../core/json.ts";
+import { type Bench, compiledPipelines, createBench, passTime, type Program, program } from "../testing/index.ts";
 
-const numbers = (value: JsonValue | undefined): readonly number[] => (isList(value) ? value.map(Number) : []);
-const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
-
-/** What the components of testing/pipelines do, in short. */
-const functions: Readonly<Record<string, (step: SimulatedStep) => SimulatedEnd>> = {
-  add: ({ parameters: p }) => out(Number(p["a"]) + Number(p["b"])),
-  echo: ({ parameters: p }) => out(`${String(p["text"])}${String(p["suffix"] ?? "")}`),
-  types: ({ parameters: p }) => ({ parameters: pick(p, ["text", "whole", "flag", "items", "table"]) }),
-  train: () => ({ parameters: { Output: 0.5 }, artifacts: { model: { framework: "none" } } }),
-  flip: () => out("heads"),
-  number: () => out(3),
-  say: ({ parameters: p }) => out(p["text"] ?? null),
-  tidy: ({ parameters: p }) => out(p["text"] ?? null),
-  double: ({ parameters: p }) => out(2 * Number(p["x"])),
-  total: ({ parameters: p }) => out(sum(numbers(p["xs"]))),
-  items: () => out([1, 2, 3]),
-  records: () =>
-    out([
-      { title: "a", kind: "good" },
-      { title: "b", kind: "bad" },
-    ]),
-  count: ({ input }) => out(input?.inputs.artifacts["data"]?.artifacts.length ?? 0),
-  show: ({ input }) => out(input?.inputs.artifacts["data"]?.artifacts[0]?.uri ?? ""),
-  fail: () => ({ exitCode: 1, tail: "Traceback\nValueError: no" }),
-};
-
-const pick = (from: Readonly<Record<string, JsonValue>>, keys: readonly string[]) =>
-  Object.fromEntries(keys.map((key) => [key, from[key] ?? null]));
-const out = (value: JsonValue): SimulatedEnd => ({ parameters: { Output: value } });
-const program: Program = (step) => functions[step.name]?.(step) ?? {};
-
-const python = await kfpPython();
-const skip = python ? false : "no KFP SDK to compile with";
-const sources = new Map<string, string>();
-const pipeline = (name: string): string => sources.get(name) ?? "";
-
-before(async () => {
-  if (!python) return;
-  for (const source of ["basics.py", "groups.py"]) {
-    for (const [name, text] of await compilePipelines(python, source)) sources.set(name, text);
-  }
-});
+const pipelines = await compiledPipelines();
+const skip = pipelines ? false : "no KFP SDK to compile with";
+const pipeline = (name: string): string => pipelines?.get(name) ?? "";
 
 /** A bench with the usual program; nothing may have gone wrong in the engine itself. */
 async function onBench(body: (bench: Bench) => Promise<void>, run: Program = program): Promise<void> {
@@ -223,14 +176,6 @@ describe("steps", { skip }, () => {
       () => ({ exitCode: 1, tail: "Traceback\nValueError: no" }),
     ));
 });
-
-/** Moves time on by seconds, one at a time, until `until` holds. */
-async function passTime(bench: Bench, seconds: number, until: () => boolean): Promise<void> {
-  for (let second = 0; second < seconds && !until(); second++) {
-    await bench.clock.advance(1000);
-    for (let turn = 0; turn < 30; turn++) await new Promise((resolve) => setImmediate(resolve));
-  }
-}
 
 const groups: readonly {
   readonly name: string;

@@ -81,6 +81,7 @@ class RunEngine implements Engine {
   readonly #forgotten = new Set<string>();
   readonly #failures = new Map<string, number>();
   #working = false;
+  #signal: AbortSignal | undefined;
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -101,6 +102,7 @@ class RunEngine implements Engine {
   }
 
   async start(signal: AbortSignal): Promise<void> {
+    this.#signal = signal;
     signal.addEventListener("abort", () => this.#evictAll(), { once: true });
     await this.#pods.start(signal);
     const { db } = this.#options.records.all<PipelineTables>();
@@ -129,6 +131,7 @@ class RunEngine implements Engine {
   }
 
   async report(attempt: { run: string; task: number; n: number }, report: StepReport): Promise<void> {
+    this.#refuseWhenStopping();
     const { db } = this.#options.records.all<PipelineTables>();
     const ns = this.#active.get(attempt.run)?.ns ?? report.pod.namespace;
     const row = this.#active.get(attempt.run)?.node(attempt.task)
@@ -159,17 +162,25 @@ class RunEngine implements Engine {
     return pod && waitingOf(pod);
   }
 
+  #refuseWhenStopping(): void {
+    if (this.#signal?.aborted)
+      throw new ApiError("ServiceUnavailable", "The pipeline engine is stopping; try again later");
+  }
+
   /** Puts something into the inbox without waiting for it. */
   #tell(run: RunKey, happening: Happening): void {
-    this.#ask(run, happening).catch(this.#onError);
+    this.#ask(run, happening).catch((error) => {
+      if (!this.#signal?.aborted) this.#onError(error);
+    });
   }
 
   /** Resolves once what follows from the happening is durable. */
-  #ask(run: RunKey, happening: Happening): Promise<void> {
+  async #ask(run: RunKey, happening: Happening): Promise<void> {
+    this.#refuseWhenStopping();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#inbox.push({ run, happening, done: resolve, failed: reject });
     if (!this.#working) void this.#work();
-    return promise;
+    await promise;
   }
 
   async #work(): Promise<void> {

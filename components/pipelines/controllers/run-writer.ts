@@ -232,7 +232,7 @@ export class RunWriter {
       reason: null,
       message: null,
       log: null,
-      created_at: this.#now,
+      created_at: Math.max(this.#now, this.#run.setBackAt.get(this.#run.rowId(node)) ?? 0),
       started_at: null,
       finished_at: null,
     };

@@ -171,7 +171,7 @@ export class Turn {
     for (const node of reopen) await this.#rewrite(node, { ...blank, state: "RUNNING" });
     for (const node of reset) {
       const fresh = { inputs: null, items: null, fingerprint: null, cached_from: null, started_at: null };
-      await this.#rewrite(node, { ...blank, ...fresh, state: "PENDING", created_at: this.#clock.now() });
+      await this.#rewrite(node, { ...blank, ...fresh, state: "PENDING", created_at: this.#clock.now() + 1 });
     }
     await this.#scope.db
       .updateTable("run")

@@ -46,6 +46,8 @@ export type LoopItems =
 export interface Attempts {
   /** Attempts made so far; the next one's number. */
   readonly made: number;
+  /** Those of them since the task was last decided: a retry of the run begins anew. */
+  readonly current: number;
   /** Those that count against the retry policy. */
   readonly failed: number;
   readonly lost: number;
@@ -53,7 +55,7 @@ export interface Attempts {
   readonly open?: number;
 }
 
-const noAttempts: Attempts = { made: 0, failed: 0, lost: 0 };
+const noAttempts: Attempts = { made: 0, current: 0, failed: 0, lost: 0 };
 
 /**
  * A task that was decided: its row, held in memory with its neighbours. Tasks that wait for others have no node yet, or one
@@ -180,7 +182,8 @@ export class RunGraph {
     const node = this.#nodeAt(transition.position);
     this.#update(node, transition.facts, true);
     if (transition.attempt) {
-      node.attempts = { ...node.attempts, made: node.attempts.made + 1, open: node.attempts.made };
+      const { made, current } = node.attempts;
+      node.attempts = { ...node.attempts, made: made + 1, current: current + 1, open: made };
     }
     return node;
   }

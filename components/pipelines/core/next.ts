@@ -82,7 +82,7 @@ export const isGroup = (node: Node): boolean => node.component.body.kind === "da
 
 /** A step that is ready for its first attempt, or for a look into the cache. */
 export function awaitsStart(node: Node): boolean {
-  return node.decided && !isGroup(node) && node.state === "PENDING" && node.attempts.made === 0;
+  return node.decided && !isGroup(node) && node.state === "PENDING" && node.attempts.current === 0;
 }
 
 function opened(graph: RunGraph, node: Node): Step {

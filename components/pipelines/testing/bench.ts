@@ -1,4 +1,5 @@
 import { testApi, type TestApi } from "@headrace/apiserver/testing";
+import type { Client } from "@headrace/client";
 import { builtIns, Namespace } from "@headrace/k8s";
 import { testIds, type TestClock, eventually } from "@headrace/model/testing";
 import { openRecords, type Records, type TaskState } from "@headrace/records";
@@ -48,7 +49,15 @@ export interface Bench extends AsyncDisposable {
   kill(): void;
 }
 
-export async function createBench(program: Program, options: Partial<EngineOptions> = {}): Promise<Bench> {
+export interface BenchOptions extends Partial<EngineOptions> {
+  /** Stands between the engine and the API server, to make it fail. */
+  readonly wrapClient?: (client: Client) => Client;
+}
+
+export async function createBench(
+  program: Program,
+  { wrapClient = (client) => client, ...options }: BenchOptions = {},
+): Promise<Bench> {
   const api = testApi(builtIns);
   const { clock } = api;
   const ids = testIds();
@@ -64,7 +73,7 @@ export async function createBench(program: Program, options: Partial<EngineOptio
   const make = (): Engine =>
     createEngine({
       records,
-      client: api.client,
+      client: wrapClient(api.client),
       artifacts: shelf,
       clock,
       ids,
@@ -167,4 +176,12 @@ export async function createBench(program: Program, options: Partial<EngineOptio
     },
   };
   return bench;
+}
+
+/** Moves time on by seconds, one at a time, until `until` holds. */
+export async function passTime(bench: Bench, seconds: number, until: () => boolean): Promise<void> {
+  for (let second = 0; second < seconds && !until(); second++) {
+    await bench.clock.advance(1000);
+    for (let turn = 0; turn < 30; turn++) await new Promise((resolve) => setImmediate(resolve));
+  }
 }

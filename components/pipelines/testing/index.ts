@@ -1,4 +1,6 @@
-export { type Bench, createBench, type Ended, type SubmitOptions } from "./bench.ts";
+export { type Bench, createBench, type Ended, passTime, type SubmitOptions } from "./bench.ts";
 export { compilePipelines, kfpPython, kfpVersion } from "./compile.ts";
+export { compiledPipelines } from "./compiled.ts";
+export { out, program } from "./functions.ts";
 export { createShelf, type Shelf } from "./shelf.ts";
 export { type Program, type SimulatedEnd, SimulatedNode, type SimulatedStep } from "./simulated-node.ts";

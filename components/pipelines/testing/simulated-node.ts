@@ -3,6 +3,7 @@ import { Pod } from "@headrace/k8s";
 import {
   type Clock,
   formatTime,
+  isApiError,
   type ObjectKey,
   type StepIO,
   stepIOAnnotation,
@@ -59,8 +60,13 @@ export class SimulatedNode {
   readonly ran: string[] = [];
   /** Reports, by pod: to be sent again by tests. */
   readonly reports = new Map<string, StepReport>();
-  /** While set, pods stay unscheduled. */
+  /** While set, pods stay unscheduled; see `resume`. */
   isPaused = false;
+  /** While set, the end of a step is reported but its pod's phase stays as it is. */
+  isMute = false;
+  readonly #endings = new Map<string, () => void>();
+  #signal = new AbortController().signal;
+  #known: () => readonly Pod[] = () => [];
 
   constructor(options: SimulatedNodeOptions) {
     this.#options = options;
@@ -70,12 +76,22 @@ export class SimulatedNode {
     const { client, clock } = this.#options;
     const informer = createInformer({ client: client.resource(Pod), clock });
     await informer.start(signal);
+    this.#known = () => informer.list();
     informer.subscribe(({ type, object }) => {
-      if (type !== "deleted" && !this.isPaused && !signal.aborted) void this.#take(object);
+      if (signal.aborted) return;
+      if (object.metadata.deletionTimestamp !== undefined) this.#endings.get(object.metadata.uid ?? "")?.();
+      else if (type !== "deleted" && !this.isPaused) void this.#take(object, signal);
     });
+    this.#signal = signal;
   }
 
-  async #take(pod: Pod): Promise<void> {
+  /** Takes the pods that came meanwhile. */
+  resume(): void {
+    this.isPaused = false;
+    for (const pod of this.#known()) void this.#take(pod, this.#signal);
+  }
+
+  async #take(pod: Pod, signal: AbortSignal): Promise<void> {
     const uid = pod.metadata.uid ?? "";
     if (this.#taken.has(uid) || pod.metadata.deletionTimestamp !== undefined) return;
     this.#taken.add(uid);
@@ -90,13 +106,29 @@ export class SimulatedNode {
     const step = readStep(pod);
     this.ran.push(step.name);
     const startedAt = this.#options.clock.now();
-    const end = await this.#options.program(step);
+    const killed = new Promise<SimulatedEnd>((resolve) => {
+      this.#endings.set(uid, () => resolve({ exitCode: 137, reason: "Error" }));
+    });
+    const end = await Promise.race([this.#options.program(step), killed]);
     const report = reportOf(pod, step, end, { startedAt, finishedAt: this.#options.clock.now() });
     this.reports.set(key.name, report);
     for (const { uri } of readStepIO(pod).outputs) this.#options.wrote?.(uri);
     const ref = refOf(pod);
-    if (ref) await this.#options.engine().report({ run: ref.run, task: ref.task, n: ref.n }, report);
-    await this.#write(key, pod, report);
+    if (ref) await this.#deliver({ run: ref.run, task: ref.task, n: ref.n }, report, signal);
+    if (!signal.aborted && !this.isMute) await this.#write(key, pod, report);
+  }
+
+  /** Again and again, as a node does: an engine that is restarting takes it later. */
+  async #deliver(attempt: Parameters<Engine["report"]>[0], report: StepReport, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#options.engine().report(attempt, report);
+        return;
+      } catch (error) {
+        if (!isApiError(error, "ServiceUnavailable")) return;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
   }
 
   async #write(key: ObjectKey, pod: Pod, report: StepReport): Promise<void> {

@@ -1,0 +1,376 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Client } from "@headrace/client";
+import { Pod } from "@headrace/k8s";
+import { ApiError, isApiError } from "@headrace/model";
+import { eventually } from "@headrace/model/testing";
+import { stepFinalizer } from "../core/pod.ts";
+import { type Bench, compiledPipelines, createBench, type Ended, out, passTime, program } from "../testing/index.ts";
+
+const pipelines = await compiledPipelines();
+const skip = pipelines ? false : "no KFP SDK to compile with";
+const pipeline = (name: string): string => pipelines?.get(name) ?? "";
+
+const pods = async (bench: Bench): Promise<readonly Pod[]> => (await bench.api.client.resource(Pod).list()).items;
+const finalizers = async (bench: Bench): Promise<number> =>
+  (await pods(bench)).filter((pod) => pod.metadata.finalizers?.includes(stepFinalizer)).length;
+
+async function attempts(
+  bench: Bench,
+  ended: Ended,
+): Promise<readonly (readonly [key: string, n: number, state: string])[]> {
+  const rows = await bench.records
+    .all()
+    .db.selectFrom("attempt")
+    .select(["task", "n", "state"])
+    .orderBy("task")
+    .orderBy("n")
+    .execute();
+  const keys = new Map(ended.tasks.map((task) => [task.id, task.key]));
+  return rows.map(({ task, n, state }) => [keys.get(task) ?? "", n, state]);
+}
+
+/** A client whose pods cannot be created while `isDown`. */
+function unreliable(): { isDown: boolean; wrap: (client: Client) => Client } {
+  const weather = {
+    isDown: false,
+    wrap: (client: Client): Client => ({
+      resource: (definition) => {
+        const inner = client.resource(definition);
+        return {
+          ...inner,
+          create: (object, options) =>
+            weather.isDown
+              ? Promise.reject(new ApiError("ServiceUnavailable", "The API server is down"))
+              : inner.create(object, options),
+        };
+      },
+    }),
+  };
+  return weather;
+}
+
+describe("the cache", { skip }, () => {
+  test("a step with the same inputs is not run again, and hands on the same artifacts", async () => {
+    await using bench = await createBench(program);
+    const first = await bench.run(pipeline("artifacts"));
+    const count = bench.node.ran.length;
+    const second = await bench.run(pipeline("artifacts"));
+    assert.equal(bench.node.ran.length, count);
+    assert.deepEqual(second.states, {
+      root: "SUCCEEDED",
+      "root/make": "CACHED",
+      "root/train": "CACHED",
+      "root/use": "CACHED",
+    });
+    const outputs = ({ tasks }: Ended) => tasks.map((task) => task.outputs);
+    assert.deepEqual(outputs(second), outputs(first));
+    assert.deepEqual(
+      second.tasks.map((task) => task.cached_from),
+      [null, ...first.tasks.slice(1).map((task) => task.id)],
+    );
+  });
+
+  test("a step whose artifact is gone is run again", async () => {
+    await using bench = await createBench(program);
+    await bench.run(pipeline("artifacts"));
+    bench.shelf.uris.clear();
+    const second = await bench.run(pipeline("artifacts"));
+    assert.equal(second.states["root/make"], "SUCCEEDED");
+  });
+
+  test("a run can do without it, and other inputs miss it", async () => {
+    await using bench = await createBench(program);
+    await bench.run(pipeline("one_step"), { parameters: { a: 1 } });
+    const other = await bench.run(pipeline("one_step"), { parameters: { a: 2 } });
+    const uncached = await bench.run(pipeline("one_step"), { parameters: { a: 1 }, cache: false });
+    const cached = await bench.run(pipeline("one_step"), { parameters: { a: 1 } });
+    assert.deepEqual(
+      [other, uncached, cached].map(({ states }) => states["root/add"]),
+      ["SUCCEEDED", "SUCCEEDED", "CACHED"],
+    );
+  });
+});
+
+describe("after kill -9", { skip }, () => {
+  test("an attempt that was committed without a pod gets its pod", async () => {
+    const weather = unreliable();
+    await using bench = await createBench(program, { wrapClient: weather.wrap });
+    weather.isDown = true;
+    const run = await bench.submit(pipeline("one_step"));
+    await eventually(
+      "the attempt is committed",
+      async () => (await attempts(bench, await bench.look(run))).length === 1,
+    );
+    bench.kill();
+    weather.isDown = false;
+    await bench.restart();
+    const ended = await bench.ended(run);
+    assert.equal(ended.run.state, "SUCCEEDED");
+    assert.deepEqual(await attempts(bench, ended), [["root/add", 0, "SUCCEEDED"]]);
+  });
+
+  test("a pod that exists and is ours is not made again", async () => {
+    await using bench = await createBench(program);
+    bench.node.isPaused = true;
+    const run = await bench.submit(pipeline("one_step"));
+    await eventually("the pod is there", async () => (await pods(bench)).length === 1);
+    await bench.restart();
+    bench.node.resume();
+    const ended = await bench.ended(run);
+    assert.equal(ended.run.state, "SUCCEEDED");
+    assert.equal(bench.node.ran.length, 1);
+  });
+
+  test("the end of a step that came while nobody listened is recorded once", async () => {
+    const { promise: mayEnd, resolve: end } = Promise.withResolvers<void>();
+    await using bench = await createBench(async (step) => {
+      await mayEnd;
+      return program(step);
+    });
+    const run = await bench.submit(pipeline("one_step"));
+    await eventually("the step runs", () => bench.node.ran.length === 1);
+    bench.kill();
+    end();
+    await new Promise((resolve) => setImmediate(resolve));
+    await bench.restart();
+    const ended = await bench.ended(run);
+    assert.equal(ended.run.state, "SUCCEEDED");
+    assert.equal(bench.node.ran.length, 1);
+    assert.deepEqual(await attempts(bench, ended), [["root/add", 0, "SUCCEEDED"]]);
+  });
+
+  test("a pod whose end was recorded is let go by the next engine", async () => {
+    await using bench = await createBench(program);
+    bench.node.isMute = true;
+    const run = await bench.submit(pipeline("one_step"));
+    await bench.ended(run);
+    assert.equal(await finalizers(bench), 1);
+    bench.kill();
+    const [pod] = await pods(bench);
+    const key = { namespace: "kubeflow", name: pod?.metadata.name ?? "" };
+    await bench.api.client
+      .resource(Pod)
+      .patch(key, { type: "merge", body: { status: { phase: "Succeeded" } } }, { subresource: "status" });
+    await bench.restart();
+    await eventually("the finalizer is dropped", async () => (await finalizers(bench)) === 0);
+  });
+
+  test("loops and groups go on where they were", async () => {
+    let isOpen = false;
+    const gates: (() => void)[] = [];
+    await using bench = await createBench(async (step) => {
+      if (!isOpen) await new Promise<void>((resolve) => gates.push(resolve));
+      return program(step);
+    });
+    const run = await bench.submit(pipeline("nested_loops"));
+    await eventually("the first steps run", () => gates.length === 6);
+    await bench.restart();
+    isOpen = true;
+    for (const open of gates) open();
+    const ended = await bench.ended(run);
+    assert.equal(ended.run.state, "SUCCEEDED");
+    assert.deepEqual(ended.outputs("root"), { Output: 120 });
+    assert.equal(bench.node.ran.length, 7);
+  });
+});
+
+describe("a step's pod", { skip }, () => {
+  test("that is deleted while it runs is made again, and that is no retry", async () => {
+    let isFirst = true;
+    await using bench = await createBench((step) => {
+      if (!isFirst) return program(step);
+      isFirst = false;
+      return new Promise(() => {});
+    });
+    const run = await bench.submit(pipeline("one_step"));
+    await eventually("the step runs", () => bench.node.ran.length === 1);
+    const [pod] = await pods(bench);
+    await bench.api.client.resource(Pod).delete({ namespace: "kubeflow", name: pod?.metadata.name ?? "" });
+    const ended = await bench.ended(run);
+    assert.equal(ended.run.state, "SUCCEEDED");
+    assert.deepEqual(await attempts(bench, ended), [
+      ["root/add", 0, "LOST"],
+      ["root/add", 1, "SUCCEEDED"],
+    ]);
+  });
+
+  test("that is deleted before it is scheduled is made again", async () => {
+    await using bench = await createBench(program);
+    bench.node.isPaused = true;
+    const run = await bench.submit(pipeline("one_step"));
+    const pod = await eventually("the pod is there", async () => (await pods(bench))[0]);
+    await bench.api.client.resource(Pod).delete({ namespace: "kubeflow", name: pod.metadata.name ?? "" });
+    await eventually("another is there", async () =>
+      (await pods(bench)).some(({ metadata }) => metadata.name !== pod.metadata.name),
+    );
+    bench.node.resume();
+    const ended = await bench.ended(run);
+    assert.deepEqual(await attempts(bench, ended), [
+      ["root/add", 0, "LOST"],
+      ["root/add", 1, "SUCCEEDED"],
+    ]);
+  });
+
+  test("that the API refuses fails the step with the reason", async () => {
+    const weather = unreliable();
+    await using bench = await createBench(program, {
+      wrapClient: (client) => ({
+        resource: (definition) => ({
+          ...weather.wrap(client).resource(definition),
+          create: () => Promise.reject(new ApiError("Forbidden", 'exceeded quota: "small"')),
+        }),
+      }),
+    });
+    const ended = await bench.run(pipeline("one_step"));
+    assert.equal(ended.run.state, "FAILED");
+    assert.match(ended.run.error ?? "", /the step's pod was refused: exceeded quota: "small"/);
+  });
+
+  test("says why it waits", async () => {
+    await using bench = await createBench(program);
+    bench.node.isPaused = true;
+    await bench.submit(pipeline("one_step"));
+    const pod = await eventually("the pod is there", async () => (await pods(bench))[0]);
+    const key = { namespace: "kubeflow", name: pod.metadata.name ?? "" };
+    const waiting = { reason: "ImagePullBackOff", message: "no mapping for image" };
+    const status = {
+      containerStatuses: [{ name: "main", image: "x", imageID: "", ready: false, restartCount: 0, state: { waiting } }],
+    };
+    await bench.api.client.resource(Pod).patch(key, { type: "merge", body: { status } }, { subresource: "status" });
+    const shown = await eventually("the engine has seen it", () => bench.engine.waiting?.(key));
+    assert.deepEqual(shown, { summary: "ImagePullBackOff: no mapping for image" });
+  });
+
+  test("that runs for a while makes its task RUNNING", async () => {
+    await using bench = await createBench(() => new Promise(() => {}));
+    const run = await bench.submit(pipeline("one_step"));
+    const pod = await eventually("the pod is there", async () => (await pods(bench))[0]);
+    await eventually("the step runs", () => bench.node.ran.length === 1);
+    const key = { namespace: "kubeflow", name: pod.metadata.name ?? "" };
+    await bench.api.client
+      .resource(Pod)
+      .patch(key, { type: "merge", body: { status: { phase: "Running" } } }, { subresource: "status" });
+    await passTime(bench, 2, () => false);
+    await eventually("its task is RUNNING", async () => (await bench.look(run)).states["root/add"] === "RUNNING");
+  });
+});
+
+describe("a run", { skip }, () => {
+  test("that is terminated ends its pods, runs no exit task, and is CANCELED", async () => {
+    await using bench = await createBench(() => new Promise(() => {}));
+    const run = await bench.submit(pipeline("exits"));
+    await eventually("the first step runs", () => bench.node.ran.length === 1);
+    await bench.engine.terminate(run);
+    const ended = await bench.ended(run);
+    assert.equal(ended.run.state, "CANCELED");
+    assert.equal(ended.states["root/exit-handler-1/say"], "CANCELED");
+    assert.equal("root/clean" in ended.states, false);
+    await eventually("the pod is gone", async () => (await finalizers(bench)) === 0);
+    await assert.rejects(bench.engine.terminate(run), (error) => isApiError(error, "BadRequest"));
+  });
+
+  test("that is terminated before its pods could be made ends all the same", async () => {
+    const weather = unreliable();
+    await using bench = await createBench(program, { wrapClient: weather.wrap });
+    weather.isDown = true;
+    const run = await bench.submit(pipeline("static_loop"));
+    await eventually("attempts are committed", async () => (await attempts(bench, await bench.look(run))).length === 3);
+    await bench.engine.terminate(run);
+    assert.equal((await bench.ended(run)).run.state, "CANCELED");
+  });
+
+  test("that failed is taken up again by a retry: what succeeded stays, the rest and the exit task run again", async () => {
+    let isBroken = true;
+    await using bench = await createBench((step) =>
+      step.name === "fail" ? (isBroken ? { exitCode: 1 } : {}) : program(step),
+    );
+    const run = await bench.submit(pipeline("exits"));
+    assert.equal((await bench.ended(run)).run.state, "FAILED");
+    isBroken = false;
+    await bench.engine.retry(run);
+    const ended = await bench.ended(run);
+    assert.equal(ended.run.state, "SUCCEEDED");
+    assert.equal(ended.run.error, null);
+    assert.deepEqual(bench.node.ran, ["say", "fail", "clean", "fail", "clean"]);
+    assert.deepEqual(ended.inputs("root/clean")["status"], {
+      state: "COMPLETE",
+      pipelineJobResourceName: ended.run.resource_name,
+      pipelineTaskName: "exit-handler-1",
+      error: {},
+    });
+    await assert.rejects(bench.engine.retry(run), (error) => isApiError(error, "BadRequest"));
+  });
+
+  test("that failed in a loop is taken up again in the iterations that failed", async () => {
+    let isBroken = true;
+    await using bench = await createBench((step) =>
+      isBroken && step.parameters["x"] === 2 ? { exitCode: 1 } : program(step),
+    );
+    const run = await bench.submit(pipeline("static_loop"));
+    assert.equal((await bench.ended(run)).run.state, "FAILED");
+    isBroken = false;
+    await bench.engine.retry(run);
+    const ended = await bench.ended(run);
+    assert.equal(ended.run.state, "SUCCEEDED");
+    assert.deepEqual(ended.outputs("root"), { Output: 12 });
+    assert.deepEqual(bench.node.ran.filter((name) => name === "double").length, 4);
+  });
+
+  test("a retry within a loop is the iteration's own", async () => {
+    const seen = new Set<unknown>();
+    await using bench = await createBench(({ parameters: { x } }) =>
+      seen.has(x) ? out(1) : (seen.add(x), { exitCode: 1 }),
+    );
+    const run = await bench.submit(pipeline("loop_retries"));
+    await passTime(bench, 30, () => bench.node.ran.length === 4);
+    assert.equal((await bench.ended(run)).run.state, "SUCCEEDED");
+  });
+
+  test("repeated and late reports change nothing", async () => {
+    await using bench = await createBench(program);
+    const run = await bench.submit(pipeline("one_step"));
+    const ended = await bench.ended(run);
+    const task = ended.tasks[1]?.id ?? 0;
+    const [report] = bench.node.reports.values();
+    assert.ok(report);
+    await bench.engine.report({ run: run.id, task, n: 0 }, report);
+    assert.deepEqual((await bench.look(run)).tasks, ended.tasks);
+    await assert.rejects(bench.engine.report({ run: run.id, task: 999, n: 0 }, report), (error) =>
+      isApiError(error, "NotFound"),
+    );
+  });
+
+  test("that is forgotten leaves no pod, and reports of it find nobody", async () => {
+    await using bench = await createBench(() => new Promise(() => {}));
+    const run = await bench.submit(pipeline("one_step"));
+    await eventually("the step runs", () => bench.node.ran.length === 1);
+    await bench.engine.forget(run);
+    assert.equal(await finalizers(bench), 0);
+    assert.equal((await bench.look(run)).run.state, "RUNNING");
+  });
+
+  test("with more iterations than one transaction takes opens them all", async () => {
+    await using bench = await createBench(program);
+    const run = await bench.submit(pipeline("wide"));
+    const ended = await bench.ended(run);
+    assert.equal(ended.run.state, "SUCCEEDED");
+    assert.equal(ended.tasks.length, 2 + 2 * 1200);
+    assert.equal(bench.node.ran.length, 1200);
+  });
+
+  test("whose steps may run two at a time never has three", async () => {
+    let now = 0;
+    let most = 0;
+    await using bench = await createBench(async (step) => {
+      now += 1;
+      most = Math.max(most, now);
+      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+      now -= 1;
+      return program(step);
+    });
+    const ended = await bench.run(pipeline("dynamic_loop"));
+    assert.equal(ended.run.state, "SUCCEEDED");
+    assert.equal(most, 2);
+  });
+});
