@@ -40,6 +40,8 @@ export interface SandboxOptions {
   readonly clock: Clock;
   /** How long a launcher that nobody speaks to and nothing runs in goes on. Default 600. */
   readonly lonelySeconds?: number;
+  /** How long a cell may take to answer before its interpreter is replaced. Default 10. */
+  readonly answerSeconds?: number;
 }
 
 const socketPathLimit = 107;
@@ -184,6 +186,7 @@ class LauncherSandbox implements Sandbox {
       stateDirectory: this.#options.stateDirectory,
       runtimeDirectory: this.#options.runtimeDirectory,
       lonelySeconds: this.#options.lonelySeconds ?? 600,
+      answerSeconds: this.#options.answerSeconds ?? 10,
     });
     return reach();
   }

@@ -12,6 +12,7 @@ export interface LauncherOptions {
   readonly runtimeDirectory: string;
   /** Seconds that a launcher without Headrace and without containers goes on. */
   readonly lonelySeconds: number;
+  readonly answerSeconds: number;
 }
 
 const launcherDirectory = fileURLToPath(new URL("launcher", import.meta.url));

@@ -80,11 +80,13 @@ def cell_key(specification):
     return json.dumps([specification["tenant"], environment["digest"] if environment else None, environment["preload"] if environment else None])
 
 
-def spawn(cell, code_directory, interpreter, privileged, nameserver):
+def spawn(cell, code_directory, interpreter, privileged, nameserver, answer_seconds):
     """Starts the cell's first process; sets the cell's `pid`, `pidfd` and `channel`. Raises OSError."""
     environment = cell.environment
     if environment:
-        python, flags = environment["python"], ()
+        # Steps' commands call it python3, and may look at the name that they were called by.
+        python3 = os.path.join(os.path.dirname(environment["python"]), "python3")
+        python, flags = python3 if os.path.lexists(python3) else environment["python"], ()
         extra = [environment["path"], *environment["trees"]]
     else:
         python, flags = interpreter["program"], _BARE_FLAGS
@@ -100,7 +102,8 @@ def spawn(cell, code_directory, interpreter, privileged, nameserver):
             "links": trees.links,
             "privileged": privileged,
         }
-        plan = {"python": python, "flags": flags, "variables": ZYGOTE_VARIABLES, "settings": settings, "nameserver": nameserver}
+        plan = {"python": python, "flags": flags, "variables": ZYGOTE_VARIABLES, "settings": settings}
+        plan.update({"nameserver": nameserver, "answerSeconds": answer_seconds})
         cell.pid = _fork_init(cell.tenant, privileged, theirs, listener, trees, plan)
     except OSError:
         channel.close()

@@ -81,6 +81,7 @@ def _run(request):
     with open(module, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
         file.write(request["source"])
     os.environ["_KFP_RUNTIME"] = "true"
+    os.environ["PWD"] = os.getcwd()  # as the shell of a step's command would have it
     sys.argv[:] = ["-m", "--component_module_path", module, *request["arguments"]]
     sys.path[0] = os.getcwd()
     import runpy

@@ -33,8 +33,6 @@ from syscalls import (
 import network
 from zygote import exit_message
 
-START_SECONDS = 10
-REPORT_SECONDS = 2
 LONELY_SECONDS = 600
 _TAIL_BYTES = 4096
 # chown, dac_override, fowner, kill, setgid, setuid, setpcap, sys_admin: to build roots and change users, in its own
@@ -123,7 +121,7 @@ class Init:
             if self.zygote is None:
                 raise OSError("the interpreter is gone")
             wire.send(self.zygote.channel, {"container": container}, descriptors)
-            self.starting[container] = time.monotonic() + START_SECONDS
+            self.starting[container] = time.monotonic() + self.plan["answerSeconds"]
         except OSError as error:
             self.tell({"lost": container})
             self.kill_zygote(f"it takes no requests: {error}")
@@ -227,10 +225,11 @@ class Init:
             raise wire.ProtocolError("it sent what it must not send")
 
     def _note_start(self, container, pid):
-        if not isinstance(container, str) or self.starting.pop(container, None) is None:
+        if not isinstance(container, str) or container not in self.starting:
             raise wire.ProtocolError("it told of a container that nobody asked for")
         if pid < 2 or any(pid == known for known, _ in self.running.values()) or pid == self.zygote.pid:
             raise wire.ProtocolError("it told of a process that is not the container's")
+        del self.starting[container]
         try:
             watch = open_pidfd(pid)
         except ProcessLookupError:
@@ -243,7 +242,7 @@ class Init:
     def _note_end(self, container, watch):
         """The process is dead; its parent must tell how."""
         self._unwatch(watch)
-        self.overdue[container] = time.monotonic() + REPORT_SECONDS
+        self.overdue[container] = time.monotonic() + self.plan["answerSeconds"]
         self.reap()
 
     def _note_exit(self, message):
@@ -276,9 +275,11 @@ class Init:
         lost, self.starting = list(self.starting), {}
         for container in lost:
             self.tell({"lost": container})
-        self.overdue = {}
         self.tell({"zygote": "lost", "why": why[:500], "tail": zygote.tail.decode(errors="replace")})
         self.reap()
+        for container in list(self.overdue):
+            # Dead, and not ours to reap: the zygote knew how it ended and kept it to itself.
+            self._finish(container, -signal.SIGKILL, 0, 0)
 
     def reap(self):
         try:

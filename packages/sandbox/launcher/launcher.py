@@ -19,8 +19,7 @@ from syscalls import open_pidfd, send_signal
 from volumes import VolumeError, Volumes
 
 PROTOCOL = 1
-READY_SECONDS = 120
-RUNNING_SECONDS = 15
+READY_ANSWERS = 12  # importing packages takes longer than answering
 COMPLETE_SECONDS = 2
 _REPORT_BYTES = 4096
 _MAXIMUM_WAITING = 10_000
@@ -234,7 +233,7 @@ class Launcher:
         cell = cells.Cell(key, tenant, asked.get("environment"), self.next_cell)
         self.next_cell += 1
         try:
-            cells.spawn(cell, self.code, self.interpreter, self.privileged, self.network.nameserver)
+            cells.spawn(cell, self.code, self.interpreter, self.privileged, self.network.nameserver, self.settings["answerSeconds"])
         except OSError as error:
             raise RequestError("no-cell", f"Cannot make a cell for {asked['tenant']!r}: {error.strerror or error}") from error
         self.tenants[tenant.name] = tenant
@@ -255,7 +254,8 @@ class Launcher:
 
     def expect_ready(self, cell):
         self.loop.cancel(cell.deadline)
-        cell.deadline = self.loop.after(READY_SECONDS, lambda: self.end_cell(cell, f"its interpreter was not ready after {READY_SECONDS} s"))
+        seconds = READY_ANSWERS * self.settings["answerSeconds"]
+        cell.deadline = self.loop.after(seconds, lambda: self.end_cell(cell, f"its interpreter was not ready after {seconds} s"))
 
     def hear(self, cell):
         """Reads what the cell says, at most a few messages before others have their turn."""
@@ -415,7 +415,7 @@ class Launcher:
             )
             if not sent:
                 self.end_cell(container.cell, "it takes no requests")
-            container.deadline = self.loop.after(RUNNING_SECONDS, lambda: self.give_up(container))
+            container.deadline = self.loop.after(2 * self.settings["answerSeconds"], lambda: self.give_up(container))
             self.loop.watch(report, lambda _: self.read_report(container))
             ours.clear()
         finally:
@@ -484,7 +484,7 @@ class Launcher:
             container.reply()
 
     def give_up(self, container):
-        container.problem = (128, f"It did not run after {RUNNING_SECONDS} s")
+        container.problem = (128, "Its first process was made but never came to run")
         container.cell.send({"do": "signal", "container": container.id, "signal": signal.SIGKILL})
 
     def note_exit(self, cell, message):

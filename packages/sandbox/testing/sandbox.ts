@@ -24,6 +24,8 @@ export interface TestSandbox extends AsyncDisposable {
   /** What the successor of the launcher with this process id says. */
   syncAfter(launcher: number): ReturnType<Sandbox["sync"]>;
   cellProcesses(): Promise<number[]>;
+  /** Kills the interpreters that containers are forked from, as an out-of-memory killer might. */
+  killZygotes(): Promise<void>;
 }
 
 export async function testSandbox(): Promise<TestSandbox> {
@@ -39,6 +41,7 @@ async function openTestSandbox(directory: string): Promise<TestSandbox> {
     runtimeDirectory,
     clock: systemClock,
     lonelySeconds: 20,
+    answerSeconds: 0.5,
   });
   const exits = collectExits(sandbox);
   let handedOver = false;
@@ -60,6 +63,12 @@ async function openTestSandbox(directory: string): Promise<TestSandbox> {
       log: { path: join(directory, "logs", id.replaceAll("/", "_")), maxBytes: 10 * 1024 ** 2, maxFiles: 3 },
       ...overrides,
     };
+  };
+
+  const cellProcesses = async () => {
+    const names = (await readdir(runtimeDirectory)).filter((name) => /^cell-\d+\.json$/.test(name));
+    const facts = await Promise.all(names.map((name) => readFile(join(runtimeDirectory, name), "utf8")));
+    return facts.map((content) => Number(/"pid": (\d+)/.exec(content)?.[1]));
   };
 
   return {
@@ -90,10 +99,12 @@ async function openTestSandbox(directory: string): Promise<TestSandbox> {
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     },
-    async cellProcesses() {
-      const names = (await readdir(runtimeDirectory)).filter((name) => /^cell-\d+\.json$/.test(name));
-      const facts = await Promise.all(names.map((name) => readFile(join(runtimeDirectory, name), "utf8")));
-      return facts.map((content) => Number(/"pid": (\d+)/.exec(content)?.[1]));
+    cellProcesses,
+    async killZygotes() {
+      for (const cell of await cellProcesses()) {
+        const children = await readFile(`/proc/${cell}/task/${cell}/children`, "utf8");
+        for (const child of children.trim().split(" ").slice(0, 1)) process.kill(Number(child), "SIGKILL");
+      }
     },
     async [Symbol.asyncDispose]() {
       exits[Symbol.dispose]();
