@@ -69,7 +69,9 @@ export function createActions({ writer, clock }: ActionsOptions): Actions {
     { definition, create }: Answer,
     object: KubeObject,
   ): Promise<ApiResponse> {
-    const complete = applyDefaults(definition.schema, object);
+    const { namespace } = target;
+    const placed = { ...object, metadata: { ...object.metadata, ...(namespace !== "" && { namespace }) } };
+    const complete = applyDefaults(definition.schema, placed);
     const causes = validate(definition.schema, complete);
     if (causes.length > 0) throw invalid(definition, object.metadata.name ?? "", causes);
     return answer(request, target, versionOf(await create(complete as KubeObject, request)), [], 201);

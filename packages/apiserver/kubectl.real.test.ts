@@ -151,6 +151,11 @@ test("kubectl finds everything that it needs", async (t) => {
     assert.match(await seen, /NAME\s+AGE\nw\s+\S+\nfresh\s/);
   });
 
+  await t.test("auth asks who one is and what one may do", async () => {
+    assert.match(await ok("auth can-i delete pods"), /yes/);
+    assert.match(await ok("auth whoami"), /Username\s+system:headrace/);
+  });
+
   await t.test("delete waits until things are gone; a namespace ends", async () => {
     assert.match(await ok("delete widgets --all"), /"fresh" deleted\nwidget.example.com "w" deleted/);
     assert.match(await ok("delete pod one --grace-period=0 --force"), /force deleted/);

@@ -20,7 +20,7 @@ export interface ApiServerOptions {
   readonly definitions: readonly ResourceDefinition[];
   /** Kinds that are read from records. */
   readonly projections?: readonly Projection[];
-  /** Kinds that are answered when they are created and never kept, such as access reviews. */
+  /** Kinds that are answered when they are created and never kept, beside the access reviews, which are always served. */
   readonly answers?: readonly Answer[];
   /** Asked before anything else, for every request. */
   readonly authorizer: Authorizer;

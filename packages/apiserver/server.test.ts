@@ -224,6 +224,59 @@ test("kinds that are only answered are created and never kept", async () => {
   await assert.rejects(reviews.list(), { code: 405 });
 });
 
+test("callers can ask who they are, and what they and others may do", async () => {
+  await using api = testApi([], {
+    authorizer: {
+      async authorize({ user, verb, resource, namespace, path }) {
+        const allowed =
+          verb === "create" ||
+          (user.name === "ann" && (path === "/metrics" || (resource === "pods/log" && namespace === "n")));
+        return { allowed, reason: allowed ? "by rule" : "" };
+      },
+    },
+  });
+  const send = fetchFrom(api);
+  const ask = async (path: string, spec: object): Promise<unknown> => {
+    const body = JSON.stringify({ metadata: {}, spec });
+    const { status, json } = await send(
+      `/apis/${path}`,
+      { "content-type": "application/json" },
+      { method: "POST", body, user: ann },
+    );
+    return status === 201 ? json<{ status: unknown }>().status : status;
+  };
+  const resourceAttributes = { verb: "get", resource: "pods", subresource: "log", namespace: "n" };
+  const root = "authorization.k8s.io/v1";
+  assert.deepEqual(await ask(`${root}/selfsubjectaccessreviews`, { resourceAttributes }), {
+    allowed: true,
+    reason: "by rule",
+  });
+  assert.deepEqual(
+    await ask(`${root}/selfsubjectaccessreviews`, { nonResourceAttributes: { path: "/metrics", verb: "get" } }),
+    { allowed: true, reason: "by rule" },
+  );
+  assert.deepEqual(await ask(`${root}/subjectaccessreviews`, { user: "bob", resourceAttributes }), { allowed: false });
+  assert.deepEqual(
+    await ask(`${root}/namespaces/n/localsubjectaccessreviews`, {
+      user: "ann",
+      resourceAttributes: { ...resourceAttributes, namespace: "" },
+    }),
+    { allowed: true, reason: "by rule" },
+  );
+  assert.equal(
+    await ask(`${root}/namespaces/n/localsubjectaccessreviews`, {
+      user: "ann",
+      resourceAttributes: { ...resourceAttributes, namespace: "m" },
+    }),
+    400,
+  );
+  assert.equal(await ask(`${root}/selfsubjectaccessreviews`, {}), 400);
+  assert.equal(await ask(`${root}/subjectaccessreviews`, { resourceAttributes }), 400);
+  assert.deepEqual(await ask("authentication.k8s.io/v1/selfsubjectreviews", {}), {
+    userInfo: { username: "ann", groups: ["system:authenticated"] },
+  });
+});
+
 test("records are shown as a kind that can be read and watched, and not written", async () => {
   const Run = defineResource({
     group: "example.com",

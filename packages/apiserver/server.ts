@@ -1,4 +1,5 @@
 import { ApiError, isApiError, type ApiRequest, type ApiResponse } from "@headrace/model";
+import { accessReviews } from "./access-reviews.ts";
 import { createActions } from "./actions.ts";
 import { createDiscovery } from "./discovery.ts";
 import { forbidden, methodNotAllowed, unknownPath } from "./errors.ts";
@@ -23,7 +24,7 @@ const spoken: ServerVersion = { gitVersion: "v1.33.0+headrace", buildDate: "2025
 /** Puts the server together. It holds no socket, no timer and no state of its own: everything is in the store. */
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const { store, definitions, projections = [], answers = [], authorizer, audit, clock, ids, admission = [] } = options;
-  const registry = createRegistry(store, definitions, projections, answers);
+  const registry = createRegistry(store, definitions, projections, [...accessReviews(authorizer), ...answers]);
   const writer = createWriter({ store, registry, admission, clock, ids });
   const actions = createActions({ writer, clock });
   const subresources = createSubresources({ actions, writer, handlers: handlersOf(options) });
