@@ -4,7 +4,7 @@ export { KeyFileError, TokenRequestError } from "./errors.ts";
 export { createIdentity, pipelinesAudience, type AuthMode, type Identity, type IdentityOptions } from "./identity.ts";
 export { isLoopbackAddress } from "./local-user.ts";
 export type { Pki } from "./pki.ts";
-export { createReviews, createTokenSubresource, type ReviewOptions } from "./reviews.ts";
+export { createTokenReview, createTokenSubresource, type TokenReviewOptions } from "./token-answers.ts";
 export { ruleAllows, type PolicyRule } from "./rules.ts";
 export {
   apiAudience,

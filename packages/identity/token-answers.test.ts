@@ -9,12 +9,11 @@ import { builtIns, Pod, ServiceAccount } from "@headrace/k8s";
 import { platformUser, systemClock, systemIds, type User } from "@headrace/model";
 import { ifPresent } from "@headrace/runtime";
 import { createIdentity, type Identity } from "./identity.ts";
-import { SelfSubjectAccessReview, SelfSubjectReview, SubjectAccessReview, TokenReview } from "./review-kinds.ts";
-import { createReviews, createTokenSubresource } from "./reviews.ts";
+import { createTokenReview, createTokenSubresource } from "./token-answers.ts";
+import { TokenReview } from "./token-review.ts";
 
 const key = { namespace: "team", name: "default" };
 const v1 = { apiVersion: "authentication.k8s.io/v1" };
-const access = { apiVersion: "authorization.k8s.io/v1" };
 
 /** The real server with its answers and tokens over a real identity. */
 async function withServer(
@@ -35,7 +34,7 @@ async function withServer(
     builtIns.filter(({ kind }) => kind !== "Namespace"),
     {
       authorizer: identity.authorizer,
-      answers: createReviews(identity),
+      answers: [createTokenReview(identity)],
       subresources: { "serviceaccounts/token": createTokenSubresource(identity.serviceAccounts) },
     },
   );
@@ -55,8 +54,8 @@ const requestToken = (client: Client, spec: object) =>
     status: { token: string; expirationTimestamp: string };
   }>;
 
-describe("reviews", () => {
-  test("tell a caller who it is, and whose a token is that was asked for", () =>
+describe("a token review", () => {
+  test("tells whose a token is", () =>
     withServer(async ({ as }) => {
       const admin = as(platformUser);
       const { status } = await requestToken(admin, { expirationSeconds: 600 });
@@ -65,13 +64,9 @@ describe("reviews", () => {
         .create({ ...v1, kind: "TokenReview", metadata: {}, spec: { token: status.token } });
       assert.equal(review.status?.authenticated, true);
       assert.equal(review.status?.user?.username, "system:serviceaccount:team:default");
-      const self = await as({ name: "ana", groups: ["system:authenticated"] })
-        .resource(SelfSubjectReview)
-        .create({ ...v1, kind: "SelfSubjectReview", metadata: {} });
-      assert.deepEqual(self.status?.userInfo, { username: "ana", groups: ["system:authenticated"] });
     }));
 
-  test("say that a bad token is one, and why", () =>
+  test("says that a bad token is one, and why", () =>
     withServer(async ({ as }) => {
       const admin = as(platformUser);
       const { status } = await requestToken(admin, { audiences: ["elsewhere"] });
@@ -79,36 +74,6 @@ describe("reviews", () => {
         .resource(TokenReview)
         .create({ ...v1, kind: "TokenReview", metadata: {}, spec: { token: status.token } });
       assert.deepEqual(review.status, { authenticated: false, error: "The token is for another audience" });
-    }));
-
-  test("say what a caller may do, and what another may", () =>
-    withServer(async ({ as }) => {
-      const step: User = {
-        name: "system:serviceaccount:team:default",
-        groups: ["system:serviceaccounts", "system:authenticated"],
-      };
-      const ask = (verb: string) =>
-        as(step)
-          .resource(SelfSubjectAccessReview)
-          .create({
-            ...access,
-            kind: "SelfSubjectAccessReview",
-            metadata: {},
-            spec: { resourceAttributes: { verb, resource: "pods", namespace: "team" } },
-          });
-      assert.equal((await ask("list")).status?.allowed, true);
-      const refused = await ask("delete");
-      assert.equal(refused.status?.allowed, false);
-      assert.match(refused.status?.reason ?? "", /no role grants that/);
-      const other = await as(platformUser)
-        .resource(SubjectAccessReview)
-        .create({
-          ...access,
-          kind: "SubjectAccessReview",
-          metadata: {},
-          spec: { user: "root", groups: ["system:masters"], nonResourceAttributes: { path: "/metrics", verb: "get" } },
-        });
-      assert.equal(other.status?.allowed, true);
     }));
 });
 

@@ -1,55 +1,32 @@
 import type { Answer, SubresourceHandler } from "@headrace/apiserver";
 import type { TokenRequest } from "@headrace/k8s";
-import {
-  badRequest,
-  formatTime,
-  invalid,
-  isApiError,
-  type Attributes,
-  type Authorizer,
-  type KubeObject,
-  type ResourceDefinition,
-  type User,
-} from "@headrace/model";
+import { badRequest, formatTime, invalid, isApiError, type User } from "@headrace/model";
 import { TokenRequestError } from "./errors.ts";
-import { SelfSubjectAccessReview, SelfSubjectReview, SubjectAccessReview, TokenReview } from "./review-kinds.ts";
 import { apiAudience, type ServiceAccountTokens } from "./service-account-tokens.ts";
+import { TokenReview } from "./token-review.ts";
 import type { UserTokens } from "./user-tokens.ts";
 
-export interface ReviewOptions {
-  readonly authorizer: Authorizer;
+export interface TokenReviewOptions {
   readonly users: UserTokens;
   readonly serviceAccounts: ServiceAccountTokens;
 }
 
-/** The kinds by which others ask who somebody is and what he may do. They are answered and never kept. */
-export function createReviews(options: ReviewOptions): readonly Answer[] {
-  const { authorizer } = options;
-  return [
-    answer(SelfSubjectReview, async (review, user) => ({ ...review, status: { userInfo: userInfo(user) } })),
-    answer(TokenReview, async (review) => ({ ...review, status: await reviewToken(review.spec, options) })),
-    answer(SelfSubjectAccessReview, async (review, user) => ({
-      ...review,
-      status: await decide(authorizer, user, review.spec),
-    })),
-    answer(SubjectAccessReview, async (review) => ({
-      ...review,
-      status: await decide(authorizer, subjectOf(review.spec), review.spec),
-    })),
-  ];
-}
-
-function answer<T extends KubeObject>(
-  definition: ResourceDefinition<T>,
-  review: (object: T, user: User) => Promise<T>,
-): Answer {
-  // The server has validated the object against this very definition.
-  return { definition, create: (object, { user }) => review(object as T, user) };
+/** `TokenReview`: by it others ask whose a token is. Answered and never kept. */
+export function createTokenReview(options: TokenReviewOptions): Answer {
+  return {
+    definition: TokenReview,
+    async create(object) {
+      // The server has validated the object against this very definition.
+      const review = object as TokenReview;
+      const answered: TokenReview = { ...review, status: await reviewToken(review.spec, options) };
+      return answered;
+    },
+  };
 }
 
 async function reviewToken(
   { token = "", audiences = [] }: TokenReview["spec"],
-  { users, serviceAccounts }: ReviewOptions,
+  { users, serviceAccounts }: TokenReviewOptions,
 ): Promise<NonNullable<TokenReview["status"]>> {
   if (token === "") throw badRequest("Cannot review a token: spec.token is empty");
   const user = users.find(token);
@@ -62,45 +39,6 @@ async function reviewToken(
     if (isApiError(error, "Unauthorized")) return { authenticated: false, error: error.message };
     throw error;
   }
-}
-
-type AccessSpec = SelfSubjectAccessReview["spec"];
-
-async function decide(
-  authorizer: Authorizer,
-  user: User,
-  spec: AccessSpec,
-): Promise<{ allowed: boolean; reason: string }> {
-  const { allowed, reason } = await authorizer.authorize(attributesOf(user, spec));
-  return { allowed, reason };
-}
-
-function attributesOf(user: User, { resourceAttributes, nonResourceAttributes }: AccessSpec): Attributes {
-  if ((resourceAttributes === undefined) === (nonResourceAttributes === undefined)) {
-    throw badRequest(
-      "Cannot review access: exactly one of spec.resourceAttributes and spec.nonResourceAttributes must be given",
-    );
-  }
-  if (nonResourceAttributes) {
-    const { path = "", verb = "" } = nonResourceAttributes;
-    return { user, verb, path, group: "", resource: "", namespace: "", name: "" };
-  }
-  const {
-    verb = "",
-    group = "",
-    resource = "",
-    subresource = "",
-    namespace = "",
-    name = "",
-  } = resourceAttributes ?? {};
-  return { user, verb, group, resource: subresource === "" ? resource : `${resource}/${subresource}`, namespace, name };
-}
-
-function subjectOf({ user = "", groups = [], uid, extra }: SubjectAccessReview["spec"]): User {
-  if (user === "" && groups.length === 0) {
-    throw badRequest("Cannot review access: at least one of spec.user and spec.groups must be given");
-  }
-  return { name: user, groups, ...(uid !== undefined && { uid }), ...(extra && { extra }) };
 }
 
 function userInfo({ name, uid, groups, extra }: User): NonNullable<NonNullable<TokenReview["status"]>["user"]> {
