@@ -6,6 +6,8 @@ import type { RpcStatus, RuntimeState } from "./messages.ts";
 /** google.rpc.Code */
 const cancelled = 1;
 const internal = 13;
+/** Lines of a step's log in an error. */
+const shownLines = 20;
 
 /** KFP's word for a run's state. Stock clients wait for ever on CANCELED, so a run that was terminated ends FAILED, as upstream's do. */
 export function shownState(state: RunState): RuntimeState {
@@ -36,7 +38,12 @@ export function taskNote(task: TaskRow): string {
 function describe(error: string | null): string {
   const { message, tail } = parseError(error);
   const text = typeof message === "string" && message ? message : "no reason is known";
-  return typeof tail === "string" && tail.trim() ? `${text}\n${tail.trimEnd()}` : text;
+  return typeof tail === "string" && tail.trim() ? `${text}\n${lastLines(tail)}` : text;
+}
+
+/** Where the reason usually is; the whole log is a click away. */
+function lastLines(tail: string): string {
+  return tail.trimEnd().split("\n").slice(-shownLines).join("\n");
 }
 
 function messageOf(error: string | null): string {

@@ -152,11 +152,13 @@ test("a failed run says which step failed, and the last lines of its log", async
   await using face = await testFace();
   const id = await runId(face);
   const rows = lineageWriter(face.records, { ns, id });
-  const error = JSON.stringify({ message: "exited with code 1", tail: "Traceback:\nValueError: no data\n" });
+  const noise = Array.from({ length: 50 }, (_, n) => `line ${n}`).join("\n");
+  const error = JSON.stringify({ message: "exited with code 1", tail: `${noise}\nTraceback:\nValueError: no data\n` });
   await rows.task({ name: "train", state: "FAILED", error });
   await rows.task({ name: "late", state: "FAILED", error, finished_at: 9_000 });
   await face.engine.settle({ ns, id }, "FAILED", "root failed");
-  const message = 'Step "train" failed (and 1 more failed): exited with code 1\nTraceback:\nValueError: no data';
+  const lines = noise.split("\n").slice(-18).join("\n");
+  const message = `Step "train" failed (and 1 more failed): exited with code 1\n${lines}\nTraceback:\nValueError: no data`;
   assert.deepEqual((await face.call("GET", `${path}/${id}`)).json["error"], { code: 13, message });
   const listed = (await face.call("GET", path)).json["runs"] as { error: unknown }[];
   assert.deepEqual(listed[0]?.error, { code: 13, message });
@@ -251,6 +253,7 @@ test("with view=FULL a run has the tasks of the coming API, which are also a lis
   assert.equal((await face.call("GET", `${path}/${id}/tasks/none`)).status, 404);
   assert.equal((await face.call("POST", `${path}/${id}/tasks`)).status, 501);
   assert.equal((await face.call("GET", `${path}/${id}`, { query: { view: "HALF" } })).status, 400);
+  assert.equal((await face.call("GET", path, { query: { view: "FULL" } })).status, 501);
 });
 
 test("an archived run keeps its state, is not retried, and stays archived with its experiment", async () => {

@@ -103,6 +103,7 @@ async function create(context: ApiContext, request: ApiRequest) {
 }
 
 async function list(context: ApiContext, { query, user }: ApiRequest) {
+  if (readView(query) === "FULL") throw unimplemented("view: FULL is for a single run; get the run, or list its tasks");
   const experiment = query.get("experiment_id") ?? "";
   const ns = experiment
     ? await namespaceOfExperiment(context, experiment)
