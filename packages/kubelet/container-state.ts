@@ -35,6 +35,8 @@ export interface Ended {
 
 export type ContainerEvent =
   | { readonly type: "start" }
+  /** What is being done before it can run. */
+  | { readonly type: "progress"; readonly message: string }
   /** It is known what runs; the sandbox is asked next. */
   | { readonly type: "prepared"; readonly imageID: string }
   | { readonly type: "started"; readonly at: number }
@@ -47,7 +49,14 @@ export type ContainerEvent =
 /** Which event may come in which phase, and where it leads. What is not here is old news, such as an exit told twice. */
 const transitions: Readonly<Record<ContainerPhase, Partial<Record<ContainerEvent["type"], ContainerPhase>>>> = {
   Waiting: { start: "Starting", held: "Waiting", ended: "Terminated" },
-  Starting: { prepared: "Starting", started: "Running", held: "Waiting", stop: "Stopping", ended: "Terminated" },
+  Starting: {
+    progress: "Starting",
+    prepared: "Starting",
+    started: "Running",
+    held: "Waiting",
+    stop: "Stopping",
+    ended: "Terminated",
+  },
   Running: { stop: "Stopping", ended: "Terminated" },
   Stopping: { started: "Stopping", ended: "Terminated" },
   Terminated: { restart: "Waiting" },
@@ -81,6 +90,8 @@ function consequences(container: ContainerState, event: ContainerEvent): Partial
   switch (event.type) {
     case "started":
       return { startedAt: event.at };
+    case "progress":
+      return { waiting: { reason: "ContainerCreating", message: event.message } };
     case "prepared":
       return { imageID: event.imageID };
     case "held":

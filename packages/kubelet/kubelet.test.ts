@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { EnvironmentError } from "@headrace/environments";
+import { EnvironmentError, type ResolveRequest } from "@headrace/environments";
 import { ConfigMap, Event, Lease, Node, type Pod, Secret } from "@headrace/k8s";
 import {
   ApiError,
@@ -650,4 +650,32 @@ test("a log rotates while it is read", async () => {
   ))
     parts.push(part);
   assert.equal(Buffer.concat(parts).toString(), "half line\nnew\n");
+});
+
+test("a pod that is deleted while its environment is built does not wait for it", async () => {
+  const environments = {
+    resolve: ({ signal, onProgress }: ResolveRequest) =>
+      new Promise<never>((_, reject) => {
+        onProgress?.("Installing 3 packages");
+        signal?.addEventListener("abort", () => reject(new EnvironmentError("build-failed", "given up", "")));
+      }),
+    close: async () => {},
+  };
+  await using node = await testNode({ environments });
+  await node.run({});
+  const waiting = (pod: Pod) => pod.status?.containerStatuses?.[0]?.state?.waiting;
+  await node.when("one", "says what it waits for", (pod) => waiting(pod)?.message === "Installing 3 packages");
+  await node.pods.delete(one);
+  await gone(node);
+});
+
+test("directories of pods that were deleted meanwhile are removed", async () => {
+  await using node = await testNode({ program: forever });
+  await node.run({});
+  await node.when("one", "is running", isRunning);
+  await node.stop();
+  await node.pods.delete(one, { gracePeriodSeconds: 0 });
+  mkdirSync(join(node.podsDirectory, "not-ours"));
+  await node.restart();
+  assert.deepEqual(readdirSync(node.podsDirectory), ["not-ours"]);
 });

@@ -1,4 +1,6 @@
-import { readdirSync, mkdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import type { ArtifactStore } from "@headrace/artifacts";
 import type { Client } from "@headrace/client";
 import type { Environments } from "@headrace/environments";
@@ -174,6 +176,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     await informer.start(signal);
     if (signal.aborted) return;
     await endOrphans(survivors);
+    await removeOrphans(known);
     adopting = false;
     known.clear();
     survivors.running.clear();
@@ -221,6 +224,16 @@ export function createKubelet(options: KubeletOptions): Kubelet {
   async function endOrphans(survivors: Survivors): Promise<void> {
     const orphans = [...survivors.running.keys()].filter((id) => !workers.has(parseInstanceId(id)?.uid ?? ""));
     await Promise.all(orphans.map((id) => sandbox.signal(id, "SIGKILL").catch(onError)));
+  }
+
+  /** Directories of pods that were deleted meanwhile. What does not look like one is not ours to remove. */
+  async function removeOrphans(known: ReadonlySet<string>): Promise<void> {
+    const orphans = [...known].filter((name) => {
+      const uid = /_([0-9a-f-]{36})$/.exec(name)?.[1];
+      return uid !== undefined && !workers.has(uid);
+    });
+    const remove = (name: string) => rm(join(options.podsDirectory, name), { recursive: true, force: true });
+    await Promise.all(orphans.map((name) => remove(name).catch(onError)));
   }
 
   async function watchReferences(signal: AbortSignal): Promise<void> {

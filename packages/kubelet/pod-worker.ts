@@ -105,8 +105,12 @@ export class PodWorker {
   #published = "";
   #publishing: Promise<void> | undefined;
   #stale = false;
+  /** Whether the pod has taken so long that somebody may be looking. */
+  #watched = false;
   /** The object is no longer in the API. */
   #gone = false;
+  /** Ends preparations that nobody needs any more. */
+  readonly #abandon = new AbortController();
   #settled = false;
   #removing = false;
   readonly #onRemoved: () => void;
@@ -154,8 +158,7 @@ export class PodWorker {
     for (const { name, phase } of this.#containers) if (phase === "Running") this.#probe(this.#spec(name));
     this.#noteDeletion();
     this.#proceed();
-    if (this.#step === undefined) this.#publish();
-    else this.#publishSoon();
+    this.#publishSoon();
   }
 
   update(pod: Pod): void {
@@ -251,6 +254,7 @@ export class PodWorker {
   }
 
   #proceed(): void {
+    if (this.#ending !== undefined) this.#abandon.abort();
     // Each round changes something, or is the last; a pod has few containers.
     for (let goOn = true; goOn;) {
       const actions = plan(this.#view(), this.#services.clock.now());
@@ -401,8 +405,7 @@ export class PodWorker {
       this.#startFailed(name, container, error);
     }
     this.#proceed();
-    if (this.#step === undefined) this.#publish();
-    else this.#publishSoon();
+    this.#publishSoon();
   }
 
   /** The sandbox knows the instance, but this process missed what became of it: it runs, has ended, or is lost. */
@@ -442,7 +445,13 @@ export class PodWorker {
 
   #startFailed(name: string, container: Container, error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
-    if (error instanceof EnvironmentError) {
+    if (hasBegun(error)) {
+      void this.#findOut(name);
+    } else if (codeOf(error) === "start-failed") {
+      // Its exit says so as well, and is handled like any other.
+    } else if (this.#ending !== undefined) {
+      this.#hold(name, "ContainerCreating", "The pod ended before the container was started");
+    } else if (error instanceof EnvironmentError) {
       const again = isImageReason(this.#state(name)?.waiting.reason ?? "");
       const text = `${message}\n${error.remedy}`;
       this.#hold(name, again ? "ImagePullBackOff" : "ErrImagePull", text);
@@ -455,10 +464,6 @@ export class PodWorker {
     } else if (error instanceof UnsupportedError) {
       this.#hold(name, "CreateContainerConfigError", message);
       this.#refuse(error);
-    } else if (hasBegun(error)) {
-      void this.#findOut(name);
-    } else if (codeOf(error) === "start-failed") {
-      // Its exit says so as well, and is handled like any other.
     } else if (codeOf(error) === "invalid") {
       // The specification will not become valid by waiting.
       this.#endUnstarted(name, "ContainerCannotRun", message);
@@ -525,9 +530,8 @@ export class PodWorker {
       image: container.image ?? "",
       mappings: this.#services.imageMappings(),
       tenant: tenantOf(this.#pod),
-      signal: this.#services.signal,
-      onProgress: (message: string) =>
-        this.#say({ type: "Normal", reason: "Pulling", message: `${container.image}: ${message}` }),
+      signal: AbortSignal.any([this.#services.signal, this.#abandon.signal]),
+      onProgress: (message: string) => this.#tellProgress(container, message),
     };
     try {
       return {
@@ -545,6 +549,12 @@ export class PodWorker {
       });
       return { environment: await this.#services.environments.resolve(request), complete: false };
     }
+  }
+
+  #tellProgress(container: Container, message: string): void {
+    this.#apply(container.name, { type: "progress", message });
+    this.#say({ type: "Normal", reason: "Pulling", message: `${container.image}: ${message}` });
+    this.#publishSoon();
   }
 
   #variables(container: Container, environment: Environment, withLayer: boolean): Promise<Record<string, string>> {
@@ -795,12 +805,13 @@ export class PodWorker {
 
   #publishSoon(): void {
     if (this.#verdict !== undefined || this.#quiet !== undefined) return;
-    if (this.#step === undefined) {
+    if (this.#step === undefined || this.#watched) {
       this.#publish();
       return;
     }
     this.#quiet = this.#services.clock.after(quietMs, () => {
       this.#quiet = undefined;
+      this.#watched = true;
       this.#sayUnsaid();
       this.#publish();
     });
@@ -857,7 +868,8 @@ export class PodWorker {
   }
 
   #say(event: EventMessage): void {
-    if (this.#step === undefined || event.type === "Warning") this.#services.events.record(this.#pod, event);
+    if (this.#step === undefined || this.#watched || event.type === "Warning")
+      this.#services.events.record(this.#pod, event);
     else this.#unsaid.push(event);
   }
 

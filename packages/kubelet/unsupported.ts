@@ -28,12 +28,12 @@ export function refuseUnsupported(pod: Pod): void {
   if ((spec.securityContext?.sysctls ?? []).length > 0)
     throw new UnsupportedError("spec.securityContext.sysctls", "are not there on this node", "Remove them");
   for (const list of ["initContainers", "containers"] as const) {
-    for (const [index, container] of (spec[list] ?? []).entries())
-      refuseContainer(pod, container, `spec.${list}[${index}]`);
+    for (const [index, container] of (spec[list] ?? []).entries()) refuseContainer(pod, container, list, index);
   }
 }
 
-function refuseContainer(pod: Pod, container: Container, field: string): void {
+function refuseContainer(pod: Pod, container: Container, list: "initContainers" | "containers", index: number): void {
+  const field = `spec.${list}[${index}]`;
   const security = container.securityContext;
   if (security?.privileged === true)
     throw new UnsupportedError(`${field}.securityContext.privileged`, "is not allowed on this node", "Remove it");
