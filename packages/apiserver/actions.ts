@@ -26,6 +26,8 @@ import type { WriteCall, Writer } from "./writer.ts";
 
 export interface ActionsOptions {
   readonly writer: Writer;
+  /** Throws Forbidden unless the caller may do what the target says. */
+  readonly authorize: (request: ApiRequest, target: ResourceTarget) => Promise<void>;
   readonly clock: Clock;
 }
 
@@ -41,7 +43,7 @@ export interface Actions {
   deletecollection(request: ApiRequest, target: ResourceTarget): Promise<ApiResponse>;
 }
 
-export function createActions({ writer, clock }: ActionsOptions): Actions {
+export function createActions({ writer, authorize, clock }: ActionsOptions): Actions {
   const presentationOf = (request: ApiRequest, { served }: ResourceTarget): Presentation => ({
     form: formOf(request.headers["accept"]),
     definition: served.definition,
@@ -133,6 +135,7 @@ export function createActions({ writer, clock }: ActionsOptions): Actions {
       } catch (error) {
         const creates = definition.createsOnUpdate && subresource === "" && !object.metadata.resourceVersion;
         if (!creates || !isApiError(error, "NotFound")) throw error;
+        await authorize(request, { ...target, verb: "create" });
         return answer(request, target, await writer.create(call, namespace, named), warnings, 201);
       }
     },

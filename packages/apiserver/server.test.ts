@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createClient } from "@headrace/client";
-import { Pod } from "@headrace/k8s";
+import { Lease, Pod } from "@headrace/k8s";
 import {
   ApiError,
   defineResource,
@@ -74,6 +74,19 @@ test("every request is put to the authorizer before anything else, and refused i
     listing.json<ApiError>().message,
     'pods is forbidden: User "ann" cannot list resource "pods" in API group "" in the namespace "n": not today',
   );
+});
+
+test("an update that would create something needs the right to create", async () => {
+  await using api = testApi([Lease], {
+    authorizer: {
+      authorize: async ({ verb, user }) => ({ allowed: user.name !== "ann" || verb === "update", reason: "" }),
+    },
+  });
+  const lease = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: one, spec: {} };
+  const leases = createClient({ transport: api.server.handle, user: ann }).resource(Lease);
+  await assert.rejects(leases.update(lease), /cannot create resource "leases"/);
+  const { metadata } = await api.client.resource(Lease).create(lease);
+  assert.equal((await leases.update({ ...lease, metadata })).metadata.name, "one");
 });
 
 test("what changes something is audited, and so is what was forbidden", async () => {

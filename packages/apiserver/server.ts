@@ -26,7 +26,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const { store, definitions, projections = [], answers = [], authorizer, audit, clock, ids, admission = [] } = options;
   const registry = createRegistry(store, definitions, projections, [...accessReviews(authorizer), ...answers]);
   const writer = createWriter({ store, registry, admission, clock, ids });
-  const actions = createActions({ writer, clock });
+  const actions = createActions({ writer, authorize, clock });
   const subresources = createSubresources({ actions, writer, handlers: handlersOf(options) });
   const paths = [
     createDiscovery(registry),
@@ -34,10 +34,14 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     createHealth(options.version ?? spoken, options.unready ?? (() => [])),
   ];
 
+  async function authorize({ user }: ApiRequest, target: Target): Promise<void> {
+    const attributes = attributesOf(target, user);
+    const { allowed, reason } = await authorizer.authorize(attributes);
+    if (!allowed) throw forbidden(attributes, reason);
+  }
+
   async function answer(request: ApiRequest, target: Target): Promise<ApiResponse> {
-    const attributes = attributesOf(target, request.user);
-    const decision = await authorizer.authorize(attributes);
-    if (!decision.allowed) throw forbidden(attributes, decision.reason);
+    await authorize(request, target);
     if ("path" in target) return answerPath(request);
     if (target.subresource !== "") return subresources(request, target);
     if (!target.served.verbs.has(target.verb)) throw methodNotAllowed();
