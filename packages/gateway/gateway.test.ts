@@ -148,10 +148,16 @@ describe("the gateway", () => {
     );
   });
 
-  test("drops what outsiders say of who they are", () =>
+  test("drops what outsiders say of who they are, and what only insiders may ask for", () =>
     withGateway([route("GET", "/headers", async ({ headers }) => text(JSON.stringify(headers)))], async ({ url }) => {
       const response = await fetch(`${url}/headers`, {
-        headers: { "kubeflow-userid": "admin", "X-Remote-User": "admin", "x-remote-extra-a": "1", "x-other": "kept" },
+        headers: {
+          "kubeflow-userid": "admin",
+          "X-Remote-User": "admin",
+          "x-remote-extra-a": "1",
+          "x-other": "kept",
+          accept: "application/x-headrace-value, application/json",
+        },
       });
       const headers = (await response.json()) as Record<string, string>;
       assert.equal(headers["x-other"], "kept");

@@ -22,7 +22,13 @@ const identityHeaders = new Set([
 ]);
 const identityPrefix = "x-remote-extra-";
 
-/** Lower case, repeated ones joined, without HTTP/2's pseudo headers (`:authority` becomes Host) and without claims of identity. */
+/** Callers inside the process ask for values in place of bytes with this; over a socket there are only bytes. */
+const valueMediaType = "application/x-headrace-value";
+
+/**
+ * Lower case, repeated ones joined, without HTTP/2's pseudo headers (`:authority` becomes Host), without claims of identity, and
+ * without what only callers inside the process may ask for.
+ */
 export function headersOf(incoming: Incoming): Readonly<Record<string, string>> {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(incoming.headers)) {
@@ -30,9 +36,16 @@ export function headersOf(incoming: Incoming): Readonly<Record<string, string>> 
     if (identityHeaders.has(name) || name.startsWith(identityPrefix)) continue;
     headers[name] = Array.isArray(value) ? value.join(", ") : value;
   }
+  const accept = headers["accept"];
+  if (accept?.toLowerCase().includes(valueMediaType)) headers["accept"] = withoutValues(accept);
   const authority = incoming.headers[":authority"];
   if (typeof authority === "string") headers["host"] ??= authority;
   return headers;
+}
+
+function withoutValues(accept: string): string {
+  const kept = accept.split(",").filter((range) => !range.toLowerCase().includes(valueMediaType));
+  return kept.length > 0 ? kept.join(",") : "*/*";
 }
 
 /** Path and query of the request's target. Throws BadRequest for what is no path. */

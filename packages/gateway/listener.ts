@@ -1,5 +1,10 @@
 import { createServer as createHttpServer, type IncomingMessage, type Server } from "node:http";
-import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from "node:http2";
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import {
@@ -66,6 +71,9 @@ const limits = {
   connectionsCheckingInterval: 5_000,
 };
 const maxConnections = 10_000;
+const http2Settings = { maxConcurrentStreams: 250 };
+/** An HTTP/2 session without streams is closed after this long. */
+const idleSessionMs = 300_000;
 const closeMs = 2_000;
 
 /** Listens, and turns what comes over sockets into calls of `handle`. Throws PortTakenError and ListenError. */
@@ -171,7 +179,14 @@ export async function listen(options: ListenerOptions): Promise<Listening> {
   const listener = (incoming: Incoming, outgoing: Outgoing) => void serve(incoming, outgoing);
   const server: Server | Http2SecureServer = tls
     ? createSecureServer(
-        { ...limits, key: tls.key, cert: tls.certificate, allowHTTP1: true, minVersion: "TLSv1.2" },
+        {
+          settings: http2Settings,
+          ...limits,
+          key: tls.key,
+          cert: tls.certificate,
+          allowHTTP1: true,
+          minVersion: "TLSv1.2",
+        },
         listener,
       )
     : createHttpServer(limits, listener);
@@ -186,6 +201,7 @@ export async function listen(options: ListenerOptions): Promise<Listening> {
   server.on("session", (session: ServerHttp2Session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
+    closeWhenIdle(session);
     session.on("error", () => session.destroy());
   });
   server.maxConnections = maxConnections;
@@ -212,6 +228,17 @@ export async function listen(options: ListenerOptions): Promise<Listening> {
       cut[Symbol.dispose]();
     },
   };
+}
+
+function closeWhenIdle(session: ServerHttp2Session): void {
+  let open = 0;
+  session.on("stream", (stream: ServerHttp2Stream) => {
+    open += 1;
+    stream.once("close", () => (open -= 1));
+  });
+  session.setTimeout(idleSessionMs, () => {
+    if (open === 0) session.close();
+  });
 }
 
 async function bind(server: Server | Http2SecureServer, host: string, port: number): Promise<number> {
