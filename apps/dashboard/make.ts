@@ -1,4 +1,11 @@
-/** `node apps/dashboard/make.ts`: builds the pages unless they are fresh. A process of its own, so that the bundler's memory goes with it. */
 import { buildDashboard } from "./build.ts";
+import { DashboardError } from "./errors.ts";
 
-await buildDashboard();
+// A process of its own, so that a server that is already answering is not held up by the bundler.
+try {
+  await buildDashboard();
+} catch (error) {
+  const lines = error instanceof DashboardError ? `${error.message}\n${error.remedy}` : String(error);
+  process.stderr.write(`${lines}\n`);
+  process.exitCode = 1;
+}

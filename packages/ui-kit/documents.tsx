@@ -13,8 +13,11 @@ let loaded: Promise<{ readonly render: (text: string) => string }> | undefined;
 
 const loadMarkdown = () => (loaded ??= import("./markdown.ts").then((module) => ({ render: module.renderMarkdown })));
 
-/** HTML of a stranger: its own origin, no forms, no pop-ups, no way out of the frame. Scripts may draw within it. */
-export function HtmlFrame({ html }: { readonly html: string }) {
+/**
+ * HTML of a stranger: an origin of its own, no forms, no pop-ups, no way out of the frame. Whether scripts may draw within
+ * it, the server that sends it decides with its own policy.
+ */
+export function HtmlFrame({ address }: { readonly address: string }) {
   const t = useKitMessages();
   return (
     <iframe
@@ -22,7 +25,7 @@ export function HtmlFrame({ html }: { readonly html: string }) {
       title={t("html.title")}
       sandbox="allow-scripts"
       referrerPolicy="no-referrer"
-      srcDoc={html}
+      src={address}
     />
   );
 }

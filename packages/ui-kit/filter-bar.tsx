@@ -1,4 +1,4 @@
-import { useId, useRef, useState, type KeyboardEvent } from "react";
+import { useEffect, useId, useRef, useState, type KeyboardEvent } from "react";
 import { parseFilter, printFilter, printTerm, type FilterTerm } from "./filter.ts";
 import { useKitMessages } from "./kit.tsx";
 
@@ -20,32 +20,32 @@ export interface FilterBarProps {
 /** Typed chips and a field for the rest. A finished term (`state:failed` and a blank) becomes a chip; backspace takes it back. */
 export function FilterBar({ text, onChange, fields, placeholder }: FilterBarProps) {
   const t = useKitMessages();
-  const filter = parseFilter(text);
-  const words = filter.words.join(" ");
-  const [draft, setDraft] = useState({ words, text: words });
+  const [local, setLocal] = useState(() => split(text));
   const input = useRef<HTMLInputElement>(null);
   const listId = useId();
-  // The URL may change under the field (back button, a chip removed elsewhere): then the field follows it.
-  const shown = draft.words === words ? draft.text : words;
+  // The address follows the field a little later, so while somebody types the field is what counts.
+  useEffect(() => {
+    if (document.activeElement !== input.current) setLocal(split(text));
+  }, [text]);
 
   const write = (terms: readonly FilterTerm[], rest: string): void => {
     const typed = parseFilter(rest);
-    const finished = /\s$/.test(rest) || rest === "" ? typed.terms : [];
+    const finished = /\s$/.test(rest) ? typed.terms : [];
     const left = finished.length > 0 ? typed.words.join(" ") : rest;
-    const leftWords = parseFilter(left).words;
-    const pending = finished.length > 0 ? [] : typed.terms;
-    setDraft({ words: leftWords.join(" "), text: left });
-    onChange(printFilter({ terms: [...terms, ...finished], words: pending.length > 0 ? [] : leftWords }));
+    const all = [...terms, ...finished];
+    setLocal({ terms: all, rest: left });
+    // A term still being typed does not filter yet: half of a value would match nothing.
+    onChange(printFilter({ terms: all, words: typed.words }));
   };
   const keyDown = (event: KeyboardEvent<HTMLInputElement>): void => {
-    if (event.key === "Enter") write(filter.terms, `${shown} `);
-    if (event.key === "Backspace" && shown === "") write(filter.terms.slice(0, -1), "");
+    if (event.key === "Enter") write(local.terms, `${local.rest} `);
+    if (event.key === "Backspace" && local.rest === "") write(local.terms.slice(0, -1), "");
     if (event.key === "Escape") input.current?.blur();
   };
 
   return (
     <div className="filter-bar">
-      {filter.terms.map((term) => (
+      {local.terms.map((term) => (
         <span className="chip" key={printTerm(term)}>
           <span className="faint">{fields.find((field) => field.name === term.field)?.label ?? term.field}</span>
           <b>
@@ -57,8 +57,8 @@ export function FilterBar({ text, onChange, fields, placeholder }: FilterBarProp
             aria-label={t("remove", { what: printTerm(term) })}
             onClick={() =>
               write(
-                filter.terms.filter((it) => it !== term),
-                shown,
+                local.terms.filter((it) => it !== term),
+                local.rest,
               )
             }
           >
@@ -73,11 +73,11 @@ export function FilterBar({ text, onChange, fields, placeholder }: FilterBarProp
         role="searchbox"
         aria-label={t("filter.label")}
         placeholder={placeholder}
-        value={shown}
+        value={local.rest}
         list={listId}
         autoComplete="off"
         spellCheck={false}
-        onChange={(event) => write(filter.terms, event.target.value)}
+        onChange={(event) => write(local.terms, event.target.value)}
         onKeyDown={keyDown}
       />
       <datalist id={listId}>
@@ -89,4 +89,9 @@ export function FilterBar({ text, onChange, fields, placeholder }: FilterBarProp
       </datalist>
     </div>
   );
+}
+
+function split(text: string): { readonly terms: readonly FilterTerm[]; readonly rest: string } {
+  const filter = parseFilter(text);
+  return { terms: filter.terms, rest: filter.words.join(" ") };
 }

@@ -5,6 +5,7 @@ import {
   formatDuration,
   formatElapsed,
   formatNumber,
+  formatSpan,
   formatTime,
   middleEllipsis,
   parseTime,
@@ -66,4 +67,10 @@ test("a time that is missing or broken is no time", () => {
   assert.equal(parseTime(undefined), undefined);
   assert.equal(parseTime("soon"), undefined);
   assert.equal(parseTime("1970-01-01T00:00:01Z"), 1000);
+});
+
+test("a span between times in whole seconds claims no milliseconds", () => {
+  assert.equal(formatSpan("2026-11-25T14:00:00Z", "2026-11-25T14:00:00Z"), "< 1 s");
+  assert.equal(formatSpan("2026-11-25T14:00:00Z", "2026-11-25T14:00:12Z"), "12 s");
+  assert.equal(formatSpan("2026-11-25T14:00:00.100000Z", "2026-11-25T14:00:00.142000Z"), "42 ms");
 });

@@ -14,6 +14,13 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(hours / 24)}d ${pad(hours % 24)}h`;
 }
 
+/** From one RFC 3339 time to another. Times in whole seconds make whole seconds, for more would be invented. */
+export function formatSpan(from: string, to: string): string {
+  const span = Math.max(0, Date.parse(to) - Date.parse(from));
+  if (from.includes(".") || to.includes(".")) return formatDuration(span);
+  return span === 0 ? "< 1 s" : formatElapsed(span);
+}
+
 /** The same for something still going on, in whole seconds, so that the digits do not flicker. */
 export function formatElapsed(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));

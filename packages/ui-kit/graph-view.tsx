@@ -80,10 +80,14 @@ function useLayout(nodes: readonly GraphNode[], edges: readonly GraphEdge[]): Gr
     worker.current = created;
     return () => created.terminate();
   }, []);
-  const structure = JSON.stringify([
-    nodes.map((node) => [node.id, node.parent, node.frame === "open", node.iterations !== undefined]),
-    edges.map((edge) => [edge.from, edge.to]),
-  ]);
+  const structure = useMemo(
+    () =>
+      JSON.stringify([
+        nodes.map((node) => [node.id, node.parent, node.frame === "open", node.iterations !== undefined]),
+        edges.map((edge) => [edge.from, edge.to]),
+      ]),
+    [nodes, edges],
+  );
   useEffect(() => {
     const request: LayoutRequest = {
       id: ++latest.current,
@@ -101,8 +105,45 @@ function useLayout(nodes: readonly GraphNode[], edges: readonly GraphEdge[]): Gr
   return layout;
 }
 
+/** The same objects again for what did not change, so that a tick of the clock draws only the nodes that show a time. */
+function useUnchanged<Item>(items: readonly Item[]): readonly Item[] {
+  const before = useRef<{ readonly texts: readonly string[]; readonly items: readonly Item[] }>({
+    texts: [],
+    items: [],
+  });
+  return useMemo(() => {
+    const last = before.current;
+    const texts = items.map((item) => JSON.stringify(item));
+    const kept = items.map((item, index) => (texts[index] === last.texts[index] ? (last.items[index] ?? item) : item));
+    const same = kept.length === last.items.length && kept.every((item, index) => item === last.items[index]);
+    before.current = { texts, items: same ? last.items : kept };
+    return before.current.items;
+  }, [items]);
+}
+
+type Handlers = Pick<GraphViewProps, "onSelect" | "onToggle" | "onIteration">;
+
+/** Handlers that stay the same functions and always call the latest ones. */
+function useSteady(props: Handlers): Handlers {
+  const latest = useRef<Handlers>(props);
+  useLayoutEffect(() => {
+    latest.current = props;
+  });
+  return useMemo(
+    () => ({
+      onSelect: (id) => latest.current.onSelect(id),
+      onToggle: (id) => latest.current.onToggle(id),
+      onIteration: (id, index) => latest.current.onIteration(id, index),
+    }),
+    [],
+  );
+}
+
 export function GraphView(props: GraphViewProps) {
-  const { nodes, edges, selected, onSelect, onToggle, emphasised, tools } = props;
+  const { selected, emphasised, tools } = props;
+  const nodes = useUnchanged(props.nodes);
+  const edges = useUnchanged(props.edges);
+  const { onSelect, onToggle, onIteration } = useSteady(props);
   const t = useKitMessages();
   const layout = useLayout(nodes, edges);
   const host = useRef<HTMLDivElement>(null);
@@ -203,6 +244,14 @@ export function GraphView(props: GraphViewProps) {
     if (selected !== undefined) reveal(selected);
   }, [selected, reveal]);
 
+  const lookAt = useCallback(
+    (x: number, y: number): void => {
+      const { scale } = view.current;
+      const { clientWidth = 0, clientHeight = 0 } = host.current ?? {};
+      show({ scale, x: clientWidth / 2 - x * scale, y: clientHeight / 2 - y * scale });
+    },
+    [show],
+  );
   const drag = useDrag(host, view, show, () => onSelect(undefined));
   const centre = (): { readonly x: number; readonly y: number } => ({
     x: (host.current?.clientWidth ?? 0) / 2,
@@ -247,7 +296,21 @@ export function GraphView(props: GraphViewProps) {
       {...drag}
     >
       <svg className="graph-canvas" aria-busy={!layout}>
-        <g ref={canvas}>{layout ? <Drawing {...props} layout={layout} cull={cull} emphasised={emphasised} /> : null}</g>
+        <g ref={canvas}>
+          {layout ? (
+            <Drawing
+              nodes={nodes}
+              edges={edges}
+              selected={selected}
+              emphasised={emphasised}
+              onSelect={onSelect}
+              onToggle={onToggle}
+              onIteration={onIteration}
+              layout={layout}
+              cull={cull}
+            />
+          ) : null}
+        </g>
       </svg>
       <div className="graph-tools">{tools}</div>
       <div className="graph-zoom">
@@ -262,23 +325,13 @@ export function GraphView(props: GraphViewProps) {
         </button>
       </div>
       {layout && nodes.length > minimapFrom ? (
-        <Minimap
-          layout={layout}
-          nodes={nodes}
-          lens={lens}
-          label={t("graph.map")}
-          onPoint={(x, y) => {
-            const { scale } = view.current;
-            const at = centre();
-            show({ scale, x: at.x - x * scale, y: at.y - y * scale });
-          }}
-        />
+        <Minimap layout={layout} nodes={nodes} lens={lens} label={t("graph.map")} onPoint={lookAt} />
       ) : null}
     </div>
   );
 }
 
-type DrawingProps = GraphViewProps & {
+type DrawingProps = Omit<GraphViewProps, "tools"> & {
   readonly layout: GraphLayout;
   readonly cull: Placed & { readonly simple: boolean };
 };
@@ -447,26 +500,20 @@ function Frame({
         {simple ? null : (
           <>
             <title>{node.label}</title>
-            <g transform="translate(10 8)">
+            <g transform="translate(28 8)">
               <StateShape state={node.state} />
             </g>
-            <text className="frame-name" x="29" y="18.5">
-              {middleEllipsis(node.label, Math.floor((box.width - 72 - node.detail.length * 6.6) / 7))}
+            <text className="frame-name" x="47" y="18.5">
+              {middleEllipsis(node.label, Math.floor((box.width - 70 - node.detail.length * 6.6) / 7))}
             </text>
-            <text className="node-detail" x={box.width - 30} y="18.5" textAnchor="end">
+            <text className="node-detail" x={box.width - 12} y="18.5" textAnchor="end">
               {node.detail}
             </text>
           </>
         )}
       </g>
       {simple ? null : (
-        <Chevron
-          x={box.width - 26}
-          y={4}
-          open
-          label={t("graph.close", { name: node.label })}
-          onClick={() => onToggle(node.id)}
-        />
+        <Chevron x={4} y={4} open label={t("graph.close", { name: node.label })} onClick={() => onToggle(node.id)} />
       )}
       {node.iterations && !simple ? (
         <Iterations node={node} iterations={node.iterations} width={box.width} onIteration={onIteration} />

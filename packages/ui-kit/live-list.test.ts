@@ -171,8 +171,8 @@ test("a refusal is not asked again until somebody retries", async () => {
   list.stop();
 });
 
-test("parts that ask the same share one watch, and it stays warm for half a minute", async () => {
-  const { server, clock, options } = setUp();
+test("parts that ask the same share one watch, and the last to leave closes it", async () => {
+  const { server, options } = setUp();
   const lists = new LiveLists(options);
   const first = lists.acquire("things", server, { namespace: "a" });
   const second = lists.acquire("things", server, { namespace: "a" });
@@ -181,15 +181,37 @@ test("parts that ask the same share one watch, and it stays warm for half a minu
   assert.equal(server.watching, 1);
   first.release();
   first.release();
-  clock.advance(60_000);
   await settle();
   assert.equal(server.watching, 1, "a release counts once");
   second.release();
-  clock.advance(29_000);
-  assert.equal(server.watching, 1);
-  clock.advance(2000);
   await settle();
   assert.equal(server.watching, 0);
+});
+
+test("who comes back within a minute sees what was there at once, and the truth soon after", async () => {
+  const { server, clock, options } = setUp();
+  server.items = [object("old", "1")];
+  const lists = new LiveLists(options);
+  lists.acquire("things", server, {}).release();
+  const before = lists.acquire("things", server, {});
+  await settle();
+  before.release();
+  server.items = [object("new", "2")];
+  const again = lists.acquire("things", server, {});
+  assert.deepEqual(
+    again.list.snapshot().items.map((item) => item.metadata.name),
+    ["old"],
+  );
+  await settle();
+  assert.deepEqual(
+    again.list.snapshot().items.map((item) => item.metadata.name),
+    ["new"],
+  );
+  again.release();
+  clock.advance(61_000);
+  const later = lists.acquire("things", server, {});
+  assert.deepEqual(later.list.snapshot().items, []);
+  later.release();
 });
 
 test("a hidden page holds no watch, and reads anew when it is seen again", async () => {

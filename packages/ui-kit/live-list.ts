@@ -193,9 +193,9 @@ interface Held {
 }
 
 /**
- * The live lists of a page, shared by everything that asks the same question. A list that nobody uses stays warm for
- * half a minute, so that going back is instant. `pause` closes all watches (a browser grants few connections to one
- * server, and a hidden page needs none); `resume` reads them anew.
+ * The live lists of a page, shared by everything that asks the same question. A list that nobody uses closes its watch at
+ * once, for a browser grants few connections to one server; what it held stays for a minute, so that going back is instant.
+ * `pause` closes all watches of a page that nobody sees; `resume` reads the lists in use anew.
  */
 export class LiveLists {
   readonly #options: LiveOptions;
@@ -217,6 +217,7 @@ export class LiveLists {
     held.closing?.[Symbol.dispose]();
     held.closing = undefined;
     held.users++;
+    if (!this.#paused) held.list.start();
     let released = false;
     return {
       // One key has one source, and so one type.
@@ -224,7 +225,9 @@ export class LiveLists {
       release: () => {
         if (released) return;
         released = true;
-        if (--held.users === 0) held.closing = this.#options.clock.after(30_000, () => this.#close(key, held));
+        if (--held.users > 0) return;
+        held.list.stop();
+        held.closing = this.#options.clock.after(60_000, () => this.#held.delete(key));
       },
     };
   }
@@ -236,7 +239,7 @@ export class LiveLists {
 
   resume(): void {
     this.#paused = false;
-    for (const { list } of this.#held.values()) list.start();
+    for (const { list, users } of this.#held.values()) if (users > 0) list.start();
   }
 
   /** Since when some list has lost its connection; undefined while all is well. */
@@ -259,12 +262,6 @@ export class LiveLists {
     list.subscribe(() => {
       for (const listener of this.#listeners) listener();
     });
-    if (!this.#paused) list.start();
     return held;
-  }
-
-  #close(key: string, held: Held): void {
-    held.list.stop();
-    this.#held.delete(key);
   }
 }

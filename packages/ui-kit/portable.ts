@@ -3,6 +3,7 @@ export {
   formatDuration,
   formatElapsed,
   formatNumber,
+  formatSpan,
   formatTime,
   formatValue,
   parseTime,

@@ -52,6 +52,7 @@ test("a text is cut at its limit, and the rest is not read", async () => {
   assert.deepEqual(await createRequester(answering(body)).text("/x", { limit: 25, signal: never }), {
     text: "0123456789012345678901234",
     cut: true,
+    type: "",
   });
   assert.ok(cancelled);
 });

@@ -5,10 +5,7 @@ export interface Requester {
   /** The answer's JSON, or undefined if it has no body. */
   json(path: string, options?: RequestOptions): Promise<unknown>;
   /** The answer's text, cut after `limit` bytes; `cut` says whether it was. */
-  text(
-    path: string,
-    options: RequestOptions & { readonly limit: number },
-  ): Promise<{ readonly text: string; readonly cut: boolean }>;
+  text(path: string, options: RequestOptions & { readonly limit: number }): Promise<RequestedText>;
   /** Pieces of text as they arrive; ends with the answer. */
   stream(path: string, options: RequestOptions): AsyncIterable<string>;
 }
@@ -17,6 +14,13 @@ export interface RequestOptions {
   readonly method?: "GET" | "POST" | "DELETE";
   readonly body?: unknown;
   readonly signal?: AbortSignal;
+}
+
+export interface RequestedText {
+  readonly text: string;
+  readonly cut: boolean;
+  /** Media type without parameters. */
+  readonly type: string;
 }
 
 export type Fetch = (input: string, init?: RequestInit) => Promise<Response>;
@@ -38,12 +42,14 @@ export function createRequester(fetch: Fetch): Requester {
       }
     },
     async text(path, options) {
+      const response = await send(path, options);
+      const type = response.headers.get("content-type")?.split(";")[0]?.trim() ?? "";
       let text = "";
-      for await (const piece of pieces(await send(path, options))) {
+      for await (const piece of pieces(response)) {
         text += piece;
-        if (text.length > options.limit) return { text: text.slice(0, options.limit), cut: true };
+        if (text.length > options.limit) return { text: text.slice(0, options.limit), cut: true, type };
       }
-      return { text, cut: false };
+      return { text, cut: false, type };
     },
     async *stream(path, options) {
       yield* pieces(await send(path, options));

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
+import { memo, useEffect, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent, type ReactNode } from "react";
 import { rowWindow, scrollToRow } from "./window.ts";
 import { useKitMessages } from "./kit.tsx";
 
@@ -67,8 +67,9 @@ export function Table<Row>(props: TableProps<Row>) {
   const scroller = useRef<HTMLDivElement>(null);
   const view = useScrollView(scroller);
   const narrow = view.width > 0 && view.width < 640;
-  const shown = columns.filter(
-    (column) => !(narrow && column.wideOnly === true) && hidden?.includes(column.id) !== true,
+  const shown = useMemo(
+    () => columns.filter((column) => !(narrow && column.wideOnly === true) && hidden?.includes(column.id) !== true),
+    [columns, narrow, hidden],
   );
   const visible = rowWindow(rows.length, view.rowHeight, view.top, view.height);
   const [focused, setFocused] = useState<string>();
@@ -120,26 +121,17 @@ export function Table<Row>(props: TableProps<Row>) {
           {rows.slice(visible.start, visible.end).map((row, offset) => {
             const key = rowKey(row);
             return (
-              <tr
+              <Row
                 key={key}
-                role="row"
-                aria-rowindex={visible.start + offset + 2}
-                aria-selected={key === current}
-                className={onOpen || onSelect ? "clickable" : undefined}
-                onClick={(event) => {
-                  if (isOwnClick(event.target)) return;
-                  setFocused(key);
-                  if (onSelect) onSelect(row);
-                  else onOpen?.(row);
-                }}
-                onDoubleClick={() => onSelect && onOpen?.(row)}
-              >
-                {shown.map((column) => (
-                  <td key={column.id} role="gridcell" className={column.align === "right" ? "right" : undefined}>
-                    {column.cell(row)}
-                  </td>
-                ))}
-              </tr>
+                id={key}
+                row={row}
+                index={visible.start + offset + 2}
+                columns={shown}
+                selected={key === current}
+                onFocus={setFocused}
+                onSelect={onSelect}
+                onOpen={onOpen}
+              />
             );
           })}
           {visible.after > 0 ? <tr aria-hidden className="spacer" style={{ height: visible.after }} /> : null}
@@ -149,6 +141,45 @@ export function Table<Row>(props: TableProps<Row>) {
     </div>
   );
 }
+
+interface RowProps<Row> {
+  readonly id: string;
+  readonly row: Row;
+  readonly index: number;
+  readonly columns: readonly TableColumn<Row>[];
+  readonly selected: boolean;
+  readonly onFocus: (id: string) => void;
+  readonly onSelect: ((row: Row) => void) | undefined;
+  readonly onOpen: ((row: Row) => void) | undefined;
+}
+
+function PlainRow<Row>({ id, row, index, columns, selected, onFocus, onSelect, onOpen }: RowProps<Row>) {
+  const click = (event: MouseEvent): void => {
+    if (isOwnClick(event.target)) return;
+    onFocus(id);
+    if (onSelect) onSelect(row);
+    else onOpen?.(row);
+  };
+  return (
+    <tr
+      role="row"
+      aria-rowindex={index}
+      aria-selected={selected}
+      className={onOpen || onSelect ? "clickable" : undefined}
+      onClick={click}
+      onDoubleClick={() => onSelect && onOpen?.(row)}
+    >
+      {columns.map((column) => (
+        <td key={column.id} role="gridcell" className={column.align === "right" ? "right" : undefined}>
+          {column.cell(row)}
+        </td>
+      ))}
+    </tr>
+  );
+}
+
+/** Scrolling draws only the rows that come into view; those that stay are not drawn again. */
+const Row = memo(PlainRow) as typeof PlainRow;
 
 function HeadCell<Row>({
   column,

@@ -1,5 +1,5 @@
 import { Fragment, useEffect, useState } from "react";
-import { formatBytes, formatDuration, formatElapsed, formatTime, parseTime, shortId } from "./format.ts";
+import { formatBytes, formatElapsed, formatSpan, formatTime, parseTime, shortId } from "./format.ts";
 import { useKit, useKitMessages, useNow } from "./kit.tsx";
 
 /** A message with its backticked parts in code type. */
@@ -30,9 +30,8 @@ export function Time({ at }: { readonly at: string | undefined }) {
 /** How long something took, or how long it has been going on if it has no end yet. Times are RFC 3339. */
 export function Duration({ from, to }: { readonly from: string | undefined; readonly to: string | undefined }) {
   const start = parseTime(from);
-  const end = parseTime(to);
-  if (start === undefined) return null;
-  return end === undefined ? <Elapsed from={start} /> : <span className="number">{formatDuration(end - start)}</span>;
+  if (start === undefined || from === undefined) return null;
+  return to === undefined ? <Elapsed from={start} /> : <span className="number">{formatSpan(from, to)}</span>;
 }
 
 function Elapsed({ from }: { readonly from: number }) {

@@ -31,8 +31,10 @@ import {
   looksBinary,
   metricRows,
   metricTable,
+  readFileList,
   rocPoints,
   typeName,
+  type ArtifactFile,
   type NamedArtifact,
 } from "./artifacts.ts";
 import { pipelineMessages } from "./messages.ts";
@@ -88,13 +90,14 @@ export function ArtifactPanel({
 }
 
 function ArtifactContent({ artifact, namespace }: { readonly artifact: TaskArtifact; readonly namespace: string }) {
-  switch (artifactKind(artifact.type)) {
+  const kind = artifactKind(artifact.type);
+  switch (kind) {
     case "metrics":
       return <Metrics artifact={artifact} />;
     case "classification":
       return <Classification artifact={artifact} name={artifact.name} />;
     default:
-      return <FileContent artifact={artifact} namespace={namespace} />;
+      return <FileContent artifact={artifact} namespace={namespace} kind={kind} />;
   }
 }
 
@@ -138,20 +141,29 @@ function Metadata({ artifact }: { readonly artifact: TaskArtifact }) {
 
 const previewLimit = { text: 65_536, document: 4_194_304 } as const;
 
-function FileContent({ artifact, namespace }: { readonly artifact: TaskArtifact; readonly namespace: string }) {
+function FileContent({
+  artifact,
+  namespace,
+  kind,
+}: {
+  readonly artifact: TaskArtifact;
+  readonly namespace: string;
+  readonly kind: "file" | "html" | "markdown";
+}) {
   const t = useMessages(pipelineMessages);
   const { request } = useKit();
-  const kind = artifactKind(artifact.type);
-  const limit = kind === "file" ? previewLimit.text : previewLimit.document;
+  const limit = { file: previewLimit.text, html: 1, markdown: previewLimit.document }[kind];
   const path = artifactPath(namespace, artifact.id);
-  const answer = useAnswer(path, (signal) => request.text(path, { signal, limit }));
+  const answer = useAnswer(path, (signal) => request.text(`${path}?limit=${limit + 1}`, { signal, limit }));
   if (answer.state === "loading") return <Skeleton rows={4} />;
   if (answer.state === "failed")
     return (
       <ErrorPanel what={t("artifact.failed", { name: artifact.name })} error={answer.error} onRetry={answer.retry} />
     );
-  const { text, cut } = answer.value;
-  if (kind === "html") return <HtmlFrame html={text} />;
+  const { text, cut, type } = answer.value;
+  const files = type === "application/json" ? readFileList(text) : undefined;
+  if (files) return <FileTable files={files} path={path} />;
+  if (kind === "html") return <HtmlFrame address={path} />;
   if (kind === "markdown") {
     return (
       <Suspense fallback={<Skeleton rows={4} />}>
@@ -166,6 +178,39 @@ function FileContent({ artifact, namespace }: { readonly artifact: TaskArtifact;
       <pre className="preview">{text}</pre>
       {cut ? <p className="faint">{t("artifact.cut", { size: formatBytes(limit) })}</p> : null}
     </>
+  );
+}
+
+/** What an artifact that is a folder holds. */
+function FileTable({ files, path }: { readonly files: readonly ArtifactFile[]; readonly path: string }) {
+  const t = useMessages(pipelineMessages);
+  return (
+    <div className="plain-table">
+      <table>
+        <thead>
+          <tr>
+            <th>{t("column.file")}</th>
+            <th className="right">{t("column.size")}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {files.map((file) => (
+            <tr key={file.path}>
+              <td>
+                <a
+                  className="mono"
+                  href={`${path}?path=${encodeURIComponent(file.path)}`}
+                  download={file.path.split("/").at(-1)}
+                >
+                  {file.path}
+                </a>
+              </td>
+              <td className="right">{formatBytes(file.size)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 

@@ -114,3 +114,24 @@ export function metricTable(items: readonly NamedArtifact[], placeOf: (item: Nam
     .filter((row) => Object.keys(row.values).length > 0);
   return { rows, metrics: [...new Set(rows.flatMap((row) => Object.keys(row.values)))] };
 }
+
+export interface ArtifactFile {
+  readonly path: string;
+  readonly size: number;
+}
+
+/** The list that the server sends for an artifact that is a folder; undefined if the text is anything else. */
+export function readFileList(text: string): readonly ArtifactFile[] | undefined {
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const { files } = record(body);
+  if (!Array.isArray(files)) return undefined;
+  return files.map((file: unknown) => ({
+    path: String(record(file)["path"]),
+    size: Number(record(file)["size"] ?? 0),
+  }));
+}

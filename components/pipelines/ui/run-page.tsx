@@ -83,14 +83,15 @@ function FoundRun({ run }: { readonly run: Run }) {
   const { tab: wanted, execution } = useParams();
   const tab = tabNames.find((name) => name === wanted) ?? "steps";
   const tasks = useLiveList<Task>(taskKind, { namespace, labelSelector: `${runLabel}=${id}` });
+  const rows = useMemo(() => tasks.items.filter((task) => task.spec.run === id), [tasks.items, id]);
   const spec = useAnswer(id, (signal) => fetchPipelineSpec(request, id, signal));
   const plan = useMemo(() => (spec.state === "ready" ? readPipelineSpec(spec.value) : undefined), [spec]);
-  const tree = useMemo(() => buildRunTree(plan, tasks.items), [plan, tasks.items]);
-  const artifacts = useMemo(() => producedArtifacts(tasks.items), [tasks.items]);
+  const tree = useMemo(() => buildRunTree(plan, rows), [plan, rows]);
+  const artifacts = useMemo(() => producedArtifacts(rows), [rows]);
   const [chosen, setChosen] = useQueryItem("task");
   const [artifact, setArtifact] = useQueryItem("artifact");
   const byExecution =
-    execution === undefined ? undefined : tasks.items.find((task) => String(task.spec.id) === execution)?.spec.key;
+    execution === undefined ? undefined : rows.find((task) => String(task.spec.id) === execution)?.spec.key;
   const selectedKey = chosen === "" ? byExecution : `root/${chosen}`;
   const selected = selectedKey === undefined ? undefined : findNode(tree, selectedKey);
   const shownArtifact = artifacts.find((it) => String(it.artifact.id) === artifact);

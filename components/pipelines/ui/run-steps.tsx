@@ -92,7 +92,7 @@ function RunGraph({ tree, selected, onSelect, tools, emphasised }: RunGraphProps
     label: (node) => sayLabel(node, t),
     detail: (node) => sayDetail(node, t, now),
   });
-  const paths = emphasised && new Set([...emphasised].map(withoutIterations));
+  const paths = useMemo(() => emphasised && new Set([...emphasised].map(withoutIterations)), [emphasised]);
   const keyOf = (id: string): string | undefined => model.byId.get(id)?.key;
   return (
     <GraphView

@@ -1,4 +1,4 @@
-import { formatDuration, formatElapsed, parseTime, type Translate } from "@headrace/ui-kit/portable";
+import { formatElapsed, formatSpan, parseTime, type Translate } from "@headrace/ui-kit/portable";
 import type { Run } from "../resources/index.ts";
 import type { pipelineMessages } from "./messages.ts";
 import { runSentence } from "./run-sentence.ts";
@@ -44,10 +44,10 @@ export function spanOf(
   span: { readonly startedAt?: string; readonly finishedAt?: string },
   now: number | undefined,
 ): string {
-  const from = parseTime(span.startedAt);
-  const to = parseTime(span.finishedAt);
-  if (from === undefined) return formatDuration(0);
-  if (to !== undefined) return formatDuration(to - from);
+  const { startedAt, finishedAt } = span;
+  const from = parseTime(startedAt);
+  if (from === undefined || startedAt === undefined) return formatElapsed(0);
+  if (finishedAt !== undefined) return formatSpan(startedAt, finishedAt);
   return now === undefined ? "" : formatElapsed(now - from);
 }
 

@@ -7,10 +7,12 @@ export function RunningCount() {
   const t = useMessages(pipelineMessages);
   const { namespace } = useKit();
   const { items } = useLiveList(runs, { namespace, fieldSelector: "status.state=RUNNING" });
-  if (items.length === 0) return null;
+  // A watch by a field tells of objects that have left the selection, too.
+  const count = items.filter((run) => run.status.state === "RUNNING").length;
+  if (count === 0) return null;
   return (
     <Link className="running-count" to="/runs?q=state%3Arunning">
-      <StateMark state="running" silent /> {t("runs.running", { count: items.length })}
+      <StateMark state="running" silent /> {t("runs.running", { count })}
     </Link>
   );
 }
