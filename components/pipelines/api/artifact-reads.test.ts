@@ -83,6 +83,29 @@ test("an artifact is read in its own namespace only, and only from a store that 
   assert.deepEqual([answer.status, /no provider/.test(answer.text)], [400, true]);
 });
 
+test("artifacts are listed with their types and metadata, page by page, and found by their uuid", async () => {
+  const { face, rows } = await faceWithRun();
+  await using _ = face;
+  await rows.artifact({ uid: "one", uri: "minio://b/1", type: "system.Model", metadata: '{"framework":"x"}' }, []);
+  await rows.artifact({ uid: "two", uri: "minio://b/2", type: "system.HTML", created_at: 9_000 }, []);
+  const path = "/apis/v2beta1/artifacts";
+  const first = await face.call("GET", path, { query: { page_size: "1" } });
+  const one = {
+    artifact_id: "one",
+    type: "Model",
+    uri: "minio://b/1",
+    metadata: { framework: "x" },
+    created_at: "1970-01-01T00:00:03Z",
+    namespace: ns,
+  };
+  assert.deepEqual([first.json["artifacts"], first.json["total_size"]], [[one], 2]);
+  const rest = await face.call("GET", path, { query: { page_token: String(first.json["next_page_token"]) } });
+  assert.match(rest.text, /"artifact_id":"two".*"type":"HTML"/);
+  assert.deepEqual((await face.call("GET", `${path}/one`)).json, one);
+  assert.equal((await face.call("GET", `${path}/none`)).status, 404);
+  assert.equal((await face.call("POST", path)).status, 501);
+});
+
 test("a step's end is taken from who may write its pod's status, for that pod alone", async () => {
   const { face, id, rows } = await faceWithRun();
   await using _ = face;

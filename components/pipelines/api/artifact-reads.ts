@@ -17,7 +17,7 @@ import { splitVerb } from "./verbs.ts";
 const nodePath = "/runs/{run}/nodes/{node}";
 
 /** Reading what steps left: artifacts by the port of a task or by their record's id, and logs. */
-export function artifactRoutes(context: ApiContext): readonly Route[] {
+export function artifactReadRoutes(context: ApiContext): readonly Route[] {
   const upstream = routeMaker(context, uploadErrorResponse);
   const ours = routeMaker(context);
   return [

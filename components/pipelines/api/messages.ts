@@ -126,7 +126,7 @@ const taskDetailMessage = message("PipelineTaskDetail", {
 });
 export type TaskDetail = TypeOf<typeof taskDetailMessage>;
 
-const artifactMessage = message("Artifact", {
+export const artifactMessage = message("Artifact", {
   artifact_id: text,
   name: text,
   description: text,
@@ -147,6 +147,12 @@ const artifactMessage = message("Artifact", {
   namespace: text,
 });
 export type ArtifactMessage = TypeOf<typeof artifactMessage>;
+
+export const artifactListMessage = message("ListArtifactResponse", {
+  artifacts: listOf(artifactMessage),
+  total_size: int32,
+  next_page_token: text,
+});
 
 const ioType = word({
   0: "UNSPECIFIED",

@@ -1,5 +1,6 @@
 import type { Route } from "@headrace/model";
-import { artifactRoutes } from "./artifact-reads.ts";
+import { artifactReadRoutes } from "./artifact-reads.ts";
+import { artifactRoutes } from "./artifacts.ts";
 import type { ApiContext } from "./context.ts";
 import { experimentRoutes } from "./experiments.ts";
 import { healthRoutes } from "./health.ts";
@@ -23,6 +24,7 @@ export function apiRoutes(context: ApiContext): readonly Route[] {
     ...taskRoutes(context),
     ...recurringRunRoutes(context),
     ...artifactRoutes(context),
+    ...artifactReadRoutes(context),
     ...stepReportRoutes(context),
   ];
 }

@@ -132,6 +132,20 @@ test("runs are listed by experiment, by state and by name", async () => {
   assert.equal((await face.call("GET", path, { query: { experiment_id: "none" } })).status, 404);
 });
 
+test("pages go on where the sorted field is absent or runs have it in common", async () => {
+  await using face = await testFace();
+  for (let n = 0; n < 3; n++) await runId(face, { display_name: `r${n}` });
+  for (const sort_by of ["pipeline_id", "finished_at desc", "state"]) {
+    const first = (await face.call("GET", path, { query: { sort_by, page_size: "2" } })).json;
+    const query = { sort_by, page_token: String(first["next_page_token"]) };
+    const seen = [
+      ...((first["runs"] ?? []) as { display_name: string }[]).map((run) => run.display_name),
+      ...(await list(face, query)),
+    ];
+    assert.deepEqual(seen.sort(), ["r0", "r1", "r2"], sort_by);
+  }
+});
+
 test("a terminated run ends FAILED for clients, which would wait for ever on CANCELED, and keeps its history", async () => {
   await using face = await testFace();
   const id = await runId(face);

@@ -173,7 +173,7 @@ const artifactTypes: Readonly<Record<string, NonNullable<ArtifactMessage["type"]
   "system.SlicedClassificationMetrics": "SlicedClassificationMetric",
 };
 
-function artifactMessageOf(row: ArtifactRow): ArtifactMessage {
+export function artifactMessageOf(row: ArtifactRow): ArtifactMessage {
   return {
     artifact_id: row.uid,
     name: row.name ?? "",

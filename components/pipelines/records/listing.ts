@@ -7,6 +7,11 @@ export interface ListColumn {
 }
 
 export const textColumn = (reference: string): ListColumn => ({ type: "text", value: sql.ref(reference) });
+/** A text that may be absent, which is KFP's empty one. */
+export const optionalTextColumn = (reference: string): ListColumn => ({
+  type: "text",
+  value: sql`coalesce(${sql.ref(reference)}, '')`,
+});
 export const timeColumn = (reference: string): ListColumn => ({ type: "time", value: sql.ref(reference) });
 /** A time that may be absent, which is KFP's zero: it sorts first in every database. */
 export const optionalTimeColumn = (reference: string): ListColumn => ({

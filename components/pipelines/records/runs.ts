@@ -4,6 +4,7 @@ import { dropUnusedDocuments } from "./documents.ts";
 import {
   type ListColumn,
   type Listing,
+  optionalTextColumn,
   optionalTimeColumn,
   type Page,
   takePage,
@@ -48,8 +49,8 @@ export const runColumns: Readonly<Record<string, ListColumn>> = {
   status: shownState,
   namespace: textColumn("run.ns"),
   experiment_id: textColumn("pipeline_run.experiment"),
-  pipeline_id: textColumn("pipeline_run.pipeline"),
-  pipeline_version_id: textColumn("pipeline_run.pipeline_version"),
+  pipeline_id: optionalTextColumn("pipeline_run.pipeline"),
+  pipeline_version_id: optionalTextColumn("pipeline_run.pipeline_version"),
 };
 
 const runQuery = (db: PipelineDatabase) =>
@@ -243,4 +244,22 @@ export async function taskArtifactsOf(
 
 export async function findArtifact(db: PipelineDatabase, ns: string, id: number): Promise<ArtifactRow | undefined> {
   return db.selectFrom("artifact").selectAll().where("ns", "=", ns).where("id", "=", id).executeTakeFirst();
+}
+
+export const artifactColumns: Readonly<Record<string, ListColumn>> = {
+  artifact_id: textColumn("artifact.uid"),
+  id: textColumn("artifact.uid"),
+  name: optionalTextColumn("artifact.name"),
+  type: textColumn("artifact.type"),
+  uri: textColumn("artifact.uri"),
+  created_at: timeColumn("artifact.created_at"),
+  namespace: textColumn("artifact.ns"),
+};
+
+export async function findArtifactByUid(db: PipelineDatabase, uid: string): Promise<ArtifactRow | undefined> {
+  return db.selectFrom("artifact").selectAll().where("uid", "=", uid).executeTakeFirst();
+}
+
+export async function listArtifacts(db: PipelineDatabase, ns: string, listing: Listing): Promise<Page<ArtifactRow>> {
+  return takePage(db.selectFrom("artifact").selectAll().where("ns", "=", ns), "artifact.uid", listing);
 }
