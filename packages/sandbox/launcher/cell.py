@@ -60,6 +60,8 @@ class Cell:
         self.pidfd = None
         self.problem = ""
         self.deadline = None
+        self.spare_timer = None
+        self.idle_timer = None
         self.single_threaded = True
 
     @property

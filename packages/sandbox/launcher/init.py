@@ -120,11 +120,18 @@ class Init:
         try:
             if self.zygote is None:
                 raise OSError("the interpreter is gone")
-            wire.send(self.zygote.channel, {"container": container}, descriptors)
+            wire.send(self.zygote.channel, {"container": container, "warm": message["warm"]}, descriptors)
             self.starting[container] = time.monotonic() + self.plan["answerSeconds"]
         except OSError as error:
             self.tell({"lost": container})
             self.kill_zygote(f"it takes no requests: {error}")
+
+    def do_spare(self, *_):
+        if self.zygote is not None and self.zygote.ready:
+            try:
+                wire.send(self.zygote.channel, {"spare": True})
+            except OSError as error:
+                self.kill_zygote(f"it takes no requests: {error}")
 
     def do_signal(self, message, _):
         pid, watch = self.running.get(message["container"], (0, -1))

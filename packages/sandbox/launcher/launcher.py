@@ -22,6 +22,8 @@ PROTOCOL = 1
 READY_ANSWERS = 12  # importing packages takes longer than answering
 COMPLETE_SECONDS = 2
 _REPORT_BYTES = 4096
+_SPARE_SECONDS = 0.001
+_IDLE_SECONDS = 600
 _MAXIMUM_WAITING = 10_000
 _SIGNALS = {"SIGTERM": signal.SIGTERM, "SIGKILL": signal.SIGKILL, "SIGINT": signal.SIGINT}
 
@@ -336,7 +338,8 @@ class Launcher:
         except (OSError, wire.ProtocolError, KeyError, TypeError, ValueError):
             pass  # what it said last is of no use
         self.loop.forget(cell.channel)
-        self.loop.cancel(cell.deadline)
+        for timer in (cell.deadline, cell.spare_timer, cell.idle_timer):
+            self.loop.cancel(timer)
         cell.channel.close()
         os.close(cell.pidfd)
         try:
@@ -410,7 +413,7 @@ class Launcher:
             container.cell.containers[container.id] = container
             self.journal.start(container.id, container.facts())
             sent = container.cell.send(
-                {"do": "start", "container": container.id},
+                {"do": "start", "container": container.id, "warm": container.warm},
                 [request, report_end, *ends, *attach, *group.namespaces, *volumes],
             )
             if not sent:
@@ -537,6 +540,29 @@ class Launcher:
             self.server.broadcast({"exit": container.end})
         if container.cgroup is not None:
             self.loop.when_idle(container.cgroup.release)
+        if container.warm and container.cell.spare_timer is None:
+            # After the step that follows at once, if one does: making a spare costs as much as a step.
+            container.cell.spare_timer = self.loop.after(_SPARE_SECONDS, lambda: self.order_spare(container.cell))
+        self.retire_if_idle(container.cell)
+
+    def order_spare(self, cell):
+        cell.spare_timer = None
+        if cell.state == "ready" and not cell.waiting:
+            cell.send({"do": "spare"})
+
+    def retire_if_idle(self, cell):
+        """A cell that nobody has needed for a while gives its memory back; the next container makes it anew."""
+        self.loop.cancel(cell.idle_timer)
+        if not cell.containers and cell.state != "gone":
+            cell.idle_timer = self.loop.after(_IDLE_SECONDS, lambda: self.retire(cell))
+
+    def retire(self, cell):
+        if cell.containers or cell.waiting or cell.state == "gone":
+            return
+        if any(group.tenant is cell.tenant for group in self.groups.values()) and len(cell.tenant.cells) == 1:
+            self.retire_if_idle(cell)  # a pod between two containers keeps its network
+        else:
+            self.end_cell(cell, "nobody needed it")
 
     def leave_queue(self, container):
         for queue in (container.cell.waiting, container.group.waiting):

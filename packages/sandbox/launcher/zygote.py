@@ -12,9 +12,10 @@ import socket
 import sys
 
 import executor
+import root
 import step
 import wire
-from syscalls import CLONE_NEWPID, open_pidfd, setns, unshare
+from syscalls import CLONE_NEWPID, close_all_but, open_pidfd, setns, unshare
 
 _OWN = ("executor", "root", "seccomp", "step", "syscalls", "wire", "zygote")
 
@@ -25,6 +26,7 @@ class Zygote:
         self.settings = settings
         self.pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self.children = {}
+        self.spare = None
         self.poll = select.poll()
         self.poll.register(channel, select.POLLIN)
 
@@ -41,33 +43,71 @@ class Zygote:
         if packet is None:
             return False
         message, descriptors = packet
-        pid = self.fork(descriptors)
+        if "spare" in message:
+            self.make_spare()
+            return True
+        pid = self.use_spare(descriptors) if message["warm"] else None
+        if pid is None:
+            pid = self.fork(lambda: step.run(descriptors, self.settings, executor.run, prepared=False))
         wire.close_all(descriptors)
-        watch = open_pidfd(pid)
-        self.children[watch] = pid
-        self.poll.register(watch, select.POLLIN)
         wire.send(self.channel, {"started": message["container"], "pid": pid})
         return True
 
-    def fork(self, descriptors):
+    def fork(self, run):
         """A child in a pid namespace of its own. Python's and libc's fork hooks run, so its random generators, locks and
         caches know that it is another process."""
         unshare(CLONE_NEWPID)
         pid = os.fork()
         if pid == 0:
             try:
-                step.run(descriptors, self.settings, executor.run, prepared=False)
+                run()
             finally:
                 os._exit(step.NOT_STARTED)
         setns(self.pid_namespace, CLONE_NEWPID)
+        watch = open_pidfd(pid)
+        self.children[watch] = pid
+        self.poll.register(watch, select.POLLIN)
         return pid
+
+    def make_spare(self):
+        """One child that waits for a step with its root built and KFP's code warm."""
+        if self.spare is None:
+            ours, theirs = wire.pair()
+            self.spare = (self.fork(lambda: _wait_as_spare(theirs, self.settings)), ours)
+            theirs.close()
+
+    def use_spare(self, descriptors):
+        """The id of the spare that took the request, or None if there was none alive."""
+        if self.spare is None:
+            return None
+        (pid, channel), self.spare = self.spare, None
+        try:
+            wire.send(channel, {}, descriptors)
+            return pid
+        except OSError:
+            return None
+        finally:
+            channel.close()
 
     def reap(self, watch):
         pid = self.children.pop(watch)
         self.poll.unregister(watch)
         os.close(watch)
         _, status, usage = os.wait4(pid, 0)
-        wire.send(self.channel, exit_message(pid, status, usage))
+        if self.spare is not None and pid == self.spare[0]:
+            self.spare[1].close()
+            self.spare = None
+        else:
+            wire.send(self.channel, exit_message(pid, status, usage))
+
+
+def _wait_as_spare(channel, settings):
+    close_all_but((channel.fileno(),))
+    root.build_step_root(settings["shared"], settings["links"])
+    executor.rehearse()
+    packet = wire.receive(channel, wire.PACKET_DESCRIPTORS)
+    if packet is not None:
+        step.run(packet[1], settings, executor.run, prepared=True)
 
 
 def exit_message(pid, status, usage):
