@@ -26,13 +26,15 @@ import type { PipelineCache } from "./pipeline-cache.ts";
 type TaskRow = Selectable<TaskTable>;
 type AttemptRow = Selectable<AttemptTable>;
 
+export const nothingLeft = { changes: [], starts: [] };
+
 /** A run that the engine drives: its rows as a graph, and which row each node is. */
 export class ActiveRun {
   readonly row: RunRow;
   readonly facts: RunFacts;
   readonly graph: RunGraph;
   /** What is still to be looked at: a large step is written in several transactions. */
-  backlog: readonly Change[] = [];
+  backlog: { readonly changes: readonly Change[]; readonly starts: readonly Node[] } = nothingLeft;
   /** Steps whose cached artifacts are being looked for. */
   readonly verifying = new Set<Node>();
   /** Set when the run is stopped by its own deadline, not by a user. */

@@ -20,7 +20,7 @@ import { planRetry } from "../core/retry.ts";
 import { readReport, type StepResult } from "../core/step-report.ts";
 import type { PipelineTables } from "../records/tables.ts";
 import { taskName } from "../resources/index.ts";
-import type { ActiveRun } from "./active-run.ts";
+import { type ActiveRun, nothingLeft } from "./active-run.ts";
 import { type CacheHit, lookUp } from "./cache.ts";
 import { findImported, importedArtifact, importedKey } from "./importer.ts";
 import { type NewAttempt, RunWriter } from "./run-writer.ts";
@@ -55,7 +55,7 @@ export class Turn {
   readonly #clock: Clock;
   readonly #writer: RunWriter;
   readonly #changes: Change[];
-  readonly #starts: Node[] = [];
+  readonly #starts: Node[];
   readonly #verifications: Verification[] = [];
   readonly #timers = new Set<Node>();
   readonly #resumed: NewAttempt[] = [];
@@ -68,8 +68,9 @@ export class Turn {
     this.#scope = scope;
     this.#clock = services.clock;
     this.#writer = new RunWriter(run, scope, { ids: services.ids, now: services.clock.now() });
-    this.#changes = [...run.backlog];
-    run.backlog = [];
+    this.#changes = [...run.backlog.changes];
+    this.#starts = [...run.backlog.starts];
+    run.backlog = nothingLeft;
   }
 
   /** Begins a new run, or takes one up where an earlier process left it: whatever was decided but not done is done now. */
@@ -198,7 +199,7 @@ export class Turn {
       ),
       kills: this.#kills,
       isOver: this.#isOver,
-      hasMore: this.run.backlog.length > 0,
+      hasMore: this.run.backlog.changes.length + this.run.backlog.starts.length > 0,
       reload: this.#reload,
     };
   }
@@ -212,7 +213,7 @@ export class Turn {
       if (this.#isFull && at < queue.length) break;
       await this.#startReady();
     }
-    this.run.backlog = queue.slice(at);
+    this.run.backlog = { changes: queue.slice(at), starts: this.#starts.splice(0) };
     if (isFinal(this.run.graph.root) && !this.#isOver) await this.#finish();
   }
 

@@ -207,9 +207,9 @@ export class RunGraph {
   /** Every node, parents first. */
   *nodes(): Generator<Node> {
     const queue: Node[] = [this.root];
-    for (let node = queue.shift(); node; node = queue.shift()) {
+    for (let at = 0, node = queue[at]; node; node = queue[++at]) {
       yield node;
-      queue.push(...node.children.values());
+      for (const child of node.children.values()) queue.push(child);
     }
   }
 
