@@ -68,7 +68,7 @@ export function readStarted(fields: Fields): Started {
   };
 }
 
-const reasons = ["Completed", "Error", "OOMKilled", "StartError"] as const;
+const reasons = ["Completed", "Error", "OOMKilled", "StartError", "Lost"] as const;
 
 export function readExit(fields: Fields): ContainerExit {
   return {

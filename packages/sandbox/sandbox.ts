@@ -118,7 +118,8 @@ export interface ContainerExit {
   readonly exitCode: number;
   /** Set when a signal ended it; exitCode is then 128 + signal. */
   readonly signal?: number;
-  readonly reason: "Completed" | "Error" | "OOMKilled" | "StartError";
+  /** `Lost`: it ended while no launcher was there to see how. */
+  readonly reason: "Completed" | "Error" | "OOMKilled" | "StartError" | "Lost";
   readonly message?: string;
   readonly startedAt: number;
   readonly finishedAt: number;

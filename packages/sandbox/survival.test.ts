@@ -65,7 +65,7 @@ test("a container that is lost with its cell while no launcher is there is told 
   process.kill(await host.launcherProcess(), "SIGKILL");
   if (cell !== undefined) process.kill(cell, "SIGKILL");
   const exit = await host.exitOf(container.id);
-  assert.deepEqual([exit.exitCode, exit.reason], [137, "Error"]);
+  assert.deepEqual([exit.exitCode, exit.reason], [137, "Lost"]);
   assert.match(exit.message ?? "", /was lost/);
 });
 
