@@ -150,8 +150,8 @@ class FileStore implements ArtifactStore {
       if (!place || !kind) return { kind: "missing" };
       return kind === "folder" ? await this.#measureTree(place) : await this.#measureFile(place);
     } catch (error) {
-      if (error instanceof NotPlainError || error instanceof TooMuchError)
-        return { kind: "refused", reason: this.#relative(error.message) };
+      const fault = faultOf(error);
+      if (fault) return { kind: "refused", reason: this.#relative(fault) };
       throw error;
     }
   }
@@ -211,9 +211,8 @@ class FileStore implements ArtifactStore {
     try {
       return await body();
     } catch (error) {
-      if (error instanceof NotPlainError || error instanceof TooMuchError) {
-        throw badRequest(`Cannot use artifact "${uri}": ${this.#relative(error.message)}`, { cause: error });
-      }
+      const fault = faultOf(error);
+      if (fault) throw badRequest(`Cannot use artifact "${uri}": ${this.#relative(fault)}`, { cause: error });
       const code = codeOf(error);
       if (code === "EISDIR" || code === "ENOTEMPTY" || code === "EEXIST") {
         throw new ApiError("Conflict", `Cannot write artifact "${uri}": a tree is there already`, undefined, {
@@ -228,6 +227,13 @@ class FileStore implements ArtifactStore {
   #relative(message: string): string {
     return message.replaceAll(`${this.#root}/`, "");
   }
+}
+
+/** What is wrong with what a step left there; undefined if the failure is not the step's. */
+function faultOf(error: unknown): string | undefined {
+  if (error instanceof NotPlainError || error instanceof TooMuchError) return error.message;
+  if (codeOf(error) === "EACCES") return "Cannot read it: its permissions keep everybody but the step from it";
+  return undefined;
 }
 
 async function writeDurably(
