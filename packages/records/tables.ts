@@ -142,7 +142,7 @@ export interface DocumentTable {
 }
 
 /** The bounded change feed, appended in the same transaction as the change. */
-export interface ChangeTable {
+interface ChangeTable {
   seq: Generated<number>;
   ns: string;
   /** Plural of the projected kind: `runs`, `tasks`. */
@@ -152,7 +152,7 @@ export interface ChangeTable {
   op: "PUT" | "DELETE";
 }
 
-export interface MigrationTable {
+interface MigrationTable {
   component: string;
   id: number;
   name: string;

@@ -153,9 +153,4 @@ export function mapOf<T>(item: Field<T>): Field<Readonly<Record<string, T>>> {
   };
 }
 
-/** A message that refers to itself. */
-export function lazy<T>(get: () => Field<T>): Field<T> {
-  return { read: (value, path) => get().read(value, path), write: (value) => get().write(value) };
-}
-
 const camelCase = (name: string): string => name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
