@@ -44,6 +44,7 @@ export interface Actions {
 }
 
 export function createActions({ writer, authorize, clock }: ActionsOptions): Actions {
+  /** Found out before anything is written: an answer that cannot be given must leave no trace. */
   const presentationOf = (request: ApiRequest, { served }: ResourceTarget): Presentation => ({
     form: formOf(request.headers["accept"]),
     definition: served.definition,
@@ -57,26 +58,19 @@ export function createActions({ writer, authorize, clock }: ActionsOptions): Act
     dryRun: isDryRun(query),
   });
 
-  const answer = (
-    request: ApiRequest,
-    target: ResourceTarget,
-    version: Version,
-    warnings: readonly string[],
-    status = 200,
-  ): ApiResponse => withWarnings(renderObject(version, presentationOf(request, target), status), warnings);
-
   async function answerComputed(
     request: ApiRequest,
     target: ResourceTarget,
     { definition, create }: Answer,
     object: KubeObject,
   ): Promise<ApiResponse> {
+    const presentation = presentationOf(request, target);
     const { namespace } = target;
     const placed = { ...object, metadata: { ...object.metadata, ...(namespace !== "" && { namespace }) } };
     const complete = applyDefaults(definition.schema, placed);
     const causes = validate(definition.schema, complete);
     if (causes.length > 0) throw invalid(definition, object.metadata.name ?? "", causes);
-    return answer(request, target, versionOf(await create(complete as KubeObject, request)), [], 201);
+    return renderObject(versionOf(await create(complete as KubeObject, request)), presentation, 201);
   }
 
   /** A hundred at a time, so that they share commits. */
@@ -112,17 +106,19 @@ export function createActions({ writer, authorize, clock }: ActionsOptions): Act
 
     async create(request, target) {
       const call = writeCall(request, target);
+      const presentation = presentationOf(request, target);
       const { object, warnings } = await incomingObject(request, target.served.definition);
       requireSameKey(object, target.namespace);
       const { served, namespace } = target;
       if (served.answer) return answerComputed(request, target, served.answer, object);
-      return answer(request, target, await writer.create(call, namespace, object), warnings, 201);
+      return withWarnings(renderObject(await writer.create(call, namespace, object), presentation, 201), warnings);
     },
 
     async update(request, target) {
       const { served, namespace, name, subresource } = target;
       const { definition } = served;
       const call = writeCall(request, target);
+      const presentation = presentationOf(request, target);
       const { object, warnings } = await incomingObject(request, definition);
       requireSameKey(object, namespace, name);
       const named = { ...object, metadata: { ...object.metadata, name } };
@@ -131,12 +127,14 @@ export function createActions({ writer, authorize, clock }: ActionsOptions): Act
         return named;
       };
       try {
-        return answer(request, target, await writer.update(call, { namespace, name }, subresource, change), warnings);
+        const version = await writer.update(call, { namespace, name }, subresource, change);
+        return withWarnings(renderObject(version, presentation), warnings);
       } catch (error) {
         const creates = definition.createsOnUpdate && subresource === "" && !object.metadata.resourceVersion;
         if (!creates || !isApiError(error, "NotFound")) throw error;
         await authorize(request, { ...target, verb: "create" });
-        return answer(request, target, await writer.create(call, namespace, named), warnings, 201);
+        const version = await writer.create(call, namespace, named);
+        return withWarnings(renderObject(version, presentation, 201), warnings);
       }
     },
 
@@ -144,6 +142,7 @@ export function createActions({ writer, authorize, clock }: ActionsOptions): Act
       const { served, namespace, name, subresource } = target;
       const { definition } = served;
       const call = writeCall(request, target);
+      const presentation = presentationOf(request, target);
       const validation = fieldValidationOf(request.query);
       const apply = await incomingPatch(request, definition);
       let warnings: readonly string[] = [];
@@ -153,26 +152,27 @@ export function createActions({ writer, authorize, clock }: ActionsOptions): Act
         requireSameKey(patched.object, namespace, name);
         return patched.object;
       });
-      return answer(request, target, version, warnings);
+      return withWarnings(renderObject(version, presentation), warnings);
     },
 
     async delete(request, target) {
       const { namespace, name } = target;
       const call = writeCall(request, target);
+      const presentation = presentationOf(request, target);
       const { version, isGone } = await writer.remove(call, { namespace, name }, await deletionOptions(request));
-      if (!isGone || showsDeleted.has(target.served.resource)) return answer(request, target, version, []);
-      const { encoding } = presentationOf(request, target).form;
-      return renderValue(deleted(target.served, version.object), { encoding, as: "Object" });
+      if (!isGone || showsDeleted.has(target.served.resource)) return renderObject(version, presentation);
+      return renderValue(deleted(target.served, version.object), { ...presentation.form, as: "Object" });
     },
 
     async deletecollection(request, target) {
       const { served, namespace } = target;
       const call = writeCall(request, target);
+      const presentation = presentationOf(request, target);
       const options = await deletionOptions(request);
       const selection = selectionOf(request.query, served.definition);
       const page = await served.source.page({ namespace, selection, ...listOptions(request.query) });
       await removeAll(call, page.versions, options);
-      return renderPage(page, presentationOf(request, target));
+      return renderPage(page, presentation);
     },
   };
 }

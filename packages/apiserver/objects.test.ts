@@ -245,6 +245,14 @@ test("bodies come as JSON, YAML or protobuf, and are refused if they are too lon
   assert.equal(large.status, 413);
 });
 
+test("a write whose answer the caller could not read does not happen", async () => {
+  await using api = testApi([Widget]);
+  const headers = { ...json, accept: "application/vnd.kubernetes.protobuf" };
+  const send = fetchFrom(api);
+  assert.equal((await send(path, headers, { method: "POST", body: JSON.stringify(widget("one")) })).status, 406);
+  assert.equal((await send(`${path}/one`)).status, 404);
+});
+
 test("new content needs a namespace that is there and stays", async () => {
   await using api = testApi([...builtIns, Widget]);
   const widgets = api.client.resource(Widget);

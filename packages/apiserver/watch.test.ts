@@ -130,6 +130,17 @@ test("initial events end with a bookmark that is marked so, and options that con
   assert.equal((await send(`${path}?watch=1&resourceVersion=old`)).status, 400);
 });
 
+test("a watch that wants no initial events begins with what happens next", async () => {
+  await using api = testApi([Widget]);
+  await api.client.resource(Widget).create(widget("one"));
+  const url = `${path}?watch=1&sendInitialEvents=false&resourceVersionMatch=NotOlderThan&timeoutSeconds=1`;
+  const watched = fetchFrom(api)(url);
+  await api.clock.settle();
+  await api.client.resource(Widget).create(widget("two"));
+  await api.clock.advance(1000);
+  assert.equal(describe(JSON.parse((await watched).text)), "ADDED two@2");
+});
+
 test("a watched table says its columns once", async () => {
   await using api = testApi([Widget]);
   await api.client.resource(Widget).create(widget("one"));

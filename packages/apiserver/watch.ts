@@ -20,8 +20,8 @@ const initialEventsEnd = { "k8s.io/initial-events-end": "true" };
 
 /** What the query of a watch asks for. */
 interface WatchOptions {
-  /** Changes after this revision; undefined for the present state first. */
-  readonly since: number | undefined;
+  /** The present state first, only what changes from now on, or the changes after a revision. */
+  readonly from: "state" | "now" | number;
   /** The present state ends with a bookmark that says so. */
   readonly marksInitialEnd: boolean;
   readonly bookmarks: boolean;
@@ -74,7 +74,7 @@ function watchOptions(query: URLSearchParams): WatchOptions {
   }
   const bookmarks = isTrue(query.get("allowWatchBookmarks"));
   return {
-    since: sendInitialEvents ? undefined : (since ?? 0),
+    from: sendInitialEvents ? "state" : since || "now",
     marksInitialEnd: asked !== null && sendInitialEvents && bookmarks,
     bookmarks,
     timeoutMs: timeoutOf(query),
@@ -110,15 +110,24 @@ async function* tell(call: WatchCall, options: WatchOptions): AsyncGenerator<Tol
   const signal = AbortSignal.any([call.signal, ending.signal]);
   const timer = clock.after(options.timeoutMs, () => ending.abort());
   try {
-    let { since } = options;
-    if (since === undefined) {
+    let { from } = options;
+    if (from === "now") {
+      from = Number((await source.page({ namespace, selection, limit: 1 })).resourceVersion);
+    } else if (from === "state") {
       const { versions, resourceVersion } = await source.page({ namespace, selection });
       for (const version of versions) yield { type: "ADDED", version };
-      if (options.marksInitialEnd)
+      if (options.marksInitialEnd) {
         yield { type: "BOOKMARK", object: bookmark(call, resourceVersion, initialEventsEnd) };
-      since = Number(resourceVersion);
+      }
+      from = Number(resourceVersion);
     }
-    const changes = source.changes({ namespace, selection, since, signal, ...(options.bookmarks && { bookmarkMs }) });
+    const changes = source.changes({
+      namespace,
+      selection,
+      since: from,
+      signal,
+      ...(options.bookmarks && { bookmarkMs }),
+    });
     for await (const change of changes) {
       if (change.type === "BOOKMARK") yield { type: "BOOKMARK", object: bookmark(call, change.resourceVersion) };
       else yield change;
