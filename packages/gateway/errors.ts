@@ -14,14 +14,14 @@ export class PortTakenError extends Error {
   }
 }
 
-/** The address cannot be listened on for another reason: no such address, or no right to it. Thrown by `listen`. */
+/** The address cannot be listened on for another reason: no such address, no right to it, a path too long. Thrown by `listen`. */
 export class ListenError extends Error {
   override readonly name = "ListenError";
   readonly code = "LISTEN_FAILED";
 
-  constructor(host: string, port: number, options: { readonly cause: unknown }) {
+  constructor(address: string, options: { readonly cause: unknown }) {
     const why = options.cause instanceof Error ? options.cause.message : String(options.cause);
-    super(`Cannot listen on ${host}:${port}: ${why}`, options);
+    super(`Cannot listen on ${address}: ${why}`, options);
   }
 }
 

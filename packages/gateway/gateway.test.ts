@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, stat } from "node:fs/promises";
 import { request as httpRequest } from "node:http";
 import { connect as connectHttp2 } from "node:http2";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
@@ -204,6 +204,23 @@ describe("the gateway", () => {
       await (await fetch(`${forPods.url}/c`)).text();
       assert.equal(asked[2]?.remote?.address, "pods");
     }));
+
+  test("listens on a Unix socket for what connects pods, whose callers are never this machine's user", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "headrace-socket-"));
+    const path = join(directory, "gateway.sock");
+    await withGateway([route("GET", "/me", async ({ user }) => text(user.name))], async ({ gateway, asked }) => {
+      await gateway.listen({ path, callers: "pods" });
+      assert.equal((await stat(path)).mode & 0o777, 0o600);
+      const body = await new Promise<string>((resolve) =>
+        httpRequest({ socketPath: path, path: "/me", headers: asAna.headers, agent: false }, (response) =>
+          response.setEncoding("utf8").on("data", resolve),
+        ).end(),
+      );
+      assert.equal(body, "ana");
+      assert.equal(asked[0]?.remote?.address, "pods");
+    });
+    await rm(directory, { recursive: true });
+  });
 
   test("says what is wrong with a request that it cannot serve", () =>
     withGateway(

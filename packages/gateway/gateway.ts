@@ -13,7 +13,7 @@ import {
   type Route,
   type RouteParams,
 } from "@headrace/model";
-import { failure, listen, type AccessEntry, type Listening } from "./listener.ts";
+import { failure, listen, type AccessEntry, type Address, type Listening } from "./listener.ts";
 import type { Callers } from "./incoming.ts";
 import { createRouter } from "./router.ts";
 import type { StaticFiles } from "./static-files.ts";
@@ -44,7 +44,7 @@ export interface Gateway {
   /** For callers inside the process, who say themselves as whom: the same routes and decisions, without a socket. */
   readonly handle: Handler;
   /** Several addresses may be listened on: one for people, another for pods. Throws PortTakenError and ListenError. */
-  listen(address: { readonly host: string; readonly port: number; readonly callers?: Callers }): Promise<Listening>;
+  listen(address: Address & { readonly callers?: Callers }): Promise<Listening>;
   /** Closes every listener. */
   close(): Promise<void>;
 }

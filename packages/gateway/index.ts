@@ -5,6 +5,7 @@ export {
   failure,
   listen,
   type AccessEntry,
+  type Address,
   type ListenerOptions,
   type Listening,
   type UpgradeHandler,

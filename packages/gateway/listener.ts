@@ -1,3 +1,4 @@
+import { chmod, rm } from "node:fs/promises";
 import { createServer as createHttpServer, type IncomingMessage, type Server } from "node:http";
 import {
   createSecureServer,
@@ -36,13 +37,15 @@ export interface AccessEntry {
   readonly durationMs: number;
 }
 
-export interface ListenerOptions {
+/** A TCP address; port 0 picks a free one. Or a Unix socket (at most 107 bytes), in a directory that nobody else writes to. */
+export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
+
+export type ListenerOptions = Address & ServingOptions;
+
+export interface ServingOptions {
   readonly handle: Handler;
   readonly authenticator: Authenticator;
   readonly clock: Clock;
-  readonly host: string;
-  /** 0 picks a free one. */
-  readonly port: number;
   /** Serve TLS, with HTTP/1.1 and HTTP/2. PEM. */
   readonly tls?: { readonly certificate: string; readonly key: string };
   readonly callers?: Callers;
@@ -55,8 +58,9 @@ export interface ListenerOptions {
 }
 
 export interface Listening {
-  readonly host: string;
+  /** 0 for a Unix socket. */
   readonly port: number;
+  /** `http://127.0.0.1:8080`, or `unix:/path`. */
   readonly url: string;
   /** Takes no more requests, aborts the signals of those that run, and cuts what has not ended after two seconds. */
   close(): Promise<void>;
@@ -78,7 +82,7 @@ const closeMs = 2_000;
 
 /** Listens, and turns what comes over sockets into calls of `handle`. Throws PortTakenError and ListenError. */
 export async function listen(options: ListenerOptions): Promise<Listening> {
-  const { clock, host, tls, callers = "people", maxBodyBytes = 64 << 20 } = options;
+  const { clock, tls, callers = "people", maxBodyBytes = 64 << 20 } = options;
   const running = new Set<AbortController>();
   const sessions = new Set<ServerHttp2Session>();
   /** Every connection, with how many requests it is serving. */
@@ -205,12 +209,11 @@ export async function listen(options: ListenerOptions): Promise<Listening> {
     session.on("error", () => session.destroy());
   });
   server.maxConnections = maxConnections;
-  const port = await bind(server, host, options.port);
+  const port = await bind(server, options);
 
   return {
-    host,
     port,
-    url: `${tls ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${port}`,
+    url: urlOf(options, port),
     async close() {
       isClosing = true;
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -241,23 +244,34 @@ function closeWhenIdle(session: ServerHttp2Session): void {
   });
 }
 
-async function bind(server: Server | Http2SecureServer, host: string, port: number): Promise<number> {
+async function bind(server: Server | Http2SecureServer, address: Address): Promise<number> {
+  // Whoever owns the directory has its lock: a socket that is still there was left by a process that was killed.
+  if ("path" in address) await rm(address.path, { force: true });
   try {
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen({ host, port }, () => {
+      server.listen("path" in address ? { path: address.path } : { host: address.host, port: address.port }, () => {
         server.removeListener("error", reject);
         resolve();
       });
     });
   } catch (error) {
+    if ("path" in address) throw new ListenError(address.path, { cause: error });
+    const { host, port } = address;
     if (error instanceof Error && "code" in error && error.code === "EADDRINUSE") {
       throw new PortTakenError(host, port, await findPortHolder(port), { cause: error });
     }
-    throw new ListenError(host, port, { cause: error });
+    throw new ListenError(`${host}:${port}`, { cause: error });
   }
-  const address = server.address();
-  return typeof address === "object" && address !== null ? address.port : port;
+  if ("path" in address) await chmod(address.path, 0o600);
+  const bound = server.address();
+  return typeof bound === "object" && bound !== null ? bound.port : 0;
+}
+
+function urlOf(options: ListenerOptions, port: number): string {
+  if ("path" in options) return `unix:${options.path}`;
+  const { host, tls } = options;
+  return `${tls ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 /** The response to a failure: a Status. What is no ApiError is a bug, whose details stay here. */
