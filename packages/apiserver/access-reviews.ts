@@ -148,13 +148,8 @@ function attributesOf({ resourceAttributes, nonResourceAttributes }: Question, u
     const { path = "", verb = "" } = nonResourceAttributes;
     return { user, verb, group: "", resource: "", namespace: "", name: "", path };
   }
-  const {
-    verb = "",
-    group = "",
-    resource = "",
-    subresource = "",
-    namespace = "",
-    name = "",
-  } = resourceAttributes ?? {};
-  return { user, verb, group, resource: subresource === "" ? resource : `${resource}/${subresource}`, namespace, name };
+  const asked = resourceAttributes ?? {};
+  const { verb = "", group = "", resource = "", subresource = "", name = "" } = asked;
+  const qualified = subresource === "" ? resource : `${resource}/${subresource}`;
+  return { user, verb, group, resource: qualified, namespace: asked.namespace ?? "", name };
 }

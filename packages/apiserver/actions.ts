@@ -206,7 +206,7 @@ function revisionRequired({ served, name }: ResourceTarget) {
 }
 
 /** Kubernetes' form of a warning: code 299, no agent, the text in quotes. Several stand in one header, with commas. */
-export function withWarnings(response: ApiResponse, warnings: readonly string[]): ApiResponse {
+function withWarnings(response: ApiResponse, warnings: readonly string[]): ApiResponse {
   if (warnings.length === 0) return response;
   const quoted = warnings.map((text) => `299 - ${JSON.stringify(text.replaceAll(/[^ -~]/g, "?"))}`);
   return { ...response, headers: { ...response.headers, warning: quoted.slice(0, mostWarnings).join(", ") } };

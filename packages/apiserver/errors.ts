@@ -1,6 +1,6 @@
 import { ApiError, type Attributes, type StatusDetails } from "@headrace/model";
 
-/** Failures of requests in upstream's wording, beside those that model/status.ts has. Everything thrown here is an ApiError. */
+/** Failures of requests in upstream's wording, beside those that model/status.ts has. All but the last are ApiErrors. */
 
 export function unknownPath(): ApiError {
   return new ApiError("NotFound", "the server could not find the requested resource", {});
@@ -61,4 +61,10 @@ export function revisionTooLarge(asked: number, current: number): ApiError {
     causes: [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }],
   };
   return new ApiError("Timeout", `Too large resource version: ${asked}, current: ${current}`, details);
+}
+
+/** The server was put together in a way that cannot work: two definitions for one path, a handler for a subresource that nobody declares. Thrown at start. */
+export class ServerMisconfigured extends Error {
+  override readonly name = "ServerMisconfigured";
+  readonly code = "apiserver/misconfigured";
 }

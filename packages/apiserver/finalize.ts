@@ -4,7 +4,7 @@ import type { KubeObject, ResourceDefinition } from "@headrace/model";
  * Kinds with the subresource `finalize` (namespaces) keep a second list of finalizers in their spec, which only that
  * subresource changes, and show their end as phase Terminating.
  */
-export function hasFinalize({ subresources }: ResourceDefinition): boolean {
+function hasFinalize({ subresources }: ResourceDefinition): boolean {
   return subresources.some(({ name }) => name === "finalize");
 }
 
@@ -19,7 +19,7 @@ export function isReleased(definition: ResourceDefinition, object: KubeObject): 
   );
 }
 
-export function specFinalizers(object: KubeObject): readonly unknown[] {
+function specFinalizers(object: KubeObject): readonly unknown[] {
   const spec: unknown = Reflect.get(object, "spec");
   const finalizers: unknown = typeof spec === "object" && spec !== null ? Reflect.get(spec, "finalizers") : undefined;
   return Array.isArray(finalizers) ? finalizers : [];

@@ -1,6 +1,6 @@
 import { apiVersionOf, type Projection, type ResourceDefinition } from "@headrace/model";
 import type { Store } from "@headrace/store";
-import { ServerMisconfigured } from "./misconfigured.ts";
+import { ServerMisconfigured } from "./errors.ts";
 import type { Answer } from "./options.ts";
 import { projectionSource } from "./projection-source.ts";
 import type { Source } from "./source.ts";
@@ -103,6 +103,6 @@ const nothing: Source = {
 };
 
 /** `pods`, `trials.kubeflow.org`. */
-export function resourceName({ plural, group }: { readonly plural: string; readonly group: string }): string {
+function resourceName({ plural, group }: { readonly plural: string; readonly group: string }): string {
   return group === "" ? plural : `${plural}.${group}`;
 }
