@@ -6,6 +6,7 @@ import { describeHost } from "./capabilities.ts";
 import { Connection } from "./connection.ts";
 import { dialPod } from "./dial.ts";
 import { SandboxError } from "./errors.ts";
+import { openExec } from "./exec.ts";
 import {
   isFields,
   list,
@@ -22,6 +23,8 @@ import type {
   CellSpec,
   ContainerExit,
   ContainerSpec,
+  ExecOptions,
+  ExecSession,
   PodNetwork,
   Sandbox,
   SandboxStats,
@@ -126,6 +129,11 @@ class LauncherSandbox implements Sandbox {
 
   async warm(cell: CellSpec): Promise<void> {
     await this.#request("warm", { cell });
+  }
+
+  async exec(id: string, options: ExecOptions): Promise<ExecSession> {
+    await this.#ready();
+    return openExec(this.#socketPath, id, options);
   }
 
   async dial(address: string, port: number): Promise<Duplex> {

@@ -1,4 +1,4 @@
-import type { Duplex } from "node:stream";
+import type { Duplex, Readable, Writable } from "node:stream";
 
 /**
  * Processes in isolation. Knows no Pod: a container here is a command in a private root with limits, in the network of its
@@ -25,6 +25,8 @@ export interface Sandbox {
   removeGroup(group: string): Promise<void>;
   /** Prepares a cell ahead of its first container; resolves when its zygote is ready. */
   warm(cell: CellSpec): Promise<void>;
+  /** Runs a further program in a container that runs; rejects with `not-found` if it does not. */
+  exec(id: string, options: ExecOptions): Promise<ExecSession>;
   /** A connection to a port of a pod, which listens there already; rejects with `not-found` if nobody does. */
   dial(address: string, port: number): Promise<Duplex>;
   /** Addresses within `network.services` that lead to Headrace, by name or number; replaces all that were set before. */
@@ -52,6 +54,33 @@ export interface ServiceAddress {
   readonly target: string;
   /** As pods may ask for it: each form in full, as no search domain is added. */
   readonly names: readonly string[];
+}
+
+export interface ExecOptions {
+  readonly command: readonly string[];
+  /** A terminal: one stream for input and output, and sizes. */
+  readonly tty: boolean;
+  /** Added to the container's own. */
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly workingDirectory?: string;
+}
+
+/** The program is killed when the session's connection ends, and with its container. */
+export interface ExecSession {
+  /** Ending it ends the program's input. */
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  /** Empty with a terminal. */
+  readonly stderr: Readable;
+  /** Never rejects; a program that could not be run has a message. */
+  readonly exit: Promise<ExecResult>;
+  resize(columns: number, rows: number): void;
+  kill(): void;
+}
+
+export interface ExecResult {
+  readonly exitCode: number;
+  readonly message?: string;
 }
 
 /** (tenant, environment): what shares an interpreter. */

@@ -142,6 +142,11 @@ class Init:
             number = signal.SIGKILL  # the first process of a pid namespace would never see it
         send_signal(watch, number)
 
+    def do_process(self, message, _):
+        """The container's first process, for the launcher to enter its namespaces."""
+        _, watch = self.running.get(message["container"], (0, -1))
+        self.tell({"process": message["container"]}, [watch] if watch >= 0 else [])
+
     def do_acknowledge(self, message, _):
         for container in message["containers"]:
             self.exits.pop(container, None)

@@ -11,6 +11,7 @@ import sys
 import time
 
 import cell as cells
+import enter
 import specification
 import wire
 from journal import Journal
@@ -43,6 +44,7 @@ class Container:
         self.problem = None  # (exit code, message) of a container that could not be started
         self.warm = False
         self.end = None
+        self.entering = []  # (connection, request number, what was asked) that wait for the container's process
 
     def facts(self):
         """What a later launcher needs to take this container over."""
@@ -53,6 +55,8 @@ class Container:
             "address": self.group.address,
             "warm": self.warm,
             "cgroup": self.cgroup.name if self.cgroup else None,
+            "uid": self.request["uid"],
+            "gid": self.request["gid"],
         }
 
     def started(self):
@@ -159,6 +163,40 @@ class Launcher:
         else:
             container.cell.send({"do": "signal", "container": container.id, "signal": number})
         connection.answer(request["n"], {})
+
+    def do_exec(self, connection, request):
+        """The connection carries the program's input and output from the answer on: see enter.py."""
+        container = self.containers.get(request.get("id"))
+        if container is None or not container.running or container.end is not None:
+            raise RequestError("not-found", f"Cannot run a program in container {request.get('id')!r}: it does not run")
+        asked = specification.check_exec(request)
+        container.entering.append((connection, request["n"], asked))
+        container.cell.send({"do": "process", "container": container.id})
+
+    def enter(self, container, descriptors):
+        connection, number, asked = container.entering.pop(0)
+        if not descriptors or connection not in self.server.connections:
+            if connection in self.server.connections:
+                connection.refuse(number, "not-found", f"Cannot run a program in container {container.id!r}: it has ended")
+            wire.close_all(descriptors)
+            return
+        asked["environment"] = {**_environment(container, descriptors[0]), **asked["environment"]}
+        asked.update({"uid": container.request["uid"], "gid": container.request["gid"], "privileged": self.privileged})
+        connection.answer(number, {})
+        carrier = self.server.hand_over(connection)
+        attach = container.cgroup.descriptors if container.cgroup else []
+        pid = os.fork()
+        if pid == 0:
+            enter.serve(carrier, descriptors[0], attach, asked)
+        wire.close_all(descriptors)
+        carrier.close()
+        watch = open_pidfd(pid)
+        self.loop.watch(watch, lambda _: self.reap_companion(watch, pid))
+
+    def reap_companion(self, watch, pid):
+        self.loop.forget(watch)
+        os.close(watch)
+        os.waitpid(pid, 0)
 
     def do_acknowledge(self, connection, request):
         self.journal.acknowledge(request.get("id"))
@@ -295,6 +333,11 @@ class Launcher:
             self.note_lost_zygote(cell, message)
         elif "failed" in message:
             cell.problem = str(message["failed"])[:2000]
+        elif "process" in message:
+            container = self.containers.get(message["process"])
+            if container is None or not container.entering or len(descriptors) > 1:
+                raise wire.ProtocolError("it handed over a process that nobody asked for")
+            self.enter(container, descriptors)
         elif "started" not in message:
             raise wire.ProtocolError("it sent what it must not send")
 
@@ -651,7 +694,7 @@ class Launcher:
             self.network.adopt_address(cell.tenant, group.address)
         else:
             wire.close_all(namespaces)
-        container = Container({"id": container_id}, cell, group, lambda *_: None)
+        container = Container({"id": container_id, "uid": facts["uid"], "gid": facts["gid"]}, cell, group, lambda *_: None)
         container.running = True
         container.started_at = facts["startedAt"]
         container.warm = facts["warm"]
@@ -662,7 +705,7 @@ class Launcher:
 
     def write_off(self, container_id, facts):
         """It ended with its cell, or never came to run, while no launcher was there."""
-        end = {"id": container_id, "exitCode": 137, "reason": "Error", "startedAt": facts["startedAt"], "finishedAt": _now()}
+        end = {"id": container_id, "exitCode": 137, "reason": "Lost", "startedAt": facts["startedAt"], "finishedAt": _now()}
         end.update({"cpuMillis": 0, "maxResidentBytes": 0, "message": "The container was lost while the launcher was away"})
         self.journal.exit(container_id, end)
 
@@ -685,6 +728,17 @@ class Launcher:
 
 def _now():
     return time.time_ns() // 1_000_000
+
+
+def _environment(container, pidfd):
+    """What its program was started with; as the system knows it, if an earlier launcher made the container."""
+    if "environment" in container.request:
+        return container.request["environment"]
+    with open(f"/proc/self/fdinfo/{pidfd}") as file:
+        pid = next(line.split()[1] for line in file if line.startswith("Pid:"))
+    with open(f"/proc/{pid}/environ", "rb") as file:
+        pairs = [os.fsdecode(entry).partition("=") for entry in file.read().split(b"\0") if entry]
+    return {name: content for name, _, content in pairs}
 
 
 def _resident_bytes(pid):

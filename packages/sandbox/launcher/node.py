@@ -53,6 +53,13 @@ class NodeServer:
         self.connections.append(NodeConnection(self, connection))
         self.changed()
 
+    def hand_over(self, connection):
+        """Lets go of a connection that another process serves from now on."""
+        self.connections.remove(connection)
+        self.loop.forget(connection.socket)
+        self.changed()
+        return connection.socket
+
     def broadcast(self, message):
         for connection in list(self.connections):
             connection.send(message)

@@ -46,10 +46,7 @@ def check_container(value):
     command = _list(value.get("command"), "command", 100_000, _text)
     if not command and not value.get("warm"):
         raise Invalid("command must name a program")
-    _object(value.get("environment"), "environment")
-    for name, content in value["environment"].items():
-        if not name or "=" in name or "\0" in name or not isinstance(content, str) or "\0" in content:
-            raise Invalid(f"environment.{name} must be text without NUL, under a name without '='")
+    _check_environment(value.get("environment"))
     _path(value.get("workingDirectory"), "workingDirectory")
     warm = value.get("warm")
     if warm is not None:
@@ -70,6 +67,20 @@ def check_container(value):
         _text(host.get("address"), f"hosts[{index}].address", 64)
         _list(host.get("names"), f"hosts[{index}].names", 100, _text)
     return value
+
+
+def check_exec(value):
+    command = _list(value.get("command"), "command", 10_000, _text)
+    if not command:
+        raise Invalid("command must name a program")
+    if not isinstance(value.get("tty"), bool):
+        raise Invalid("tty must be true or false")
+    return {
+        "command": command,
+        "tty": value["tty"],
+        "environment": _check_environment(value.get("environment", {})),
+        "workingDirectory": _path(value.get("workingDirectory", "/"), "workingDirectory"),
+    }
 
 
 def check_services(value):
@@ -105,6 +116,13 @@ def hosts_file(container, address):
     lines = ["127.0.0.1\tlocalhost", "::1\tlocalhost ip6-localhost ip6-loopback", f"{address or '127.0.0.1'}\t{container['hostname']}"]
     lines += [host["address"] + "\t" + "\t".join(host["names"]) for host in container.get("hosts", [])]
     return "\n".join(lines) + "\n"
+
+
+def _check_environment(value):
+    for name, content in _object(value, "environment").items():
+        if not name or "=" in name or "\0" in name or not isinstance(content, str) or "\0" in content:
+            raise Invalid(f"environment.{name} must be text without NUL, under a name without '='")
+    return value
 
 
 def _check_mount(mount, field):

@@ -21,6 +21,7 @@ from syscalls import (
     PR_SET_NO_NEW_PRIVS,
     close_all_but,
     install_filter,
+    keep_bounding_capabilities,
     prctl,
     set_capabilities,
     set_hostname,
@@ -54,7 +55,7 @@ def run(descriptors, settings, warm_entry, prepared):
         warm_entry(request["warm"])
     try:
         close_all_but((report,))
-        _execute(request["command"])
+        execute(request["command"])
     except (OSError, StartError) as error:
         _give_up(report, error)
     os._exit(NOT_STARTED)
@@ -77,8 +78,8 @@ def confine(request, descriptors, settings, prepared):
     _write_identity(request)
     _prepare_directories(request)
     _limit(request)
-    _drop_rights(request, settings["privileged"])
-    _set_environment(request)
+    drop_rights(request, settings["privileged"])
+    set_environment(request)
 
 
 def _take(descriptors, count):
@@ -133,20 +134,21 @@ def _limit(request):
     os.umask(0o022)
 
 
-def _drop_rights(request, privileged):
+def drop_rights(request, privileged):
     """`privileged`: the launcher runs as root and mapped a range of users; otherwise the cell has user 0 alone."""
     if privileged:
         os.setgroups([])
         os.setresgid(request["gid"], request["gid"], request["gid"])
         os.setresuid(request["uid"], request["uid"], request["uid"])
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
+    keep_bounding_capabilities(0)
     set_capabilities(0)
     prctl(PR_SET_NO_NEW_PRIVS, 1)
     install_filter(_FILTER)
     prctl(PR_SET_DUMPABLE, 1)  # else /proc/self would belong to someone else
 
 
-def _set_environment(request):
+def set_environment(request):
     os.environ.clear()
     os.environ.update(request["environment"])
     if "TZ" in request["environment"]:
@@ -157,7 +159,7 @@ def _set_environment(request):
         raise StartError(f"Cannot enter the working directory {request['workingDirectory']}: {error.strerror}") from error
 
 
-def _execute(command):
+def execute(command):
     for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     try:
