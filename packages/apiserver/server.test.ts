@@ -118,6 +118,9 @@ test("paths and methods that are not served are told apart", async () => {
   assert.equal(await status("GET", "/apis/example.com/v1/gadgets"), 404);
   assert.equal(await status("GET", "/api/v1/namespaces/default/pods/one/nonsense"), 404);
   assert.equal(await status("DELETE", "/api/v1/namespaces/default/pods/one/status"), 405);
+  assert.equal(await status("PUT", "/api/v1/namespaces/default/pods"), 405);
+  assert.equal(await status("HEAD", "/api/v1/namespaces/default/pods/one"), 405);
+  assert.equal(await status("POST", "/api/v1/nonsense"), 404);
   assert.equal(await status("GET", "/api/v1/namespaces/default/pods/%zz"), 400);
   const exec = await send("/api/v1/namespaces/default/pods/one/exec?command=ls");
   assert.equal(exec.status, 503);

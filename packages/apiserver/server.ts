@@ -12,7 +12,7 @@ import { podLog } from "./pod-log.ts";
 import { createRegistry } from "./registry.ts";
 import { renderValue } from "./render.ts";
 import { createSubresources } from "./subresources.ts";
-import { attributesOf, targetOf, type Target } from "./target.ts";
+import { attributesOf, targetOf, type PathTarget, type Target } from "./target.ts";
 import { createWriter } from "./writer.ts";
 
 /** Requests that change nothing leave no audit record, unless they were forbidden. */
@@ -42,13 +42,14 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 
   async function answer(request: ApiRequest, target: Target): Promise<ApiResponse> {
     await authorize(request, target);
-    if ("path" in target) return answerPath(request);
+    if ("path" in target) return answerPath(request, target);
     if (target.subresource !== "") return subresources(request, target);
     if (!target.served.verbs.has(target.verb)) throw methodNotAllowed();
     return actions[target.verb](request, target);
   }
 
-  async function answerPath(request: ApiRequest): Promise<ApiResponse> {
+  async function answerPath(request: ApiRequest, { isResource }: PathTarget): Promise<ApiResponse> {
+    if (isResource) throw methodNotAllowed();
     if (request.method !== "GET") throw unknownPath();
     for (const path of paths) {
       const response = await path(request);

@@ -20,6 +20,8 @@ export interface ResourceTarget {
 export interface PathTarget {
   readonly path: string;
   readonly verb: string;
+  /** Objects are there, but nothing that this method could do to them. */
+  readonly isResource?: true;
 }
 
 export type Verb = "get" | "list" | "watch" | "create" | "update" | "patch" | "delete" | "deletecollection";
@@ -51,11 +53,7 @@ function segmentsOf(path: string): readonly string[] {
   }
 }
 
-function resourceTarget(
-  registry: Registry,
-  request: ApiRequest,
-  segments: readonly string[],
-): ResourceTarget | undefined {
+function resourceTarget(registry: Registry, request: ApiRequest, segments: readonly string[]): Target | undefined {
   const [root, ...after] = segments;
   const group = root === "api" ? "" : root === "apis" ? after.shift() : undefined;
   const version = after.shift();
@@ -71,7 +69,7 @@ function resourceTarget(
   const served = registry.find(group, version, plural);
   if (served === undefined || (isNested && served.definition.scope === "Cluster")) return undefined;
   const verb = verbOf(request, name);
-  if (verb === undefined) return undefined;
+  if (verb === undefined) return { path: request.path, verb: request.method.toLowerCase(), isResource: true };
   return { served, verb, namespace: isNested ? second : "", name, subresource, rest: rest.join("/") };
 }
 
