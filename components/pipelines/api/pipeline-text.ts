@@ -9,12 +9,13 @@ const smallText = 64 * 1024;
 export interface ReadingLimits {
   readonly heapMiB: number;
   readonly milliseconds: number;
+  /** Uploads that wait for their turn. */
+  readonly waiting: number;
 }
 
-const defaultLimits: ReadingLimits = { heapMiB: 1024, milliseconds: 30_000 };
-/** Threads at a time, and uploads that wait for one. */
+const defaultLimits: ReadingLimits = { heapMiB: 1024, milliseconds: 30_000, waiting: 16 };
+/** Threads at a time. */
 const maxThreads = 2;
-const maxWaiting = 16;
 
 /** What the thread answers: the document in the form in which it is stored, or why it is no pipeline. */
 export type ReadingResult = { readonly value: JsonObject } | { readonly refusal: string };
@@ -29,9 +30,9 @@ export class PipelineReader {
   readonly #waiting: (() => void)[] = [];
   #running = 0;
 
-  constructor(clock: Clock, limits: ReadingLimits = defaultLimits) {
+  constructor(clock: Clock, limits: Partial<ReadingLimits> = {}) {
     this.#clock = clock;
-    this.#limits = limits;
+    this.#limits = { ...defaultLimits, ...limits };
   }
 
   /** Throws ApiError BadRequest that says what is wrong, or ServiceUnavailable when too many are being read. */
@@ -51,7 +52,7 @@ export class PipelineReader {
       this.#running += 1;
       return;
     }
-    if (this.#waiting.length >= maxWaiting) {
+    if (this.#waiting.length >= this.#limits.waiting) {
       throw new ApiError(
         "ServiceUnavailable",
         "Cannot read the pipeline: too many large ones are being read; try again later",
