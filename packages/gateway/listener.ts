@@ -42,7 +42,7 @@ export type Address = { readonly host: string; readonly port: number } | { reado
 
 export type ListenerOptions = Address & ServingOptions;
 
-export interface ServingOptions {
+interface ServingOptions {
   readonly handle: Handler;
   readonly authenticator: Authenticator;
   readonly clock: Clock;

@@ -12,7 +12,7 @@ export interface Router<T extends Pattern> {
   find(method: string, path: string): Found<T> | { readonly allow: readonly string[] } | undefined;
 }
 
-export interface Found<T> {
+interface Found<T> {
   readonly route: T;
   readonly params: RouteParams;
 }

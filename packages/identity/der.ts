@@ -1,6 +1,6 @@
 /** Writes DER (ITU-T X.690), as far as certificates need it. Every function answers one complete element. */
 
-export function element(tag: number, ...content: readonly Uint8Array[]): Uint8Array {
+function element(tag: number, ...content: readonly Uint8Array[]): Uint8Array {
   const length = content.reduce((sum, part) => sum + part.length, 0);
   return Buffer.concat([Uint8Array.of(tag), lengthOctets(length), ...content]);
 }

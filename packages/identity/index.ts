@@ -8,7 +8,6 @@ export { createTokenReview, createTokenSubresource, type TokenReviewOptions } fr
 export { ruleAllows, type PolicyRule } from "./rules.ts";
 export {
   apiAudience,
-  tokenIssuer,
   type BoundObjects,
   type IssuedToken,
   type ServiceAccountTokenRequest,

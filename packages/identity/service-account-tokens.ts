@@ -4,7 +4,7 @@ import { calculateJwkThumbprint, errors, exportJWK, jwtVerify, SignJWT, type JWK
 import { KeyFileError, TokenRequestError } from "./errors.ts";
 import { readPrivateFile, writePrivateFile } from "./private-files.ts";
 
-export const tokenIssuer = "https://kubernetes.default.svc.cluster.local";
+const tokenIssuer = "https://kubernetes.default.svc.cluster.local";
 /** What a token is for when nobody said: the Kubernetes API. */
 export const apiAudience = tokenIssuer;
 

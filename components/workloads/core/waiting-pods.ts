@@ -1,7 +1,7 @@
 import type { Pod } from "@headrace/k8s";
 import type { PodDemand } from "./node-fit.ts";
 
-export interface WaitingPod {
+interface WaitingPod {
   readonly uid: string;
   readonly pod: Pod;
   readonly demand: PodDemand;
@@ -12,7 +12,7 @@ export interface WaitingPod {
  * Pods that found no room, in one line for each shape: when the first of a line does not fit, none behind it does, so a thousand
  * equal pods cost one look.
  */
-export interface WaitingPods {
+interface WaitingPods {
   add(waiting: WaitingPod): void;
   remove(uid: string): void;
   /** True if an equal pod waits already. */
