@@ -18,7 +18,7 @@ export function storeSource(store: Store, resource: string, shownAs?: ResourceDe
 
   async function page({ namespace, selection, limit, continue: token, at, notBefore }: PageQuery): Promise<Page> {
     const from = token === undefined ? undefined : decodeContinuation(token);
-    const asked = at ?? notBefore ?? 0;
+    const asked = from?.revision ?? at ?? notBefore ?? 0;
     if (asked > store.revision) throw revisionTooLarge(asked, store.revision);
     if (selection.name !== undefined && namespace !== "" && from === undefined && at === undefined) {
       return oneByName(namespace, selection.name, selection);
