@@ -7,6 +7,7 @@ import { InconsistentRun, PipelineFault } from "../core/errors.ts";
 import type { Node } from "../core/graph.ts";
 import { podName, podOf } from "../core/pod.ts";
 import { localPath } from "../core/placeholders.ts";
+import { valueIn } from "../core/resolve.ts";
 import type { StepResult } from "../core/step-report.ts";
 import type { Engine, RunKey } from "../engine.ts";
 import { findRun } from "../records/runs.ts";
@@ -371,11 +372,12 @@ class RunEngine implements Engine {
         executor: body,
         input,
         directory: run.directory(node, n),
+        resolve: (source) => (node.parent ? valueIn(node.parent, source) : undefined),
       });
       const isWanted = () => this.#active.get(run.id) === run && node.attempts.open === n && !run.graph.stopping;
       this.#pods.ensure(this.#refOf(run, node, n), pod, isWanted);
     } catch (error) {
-      if (!(error instanceof PipelineFault)) throw error;
+      if (!(error instanceof PipelineFault) && !isApiError(error)) throw error;
       this.#tell(keyOf(run), { kind: "ended", task, n, reason: "InvalidStep", result: endOf(false, error.message) });
     }
   }

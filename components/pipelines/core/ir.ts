@@ -1,5 +1,6 @@
 import type { Condition, Selector } from "./expression.ts";
 import type { JsonObject, JsonValue } from "./json.ts";
+import type { Place } from "./reader.ts";
 
 /**
  * A pipeline as the engine walks it: KFP's intermediate representation (PipelineSpec 2.1.0), checked, with names resolved to
@@ -14,6 +15,8 @@ export interface Pipeline {
   readonly defaultPipelineRoot: string;
   readonly root: Component;
   readonly settings: PipelineSettings;
+  /** Paths of what the pipeline asks for and nothing here does: it can be kept and shown, but not run. */
+  readonly unsupported: readonly string[];
 }
 
 export interface PipelineDocument {
@@ -95,7 +98,7 @@ export interface ContainerExecutor {
   readonly env: readonly { readonly name: string; readonly value: string }[];
   readonly resources: ContainerResources;
   /** Kubernetes' own settings of this executor, from the platform document. */
-  readonly kubernetes?: JsonObject;
+  readonly kubernetes?: Place;
 }
 
 /** Quantities as Kubernetes writes them; a text may hold placeholders. */

@@ -8,6 +8,10 @@ import { asText, canonical, isList, isObject, type JsonObject, type JsonValue } 
  * parameter without a value and without a default is null. Throws ApiError BadRequest that names the parameter.
  */
 export function checkParameters(pipeline: Pipeline, given: JsonObject): ReadonlyMap<string, JsonValue> {
+  const [unsupported] = pipeline.unsupported;
+  if (unsupported !== undefined) {
+    throw badRequest(`Cannot run pipeline "${pipeline.name}": ${unsupported} asks for something that is not supported`);
+  }
   const specs = pipeline.root.inputs.parameters;
   for (const name of Object.keys(given)) {
     if (!specs.has(name)) {

@@ -3,6 +3,7 @@ import type { EnvVar, Pod, ResourceRequirements } from "@headrace/k8s";
 import { type ExecutorInput, outputMetadataFile, outputsDirectory, scratch } from "./executor-input.ts";
 import type { Component, ContainerExecutor } from "./ir.ts";
 import { fillCommand, fillText, localPath, type RunFacts, type TaskNames } from "./placeholders.ts";
+import { type Resolve, withSettings } from "./kubernetes-settings.ts";
 import { recognise } from "./recognise.ts";
 
 /** Dropped by the engine once it has recorded how the step ended. */
@@ -24,14 +25,24 @@ export interface AttemptPlan {
   readonly input: ExecutorInput;
   /** URI beneath which this attempt's artifacts go. */
   readonly directory: string;
+  /** Reads what the platform settings take from the DAG around the step. */
+  readonly resolve: Resolve;
 }
 
 /** Bytes of an output parameter, and of the file that holds all outputs of a Python step. */
 const parameterLimit = 1024 * 1024;
 const metadataLimit = 8 * 1024 * 1024;
 
-/** The pod of an attempt: always the same for the same attempt, with every placeholder filled in. Throws PipelineFault. */
+/**
+ * The pod of an attempt: always the same for the same attempt, with every placeholder filled in. Throws PipelineFault, or ApiError
+ * BadRequest for platform settings that make no sense.
+ */
 export function podOf(plan: AttemptPlan): Pod {
+  const { kubernetes } = plan.executor;
+  return kubernetes ? withSettings(plainPod(plan), kubernetes, plan.resolve) : plainPod(plan);
+}
+
+function plainPod(plan: AttemptPlan): Pod {
   const { executor, input, run, task } = plan;
   const command = fillCommand(executor.command, input, run, task);
   const args = fillCommand(executor.args, input, run, task);

@@ -59,6 +59,13 @@ function readParameter(name: string, source: ParameterSource, { dag, task, run }
   }
 }
 
+/** What a source gives in an open DAG; undefined if it has no value there. */
+export function valueIn(dag: Node, source: ParameterSource): JsonValue | undefined {
+  if (source.from === "input") return channel(dag, source.name);
+  if (source.from === "task") return dag.children.get(source.task)?.outputs?.parameters.get(source.key);
+  return source.from === "constant" ? source.value : undefined;
+}
+
 /**
  * An input of the DAG around a task. KFP's compiler (2.17) forgets to hand down what an f-string two groups deep refers to, but
  * gives it a name that is unique in the pipeline: so what the group lacks is looked for in the groups around it, and fields of a

@@ -24,6 +24,7 @@ import type {
   Task,
 } from "./ir.ts";
 import { isObject, type JsonObject, type JsonValue } from "./json.ts";
+import { unsupportedSettings } from "./kubernetes-settings.ts";
 import { Place } from "./reader.ts";
 
 export const schemaVersion = "2.1.0";
@@ -86,6 +87,7 @@ function checkDocument(document: PipelineDocument): Pipeline {
     defaultPipelineRoot: spec.at("defaultPipelineRoot").text(),
     root: components.root(),
     settings: readSettings(platform.at("pipelineConfig")),
+    unsupported: [...components.unsupported, ...unsupportedConfig(platform.at("pipelineConfig"))],
   };
 }
 
@@ -102,9 +104,11 @@ function checkHeader(spec: Place): void {
 
 function readSettings(config: Place): PipelineSettings {
   const deadline = config.at("activeDeadlineSeconds").number();
-  const workspace = config.at("workspace");
-  if (!workspace.absent) workspace.fail("a workspace volume is not supported yet");
   return deadline === undefined ? {} : { activeDeadlineSeconds: deadline };
+}
+
+function unsupportedConfig(config: Place): readonly string[] {
+  return config.at("workspace").absent ? [] : [config.at("workspace").path];
 }
 
 const parameterTypes = [
@@ -124,6 +128,7 @@ class ComponentReader {
   readonly #platform: Place;
   readonly #done = new Map<string, Component>();
   readonly #open = new Set<string>();
+  readonly unsupported: string[] = [];
 
   constructor(spec: Place, platform: Place) {
     this.#spec = spec;
@@ -161,8 +166,17 @@ class ComponentReader {
     const executor = this.#spec.at("deploymentSpec").at("executors").at(label);
     if (executor.absent) return reference.fail(`no executor "${label}"`);
     const kubernetes = this.#platform.at("deploymentSpec").at("executors").at(label);
-    if (!executor.at("container").absent) return readContainer(label, executor.at("container"), kubernetes);
-    if (!executor.at("importer").absent) return readImporter(label, executor.at("importer"));
+    if (!executor.at("container").absent) {
+      const container = readContainer(label, executor.at("container"), kubernetes);
+      this.unsupported.push(...unsupportedSettings(kubernetes));
+      if (container.image.startsWith("argostub/")) this.unsupported.push(executor.at("container").at("image").path);
+      return container;
+    }
+    if (!executor.at("importer").absent) {
+      const workspace = executor.at("importer").at("downloadToWorkspace");
+      if (workspace.flag()) this.unsupported.push(workspace.path);
+      return readImporter(label, executor.at("importer"));
+    }
     const [kind = "nothing"] = Object.keys(executor.object());
     return executor.fail(`an executor of kind ${kind} is not supported; use a container or an importer`);
   }
@@ -508,7 +522,7 @@ function readContainer(label: string, place: Place, kubernetes: Place): Containe
       .items()
       .map((item) => ({ name: item.at("name").requiredText(), value: item.at("value").text() })),
     resources: readResources(place.at("resources")),
-    ...(!kubernetes.absent && { kubernetes: kubernetes.object() }),
+    ...(!kubernetes.absent && { kubernetes }),
   };
 }
 
@@ -537,8 +551,6 @@ function readResources(place: Place): ContainerResources {
 function readImporter(label: string, place: Place): ImporterExecutor {
   const uri = place.at("artifactUri");
   const constant = uri.at("constant").text();
-  if (place.at("downloadToWorkspace").flag())
-    place.at("downloadToWorkspace").fail("a workspace volume is not supported yet");
   return {
     kind: "importer",
     label,
