@@ -20,3 +20,15 @@ export class TokenRequestError extends Error {
     this.field = field;
   }
 }
+
+/** An address that others reach is to be listened on in a mode that trusts whoever comes from this machine. */
+export class UnsafeAddressError extends Error {
+  override readonly name = "UnsafeAddressError";
+  readonly code = "ADDRESS_UNSAFE";
+
+  constructor(host: string) {
+    super(
+      `Cannot listen on ${host} with --auth local: other machines reach that address, and this mode knows no passwords. Use --auth token, or listen on 127.0.0.1`,
+    );
+  }
+}

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { systemClock, systemIds, type AuditEvent } from "@headrace/model";
 import { createAuditLog } from "./audit.ts";
-import { createIdentity, pipelinesAudience, type AuthMode } from "./identity.ts";
+import { createIdentity, pipelinesAudience, requireSafeAddress, type AuthMode } from "./identity.ts";
 
 let root = "";
 before(async () => {
@@ -39,6 +39,14 @@ describe("identity", () => {
     const byToken = await open("token");
     assert.equal((await byToken.gatewayAuthenticator.authenticate(request))?.name, "system:anonymous");
     await byToken.close();
+  });
+
+  test("in local mode is for addresses of this machine only", () => {
+    for (const host of ["127.0.0.1", "::1", "localhost"]) requireSafeAddress("local", host);
+    for (const host of ["0.0.0.0", "::", "192.168.1.2", "box.example"]) {
+      assert.throws(() => requireSafeAddress("local", host), { code: "ADDRESS_UNSAFE", message: /--auth token/ });
+      requireSafeAddress("token", host);
+    }
   });
 
   test("writes a private kubeconfig whose token goes on working after a restart", async () => {

@@ -11,8 +11,9 @@ import {
 import { createAuditLog, type AuditLog } from "./audit.ts";
 import { createAuthorizer, type AuthorizerOptions } from "./authorizer.ts";
 import { createBearerAuthenticator } from "./bearer.ts";
+import { UnsafeAddressError } from "./errors.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
-import { createLocalUserAuthenticator, type LocalUserOptions } from "./local-user.ts";
+import { createLocalUserAuthenticator, isLoopbackAddress, type LocalUserOptions } from "./local-user.ts";
 import { openPki, type Pki } from "./pki.ts";
 import { readPrivateFile, writePrivateFile } from "./private-files.ts";
 import {
@@ -113,6 +114,11 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
     },
     close: () => audit.close(),
   };
+}
+
+/** Throws UnsafeAddressError if this mode must not be reached from `host`: the local user's only from this machine. */
+export function requireSafeAddress(mode: AuthMode, host: string): void {
+  if (mode === "local" && host !== "localhost" && !isLoopbackAddress(host)) throw new UnsafeAddressError(host);
 }
 
 /** The first answer of the chain, or the anonymous user. Bad credentials end the chain: they are refused, not overlooked. */

@@ -1,8 +1,14 @@
 export type { AuditLog } from "./audit.ts";
 export { createAuthorizer, stepReportResource, type AuthorizerOptions } from "./authorizer.ts";
-export { KeyFileError, TokenRequestError } from "./errors.ts";
-export { createIdentity, pipelinesAudience, type AuthMode, type Identity, type IdentityOptions } from "./identity.ts";
-export { isLoopbackAddress } from "./local-user.ts";
+export { KeyFileError, TokenRequestError, UnsafeAddressError } from "./errors.ts";
+export {
+  createIdentity,
+  pipelinesAudience,
+  requireSafeAddress,
+  type AuthMode,
+  type Identity,
+  type IdentityOptions,
+} from "./identity.ts";
 export type { Pki } from "./pki.ts";
 export { createTokenReview, createTokenSubresource, type TokenReviewOptions } from "./token-answers.ts";
 export { ruleAllows, type PolicyRule } from "./rules.ts";
