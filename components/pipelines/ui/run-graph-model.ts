@@ -69,7 +69,8 @@ export function shownIteration(loop: RunNode, shown: Readonly<Record<string, num
 }
 
 function loopStrip(node: RunNode, shown: Readonly<Record<string, number>>): Pick<GraphNode, "iterations"> {
-  if (node.kind !== "loop" || node.children.length === 0) return {};
+  // A loop has its strip from the start, so that nothing moves when its iterations are known.
+  if (node.kind !== "loop") return {};
   const now = shownIteration(node, shown);
   return { iterations: { states: node.children.map((it) => it.state), shown: now ? node.children.indexOf(now) : 0 } };
 }

@@ -34,9 +34,9 @@ import { pipelineMessages } from "./messages.ts";
 import { readPipelineSpec } from "./pipeline-spec.ts";
 import { RunActions } from "./run-actions.tsx";
 import { RunSteps } from "./run-steps.tsx";
-import { buildRunTree, findNode } from "./run-tree.ts";
+import { buildRunTree, countByState, findNode, type RunNode } from "./run-tree.ts";
 import { sayRun } from "./run-words.ts";
-import { countSteps, runState, stepBars } from "./state.ts";
+import { countSteps, isRunOver, runState, stepBars } from "./state.ts";
 import { TaskPanel } from "./task-panel.tsx";
 
 /** The page of one run: finds it, or says that there is none. */
@@ -117,7 +117,7 @@ function FoundRun({ run }: { readonly run: Run }) {
       name={run.spec.displayName}
       sentence={<Status run={run} tree={tree} />}
       actions={<RunActions run={run} />}
-      facts={<Facts run={run} />}
+      facts={<Facts run={run} tree={tree} />}
       tabs={<RunTabs id={id} current={tab} artifacts={artifacts.length} />}
     >
       <Split name="run" panel={panel}>
@@ -149,7 +149,7 @@ function FoundRun({ run }: { readonly run: Run }) {
   );
 }
 
-function Status({ run, tree }: { readonly run: Run; readonly tree: ReturnType<typeof buildRunTree> }) {
+function Status({ run, tree }: { readonly run: Run; readonly tree: RunNode }) {
   const t = useMessages(pipelineMessages);
   return <Sentence text={sayRun(run, tree, t, useNow())} />;
 }
@@ -174,9 +174,10 @@ function RunTabs({
   return <Tabs label={t("tabs")} tabs={tabs} />;
 }
 
-function Facts({ run }: { readonly run: Run }) {
+function Facts({ run, tree }: { readonly run: Run; readonly tree: RunNode }) {
   const t = useMessages(pipelineMessages);
-  const { steps } = run.status;
+  // While it runs, steps that are still to come count too.
+  const steps = isRunOver(run) ? run.status.steps : countByState(tree);
   const { done, total } = countSteps(steps);
   const bars = stepBars(steps).map((state, index) => ({ key: String(index), state, label: state }));
   return (

@@ -1,6 +1,6 @@
 import type { Run } from "../resources/index.ts";
 import type { RunNode } from "./run-tree.ts";
-import { flatten, isGroup } from "./run-tree.ts";
+import { countByState, flatten, isGroup } from "./run-tree.ts";
 import { countSteps } from "./state.ts";
 
 /** Which sentence says how a run is, and the values that it takes; the page puts it into the reader's language. */
@@ -43,14 +43,15 @@ export function runSentence(run: Pick<Run, "status">, tree: RunNode): RunSentenc
     case "SUCCEEDED":
       return { key: "succeeded", total, cached };
     case "RUNNING":
-      return runningSentence(tree, done, total);
+      return runningSentence(tree);
     case "FAILED":
       return failedSentence(run, tree, done, total);
   }
 }
 
-function runningSentence(tree: RunNode, done: number, total: number): RunSentence {
+function runningSentence(tree: RunNode): RunSentence {
   const steps = flatten(tree).flatMap(({ node }) => (isGroup(node) ? [] : [node]));
+  const { done, total } = countSteps(countByState(tree));
   const waiting = steps.find((node) => node.state === "waiting");
   const running = steps.filter((node) => node.state === "running").map((node) => node.label);
   if (running.length === 0 && waiting?.task?.status.waiting) {

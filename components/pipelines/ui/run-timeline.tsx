@@ -46,11 +46,13 @@ export function RunTimeline({ tree, run, selected, onSelect, emphasised }: RunTi
       <div className="timeline-axis" aria-hidden>
         <span className="timeline-label muted">{t("timeline.axis")}</span>
         <span className="timeline-track">
-          {ticks.marks.map((mark) => (
-            <span key={mark} className="timeline-tick number" style={{ left: `${(mark / ticks.span) * 100}%` }}>
-              {mark === 0 ? 0 : formatDuration(mark)}
-            </span>
-          ))}
+          {ticks.marks
+            .filter((mark) => mark / ticks.span < 0.92)
+            .map((mark) => (
+              <span key={mark} className="timeline-tick number" style={{ left: `${(mark / ticks.span) * 100}%` }}>
+                {mark === 0 ? 0 : formatDuration(mark)}
+              </span>
+            ))}
         </span>
       </div>
       <div style={{ height: visible.before }} />

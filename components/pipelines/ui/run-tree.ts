@@ -140,6 +140,17 @@ export function flatten(node: RunNode, depth = 0): readonly { readonly node: Run
   ]);
 }
 
+/** Steps by the state of their task, those of the plan that have none yet as PENDING: what `status.steps` will be in the end. */
+export function countByState(root: RunNode): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const { node } of flatten(root)) {
+    if (isGroup(node)) continue;
+    const state = node.task?.status.state ?? "PENDING";
+    counts[state] = (counts[state] ?? 0) + 1;
+  }
+  return counts;
+}
+
 /** The node with this key; a key into a loop finds its iteration. */
 export function findNode(root: RunNode, key: string): RunNode | undefined {
   if (root.key === key) return root;

@@ -79,7 +79,7 @@ export function sayDetail(node: RunNode, t: Words, now: number): string {
       const parts = status ? [spanOf(status, now)] : [];
       if (status && status.attempts.length > 1) parts.push(t("detail.tries", { count: status.attempts.length }));
       const exit = node.state === "failed" ? status?.attempts.at(-1)?.reason : undefined;
-      if (exit !== undefined && exit !== "") parts.push(exit);
+      if (exit !== undefined && exit !== "" && exit !== "Error") parts.push(exit);
       return parts.filter(Boolean).join(" · ");
     }
   }

@@ -12,6 +12,6 @@ test("a strip has one bar a step while they fit", () => {
 
 test("in a strip of a thousand steps the one that failed is still seen", () => {
   const bars = stepBars({ SUCCEEDED: 999, FAILED: 1 }, 20);
-  assert.ok(bars.length <= 21);
+  assert.equal(bars.length, 20);
   assert.equal(bars.filter((bar) => bar === "failed").length, 1);
 });

@@ -58,8 +58,13 @@ export function countSteps(steps: Readonly<Record<string, number>>): StepCount {
 export function stepBars(steps: Readonly<Record<string, number>>, limit = 20): readonly State[] {
   const { total } = countSteps(steps);
   const scale = Math.min(1, limit / Math.max(1, total));
-  return stripOrder.flatMap((state) => {
+  const shares = stripOrder.map((state) => {
     const count = steps[state] ?? 0;
-    return Array.from({ length: count === 0 ? 0 : Math.max(1, Math.round(count * scale)) }, () => stateOfTask(state));
+    return { state, bars: count === 0 ? 0 : Math.max(1, Math.round(count * scale)) };
   });
+  // Rounding up what is rare is paid for by what is most frequent.
+  const largest = shares.reduce((most, share) => (share.bars > most.bars ? share : most));
+  const excess = shares.reduce((sum, share) => sum + share.bars, 0) - limit;
+  if (excess > 0) largest.bars = Math.max(1, largest.bars - excess);
+  return shares.flatMap(({ state, bars }) => Array.from({ length: bars }, () => stateOfTask(state)));
 }

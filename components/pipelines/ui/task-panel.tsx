@@ -153,13 +153,14 @@ function Why({ node, t }: { readonly node: RunNode; readonly t: Words }) {
   const status = node.task?.status;
   if (node.state === "failed") {
     const attempt = status?.attempts.at(-1);
+    const message = status?.error?.message || attempt?.message || t("why.failed");
+    const code = attempt?.exitCode ?? 0;
+    // The code is said once, and `Error` says nothing.
+    const said = code === 0 || message.includes(String(code)) ? "" : t("attempt.exit", { code });
+    const exit = [attempt?.reason === "Error" ? "" : attempt?.reason, said].filter(Boolean).join(", ");
     return (
-      <Notice tone="fail" title={status?.error?.message ?? attempt?.message ?? t("why.failed")}>
-        {attempt?.exitCode === undefined || attempt.exitCode === 0 ? null : (
-          <p className="muted">
-            {[attempt.reason, t("attempt.exit", { code: attempt.exitCode })].filter(Boolean).join(", ")}
-          </p>
-        )}
+      <Notice tone="fail" title={sentenceCase(message)}>
+        {exit === "" ? null : <p className="muted">{exit}</p>}
         {status?.waiting?.remedy === undefined ? null : (
           <p className="muted">
             <Sentence text={status.waiting.remedy} />
@@ -208,6 +209,8 @@ function Why({ node, t }: { readonly node: RunNode; readonly t: Words }) {
   }
   return null;
 }
+
+const sentenceCase = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
 
 function TaskFacts({
   node,
