@@ -221,7 +221,7 @@ class SettingsReader {
     const terms = this.#settings
       .at("nodeAffinity")
       .items()
-      .map((place) => this.#nodeAffinity(place));
+      .flatMap((place) => this.#nodeAffinity(place));
     const required = terms.filter(({ weight }) => weight === undefined).map(({ term }) => term);
     const preferred = terms.flatMap(({ weight, term }) => (weight === undefined ? [] : [{ weight, preference: term }]));
     if (terms.length === 0) return undefined;
@@ -233,22 +233,32 @@ class SettingsReader {
     };
   }
 
-  #nodeAffinity(place: Place): { term: NodeSelectorTerm; weight: number | undefined } {
-    if (!place.at("nodeAffinityJson").absent) {
-      throw new PipelineFault(
-        `Cannot prepare the step: ${place.path}.nodeAffinityJson is not supported; use match_expressions`,
-      );
-    }
-    const matchExpressions = place.at("matchExpressions").items().map(readRequirement);
-    const matchFields = place.at("matchFields").items().map(readRequirement);
-    return {
-      term: {
-        ...(matchExpressions.length > 0 && { matchExpressions }),
-        ...(matchFields.length > 0 && { matchFields }),
-      },
-      weight: place.at("weight").number(),
-    };
+  #nodeAffinity(place: Place): readonly WeightedTerm[] {
+    const json = place.at("nodeAffinityJson");
+    if (json.absent) return [{ term: readTerm(place), weight: place.at("weight").number() }];
+    const value = new Place(json.path, this.#value(json));
+    const required = value.at("requiredDuringSchedulingIgnoredDuringExecution").at("nodeSelectorTerms").items();
+    const preferred = value.at("preferredDuringSchedulingIgnoredDuringExecution").items();
+    return [
+      ...required.map((term) => ({ term: readTerm(term), weight: undefined })),
+      ...preferred.map((each) => ({ term: readTerm(each.at("preference")), weight: each.at("weight").number() ?? 1 })),
+    ];
   }
+}
+
+/** A term that must hold, or one that is only preferred if it has a weight. */
+interface WeightedTerm {
+  readonly term: NodeSelectorTerm;
+  readonly weight: number | undefined;
+}
+
+function readTerm(place: Place): NodeSelectorTerm {
+  const matchExpressions = place.at("matchExpressions").items().map(readRequirement);
+  const matchFields = place.at("matchFields").items().map(readRequirement);
+  return {
+    ...(matchExpressions.length > 0 && { matchExpressions }),
+    ...(matchFields.length > 0 && { matchFields }),
+  };
 }
 
 function readKeys(
