@@ -1,8 +1,8 @@
 import type { Hello } from "./protocol.ts";
 import type { Capabilities, Finding } from "./sandbox.ts";
 
-/** What `headrace doctor` shows of a host on which the launcher runs. */
-export async function describeHost(hello: Hello): Promise<Capabilities> {
+/** What `headrace doctor` shows of a host on which the launcher runs, besides what `diagnose` finds without one. */
+export function describeHost(hello: Hello): Capabilities {
   return { mode: hello.mode, cgroups: hello.cgroups, findings: [isolation(hello), limits(hello), network(hello)] };
 }
 

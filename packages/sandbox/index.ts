@@ -1,3 +1,4 @@
+export { diagnose } from "./diagnose.ts";
 export { SandboxError, type SandboxErrorCode } from "./errors.ts";
 export { openSandbox, type SandboxOptions } from "./open.ts";
 export type {

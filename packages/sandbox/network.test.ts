@@ -133,3 +133,28 @@ describe("the network of a pod", () => {
     await assert.rejects(host.sandbox.dial("127.0.0.1", port), { code: "not-found" });
   });
 });
+
+test("pods reach the world by the proxy that the host itself must use", async () => {
+  const asked: string[] = [];
+  const upstream = createServer((socket) => {
+    socket.once("data", (head) => {
+      asked.push(head.toString());
+      socket.write("HTTP/1.1 200 OK\r\n\r\nfrom far away");
+      socket.end();
+    });
+  }).listen(0, "127.0.0.1");
+  await once(upstream, "listening");
+  const address = upstream.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  await using host = await testSandbox({
+    proxy: { url: `http://me:secret@127.0.0.1:${port}`, direct: "localhost,.corp" },
+  });
+  const { output } = await host.run({ command: python(askProxy, "far.example:443", "localhost:443", "127.0.0.1:443") });
+  upstream.close();
+  assert.equal(output, "far.example:443 200\nlocalhost:443 403\n127.0.0.1:443 403\n");
+  assert.match(
+    asked.join(),
+    /^CONNECT far\.example:443 HTTP\/1\.1\r\nHost: far\.example:443\r\nProxy-Authorization: Basic bWU6c2VjcmV0\r\n/,
+  );
+  assert.equal(asked.length, 1);
+});

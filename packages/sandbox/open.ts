@@ -43,6 +43,8 @@ export interface SandboxOptions {
   readonly clock: Clock;
   /** How long a launcher that nobody speaks to and nothing runs in goes on. Default 600. */
   readonly lonelySeconds?: number;
+  /** The proxy that this host must use to reach the world, as HTTPS_PROXY has it, and where it need not, as NO_PROXY has it. */
+  readonly proxy?: { readonly url: string; readonly direct: string };
   /** How long a cell may take to answer before its interpreter is replaced. Default 10. */
   readonly answerSeconds?: number;
 }
@@ -96,7 +98,7 @@ class LauncherSandbox implements Sandbox {
     const connection = await this.#find();
     const hello = readHello(await connection.request("hello"));
     this.#refuseOther(hello, connection);
-    this.#capabilities = await describeHost(hello);
+    this.#capabilities = describeHost(hello);
     this.#network = hello.podNetwork;
     this.#connection = connection;
   }
@@ -195,6 +197,7 @@ class LauncherSandbox implements Sandbox {
       runtimeDirectory: this.#options.runtimeDirectory,
       lonelySeconds: this.#options.lonelySeconds ?? 600,
       answerSeconds: this.#options.answerSeconds ?? 10,
+      ...(this.#options.proxy && { proxy: this.#options.proxy }),
     });
     return reach();
   }

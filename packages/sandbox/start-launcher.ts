@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
-import { mkdir, open, readFile } from "node:fs/promises";
+import { access, mkdir, open, readFile, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { diagnose } from "./diagnose.ts";
 import { SandboxError } from "./errors.ts";
 import { isFields, parse, text } from "./protocol.ts";
 
@@ -13,10 +14,13 @@ export interface LauncherOptions {
   /** Seconds that a launcher without Headrace and without containers goes on. */
   readonly lonelySeconds: number;
   readonly answerSeconds: number;
+  readonly proxy?: { readonly url: string; readonly direct: string };
 }
 
 const launcherDirectory = fileURLToPath(new URL("launcher", import.meta.url));
 const maximumAnswer = 64 * 1024;
+/** Asks systemd for a group of our own in which limits may be set; the program stays the one that was started. */
+const delegatedScope = ["systemd-run", "--user", "--scope", "--quiet", "--collect", "--property=Delegate=yes", "--"];
 
 /**
  * Starts the launcher in a session of its own and resolves when it listens, or when another one does already. Throws
@@ -24,28 +28,62 @@ const maximumAnswer = 64 * 1024;
  */
 export async function startLauncher(options: LauncherOptions): Promise<void> {
   await mkdir(options.stateDirectory, { recursive: true, mode: 0o700 });
-  const log = await open(join(options.stateDirectory, "launcher.log"), "a", 0o600);
+  const logPath = join(options.stateDirectory, "launcher.log");
+  const log = await open(logPath, "a", 0o600);
   try {
-    const answer = parse(await run(options, log.fd));
-    if (isFields(answer) && (answer["ready"] === true || answer["already"] === true)) return;
-    const problem = isFields(answer)
-      ? text(answer["error"])
-      : await lastLines(join(options.stateDirectory, "launcher.log"));
-    throw new SandboxError("no-launcher", `Cannot start the launcher with ${options.python}: ${problem}`);
+    if ((await mayDelegate()) && succeeded(await run(options, delegatedScope, log))) return;
+    const answer = await run(options, [], log);
+    if (succeeded(answer)) return;
+    const problem = isFields(answer) ? text(answer["error"]) : await lastLines(logPath);
+    const remedies = (await diagnose(options.python))
+      .filter((finding) => !finding.ok)
+      .map((finding) => `${finding.detail}. ${finding.remedy ?? ""}`);
+    throw new SandboxError(
+      "no-launcher",
+      [`Cannot start the launcher with ${options.python}: ${problem}`, ...remedies].join("\n"),
+    );
   } finally {
     await log.close();
   }
 }
 
-/** The first line that the launcher prints. It lets go of its standard output then, and lives on. */
-function run(options: LauncherOptions, log: number): Promise<string> {
-  const { python, ...settings } = options;
+/** Only an ordinary user's systemd on a host with unified cgroups can and need be asked. */
+async function mayDelegate(): Promise<boolean> {
+  const user = process.getuid?.() ?? 0;
+  if (user === 0) return false;
+  const needed = ["/sys/fs/cgroup/cgroup.controllers", `/run/user/${user}/bus`];
+  return Promise.all(needed.map((path) => access(path))).then(
+    () => true,
+    () => false,
+  );
+}
+
+function succeeded(answer: unknown): boolean {
+  return isFields(answer) && (answer["ready"] === true || answer["already"] === true);
+}
+
+/** The first line that the launcher prints, parsed. It lets go of its standard output then, and lives on. */
+function run(options: LauncherOptions, prefix: readonly string[], log: FileHandle): Promise<unknown> {
+  const { python, proxy, ...settings } = options;
+  const [program = python, ...words] = [
+    ...prefix,
+    python,
+    "-I",
+    "-S",
+    "-E",
+    launcherDirectory,
+    JSON.stringify({ ...settings, proxy: readProxy(proxy) }),
+  ];
   return new Promise((resolve, reject) => {
-    const launcher = spawn(python, ["-I", "-S", "-E", launcherDirectory, JSON.stringify(settings)], {
+    const launcher = spawn(program, words, {
       detached: true,
       cwd: "/",
-      env: { PATH: "/usr/local/bin:/usr/bin:/bin", LANG: "C.UTF-8" },
-      stdio: ["ignore", "pipe", log],
+      env: {
+        PATH: "/usr/local/bin:/usr/bin:/bin",
+        LANG: "C.UTF-8",
+        XDG_RUNTIME_DIR: `/run/user/${process.getuid?.() ?? 0}`,
+      },
+      stdio: ["ignore", "pipe", log.fd],
     });
     let answer = "";
     launcher.stdout?.on("data", (chunk: Buffer) => {
@@ -53,16 +91,35 @@ function run(options: LauncherOptions, log: number): Promise<string> {
     });
     launcher.stdout?.once("close", () => {
       launcher.unref();
-      resolve(answer);
+      resolve(parse(answer));
     });
-    launcher.once("error", (error) =>
+    launcher.once("error", (error) => {
+      if (prefix.length > 0) return resolve(undefined);
       reject(
         new SandboxError("no-launcher", `Cannot start the launcher: ${python} cannot be run (${error.message})`, {
           cause: error,
         }),
-      ),
-    );
+      );
+    });
   });
+}
+
+function readProxy(proxy: LauncherOptions["proxy"]): Record<string, unknown> | null {
+  if (proxy === undefined || !URL.canParse(proxy.url)) return null;
+  const { hostname, port, username, password } = new URL(proxy.url);
+  const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const direct = proxy.direct.split(",").map((name) =>
+    name
+      .trim()
+      .toLowerCase()
+      .replace(/^\.|:\d+$/g, ""),
+  );
+  return {
+    host: hostname,
+    port: Number(port || 80),
+    authorization: username === "" ? "" : `Basic ${Buffer.from(credentials).toString("base64")}`,
+    direct: direct.filter((name) => name !== ""),
+  };
 }
 
 async function lastLines(path: string): Promise<string> {

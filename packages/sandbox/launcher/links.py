@@ -75,7 +75,7 @@ class PumpLink:
 class RelayLink:
     """The process that stays in the host's network: start it before the launcher leaves that."""
 
-    def __init__(self):
+    def __init__(self, upstream):
         self.channel, theirs = wire.pair()
         self.listeners = {}
         if os.fork() == 0:
@@ -84,7 +84,7 @@ class RelayLink:
             try:
                 set_capabilities(0)
                 prctl(PR_SET_NO_NEW_PRIVS, 1)
-                relay.main(theirs, str(network.PODS))
+                relay.main(theirs, str(network.PODS), upstream)
             finally:
                 os._exit(0)
         theirs.close()

@@ -30,8 +30,9 @@ class Refused(Exception):
 
 
 class Relay:
-    def __init__(self, channel, pods):
+    def __init__(self, channel, pods, upstream):
         self.channel = channel
+        self.upstream = upstream  # {"host", "port", "authorization", "direct": suffixes} of the proxy that this host must use
         self.pods = ipaddress.ip_network(pods)
         self.names = {}  # name -> address
         self.servers = {}  # (address, port) -> server
@@ -134,6 +135,8 @@ class Relay:
         for (address, served), _ in list(self.servers.items()):
             if address == host and served == port:
                 raise Refused(f"{host}:{port} is a service of this cluster; reach it without the proxy (add it to NO_PROXY)")
+        if self._needs_upstream(host):
+            return await self._open_upstream(host, port)
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         failure = OSError(f"{host} has no address")
         for _, _, _, _, place in found:
@@ -143,6 +146,31 @@ class Relay:
             except OSError as error:
                 failure = error
         raise failure
+
+    def _needs_upstream(self, host):
+        name = host.lower().rstrip(".")
+        if self.upstream is None or "*" in self.upstream["direct"]:
+            return False
+        return not any(name == suffix or name.endswith("." + suffix) for suffix in self.upstream["direct"])
+
+    async def _open_upstream(self, host, port):
+        """Through the host's own proxy, which may know names that this host does not; ours stay refused."""
+        try:
+            for _, _, _, _, place in await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM):
+                refuse_local(place[0], host)
+        except socket.gaierror:
+            pass
+        proxy = self.upstream
+        reader, writer = await asyncio.wait_for(asyncio.open_connection(proxy["host"], proxy["port"], limit=_CHUNK), _CONNECT_SECONDS)
+        place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        credentials = f"Proxy-Authorization: {proxy['authorization']}\r\n" if proxy["authorization"] else ""
+        writer.write(f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n{credentials}\r\n".encode())
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), _CONNECT_SECONDS)
+        status = head.split(b"\r\n", 1)[0].decode("latin-1")
+        if " 200" not in status:
+            writer.close()
+            raise OSError(f"the host's proxy answered: {status}")
+        return reader, writer
 
     # Headrace to pods, pods to services.
 
@@ -289,8 +317,8 @@ async def _copy(reader, writer):
         writer.close()
 
 
-def main(channel, pods):
+def main(channel, pods, upstream):
     async def serve():
-        await Relay(channel, pods).serve()
+        await Relay(channel, pods, upstream).serve()
 
     asyncio.run(serve())

@@ -49,7 +49,7 @@ def _prepare(settings):
     privileged = os.geteuid() == 0
     settings["user"] = 0  # ours, as it is seen from within the namespaces
     groups = cgroups.open_cgroups(settings["stateDirectory"])
-    relay = RelayLink()
+    relay = RelayLink(settings.get("proxy"))
     pump = PumpLink.find()
     if pump is not None:
         _join_namespaces(pump.process, privileged)

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { openSandbox } from "../open.ts";
+import { openSandbox, type SandboxOptions } from "../open.ts";
 import type { ContainerExit, ContainerSpec, Sandbox } from "../sandbox.ts";
 
 /** A sandbox in a directory of its own, and what tests ask of it. Disposing ends its launcher and removes the directory. */
@@ -28,13 +28,13 @@ export interface TestSandbox extends AsyncDisposable {
   killZygotes(): Promise<void>;
 }
 
-export async function testSandbox(): Promise<TestSandbox> {
+export async function testSandbox(options: Partial<SandboxOptions> = {}): Promise<TestSandbox> {
   const directory = await mkdtemp(join(tmpdir(), "headrace-sandbox-"));
   await mkdir(join(directory, "logs"));
-  return openTestSandbox(directory);
+  return openTestSandbox(directory, options);
 }
 
-async function openTestSandbox(directory: string): Promise<TestSandbox> {
+async function openTestSandbox(directory: string, options: Partial<SandboxOptions>): Promise<TestSandbox> {
   const runtimeDirectory = join(directory, "run");
   const sandbox = await openSandbox({
     stateDirectory: join(directory, "state"),
@@ -42,6 +42,7 @@ async function openTestSandbox(directory: string): Promise<TestSandbox> {
     clock: systemClock,
     lonelySeconds: 20,
     answerSeconds: 0.5,
+    ...options,
   });
   const exits = collectExits(sandbox);
   let handedOver = false;
@@ -88,7 +89,7 @@ async function openTestSandbox(directory: string): Promise<TestSandbox> {
     },
     again() {
       handedOver = true;
-      return openTestSandbox(directory);
+      return openTestSandbox(directory, options);
     },
     launcherProcess: () => ownerOf(join(runtimeDirectory, "launcher.lock")),
     async syncAfter(launcher) {

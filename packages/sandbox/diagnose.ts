@@ -1,0 +1,81 @@
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { promisify } from "node:util";
+
+import type { Finding } from "./sandbox.ts";
+
+const execute = promisify(execFile);
+const oldestPython = [3, 9] as const;
+
+/**
+ * What this host allows, found out without a launcher: for `headrace doctor`, and to say why a launcher does not start.
+ * Never throws.
+ */
+export async function diagnose(python = "/usr/bin/python3"): Promise<readonly Finding[]> {
+  return Promise.all([interpreter(python), system(), userNamespaces()]);
+}
+
+async function interpreter(python: string): Promise<Finding> {
+  const program = "import ctypes, json, socket, sys; print(json.dumps(list(sys.version_info[:3])))";
+  const remedy = "Install Python 3.9 or newer (apt install python3, dnf install python3)";
+  try {
+    const { stdout } = await execute(python, ["-I", "-S", "-E", "-c", program], { timeout: 10_000 });
+    const version = stdout
+      .trim()
+      .replaceAll(/[[\] ]/g, "")
+      .split(",")
+      .map(Number);
+    const [major = 0, minor = 0] = version;
+    const ok = major > oldestPython[0] || (major === oldestPython[0] && minor >= oldestPython[1]);
+    const detail = `${python} is Python ${version.join(".")}`;
+    return ok ? { name: "python", ok, detail } : { name: "python", ok, detail, remedy };
+  } catch (error) {
+    return { name: "python", ok: false, detail: `${python} cannot be run: ${String(error).slice(0, 200)}`, remedy };
+  }
+}
+
+async function system(): Promise<Finding> {
+  const known = process.platform === "linux" && (process.arch === "x64" || process.arch === "arm64");
+  if (!known) {
+    return {
+      name: "system",
+      ok: false,
+      detail: `Containers need Linux on x86-64 or arm64; this is ${process.platform} on ${process.arch}`,
+      remedy: "Run Headrace in a Linux virtual machine, or against a cluster with --kubeconfig",
+    };
+  }
+  const release = (await read("/proc/sys/kernel/osrelease")).trim();
+  const [major = 0, minor = 0] = release.split(".").map(Number);
+  const ok = major > 5 || (major === 5 && minor >= 12);
+  const detail = `Linux ${release}`;
+  return ok
+    ? { name: "system", ok, detail }
+    : { name: "system", ok, detail: `${detail} has no mount_setattr`, remedy: "Use Linux 5.12 or newer" };
+}
+
+async function userNamespaces(): Promise<Finding> {
+  const settings = [
+    { path: "/proc/sys/kernel/unprivileged_userns_clone", refused: "0", setting: "kernel.unprivileged_userns_clone=1" },
+    {
+      path: "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+      refused: "1",
+      setting: "kernel.apparmor_restrict_unprivileged_userns=0",
+    },
+    { path: "/proc/sys/user/max_user_namespaces", refused: "0", setting: "user.max_user_namespaces=10000" },
+  ];
+  for (const { path, refused, setting } of settings) {
+    if ((await read(path)).trim() === refused) {
+      return {
+        name: "user namespaces",
+        ok: false,
+        detail: `The host refuses user namespaces (${path} is ${refused})`,
+        remedy: `sudo sysctl --write ${setting}, and the same line in /etc/sysctl.d/headrace.conf to keep it`,
+      };
+    }
+  }
+  return { name: "user namespaces", ok: true, detail: "The host allows user namespaces" };
+}
+
+async function read(path: string): Promise<string> {
+  return readFile(path, "utf8").catch(() => "");
+}
