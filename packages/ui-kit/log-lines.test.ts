@@ -51,3 +51,12 @@ test("the download holds times and no escapes", () => {
   lines.append("2026-11-25T14:03:20Z \u001B[31mred\u001B[0m\nplain\n");
   assert.equal(lines.toText(), "2026-11-25T14:03:20Z red\nplain\n");
 });
+
+test("a million lines are taken in and searched without a long wait", () => {
+  const lines = new LogLines();
+  const chunk = Array.from({ length: 1000 }, (_, index) => `2026-11-25T14:03:20Z epoch ${index} loss 0.412\n`).join("");
+  for (let round = 0; round < 1000; round++) lines.append(chunk);
+  assert.equal(lines.length, 1_000_000);
+  assert.equal(lines.at(999_999)?.text, "epoch 999 loss 0.412");
+  assert.equal(lines.search("epoch 999 ", 50).length, 50);
+});

@@ -17,7 +17,8 @@ const timestamp = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)
 export class LogLines {
   readonly #limit: number;
   readonly #lineLimit: number;
-  #lines: LogLine[] = [];
+  /** As they came; read when they are shown, so that a million of them are a million strings and no more. */
+  #lines: string[] = [];
   #start = 0;
   #count = 0;
   #rest = "";
@@ -40,7 +41,8 @@ export class LogLines {
   append(chunk: string): void {
     const parts = (this.#rest + chunk).split("\n");
     this.#rest = (parts.pop() ?? "").slice(-this.#lineLimit);
-    for (const part of parts) this.#lines.push(this.#read(part, ++this.#count));
+    for (const part of parts) this.#lines.push(part.slice(0, this.#rawLimit));
+    this.#count += parts.length;
     if (this.#lines.length - this.#start > this.#limit) this.#start = this.#lines.length - this.#limit;
     // Cutting the array only once half of it is waste keeps appending cheap.
     if (this.#start > this.#limit / 2) {
@@ -50,9 +52,10 @@ export class LogLines {
   }
 
   at(index: number): LogLine | undefined {
-    const line = this.#lines[this.#start + index];
-    if (line) return line;
-    return index === this.length - 1 && this.#rest !== "" ? this.#read(this.#rest, this.#count + 1) : undefined;
+    const raw = this.#lines[this.#start + index];
+    const number = this.dropped + index + 1;
+    if (raw !== undefined) return this.#read(raw, number);
+    return index === this.length - 1 && this.#rest !== "" ? this.#read(this.#rest, number) : undefined;
   }
 
   /** Indexes of the lines that hold `needle`, letter case ignored, at most `limit` of them. */
@@ -75,6 +78,11 @@ export class LogLines {
       if (line) lines.push(line.time ? `${line.time} ${stripAnsi(line.text)}` : stripAnsi(line.text));
     }
     return lines.length === 0 ? "" : `${lines.join("\n")}\n`;
+  }
+
+  get #rawLimit(): number {
+    // A progress bar rewrites its line many times over; the last state stands at the end.
+    return 8 * this.#lineLimit;
   }
 
   #read(raw: string, number: number): LogLine {
