@@ -4,6 +4,7 @@
  */
 const benches: Readonly<Record<string, () => Promise<{ main: () => Promise<void> }>>> = {
   pipelines: () => import("./pipelines/main.ts"),
+  sandbox: () => import("./sandbox.ts"),
 };
 
 const name = process.argv[2] ?? "";
