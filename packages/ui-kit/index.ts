@@ -49,6 +49,7 @@ export {
 } from "./navigation.tsx";
 export { DetailPage, ListPage, MissingPage, Switch, Tabs, type Tab } from "./pages.tsx";
 export { Split } from "./panel.tsx";
+export { Popover } from "./popover.tsx";
 export { createRequester, isRecord, type Requester } from "./request.ts";
 export { isFinal, states, urgency, type State } from "./state.ts";
 export {

@@ -1,6 +1,7 @@
 import { memo, useEffect, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent, type ReactNode } from "react";
 import { rowWindow, scrollToRow } from "./window.ts";
 import { useKitMessages } from "./kit.tsx";
+import { Popover } from "./popover.tsx";
 
 export interface TableColumn<Row> {
   readonly id: string;
@@ -246,10 +247,9 @@ export function ColumnChooser<Row>({
 }) {
   const t = useKitMessages();
   return (
-    <details className="popover-host">
-      <summary className="quiet">{t("columns")} ▾</summary>
-      <div className="popover popover-right">
-        {columns.slice(1).map((column) => (
+    <Popover look="quiet" align="right" label={`${t("columns")} ▾`}>
+      {() =>
+        columns.slice(1).map((column) => (
           <label key={column.id} className="check">
             <input
               type="checkbox"
@@ -258,9 +258,9 @@ export function ColumnChooser<Row>({
             />{" "}
             {column.header}
           </label>
-        ))}
-      </div>
-    </details>
+        ))
+      }
+    </Popover>
   );
 }
 

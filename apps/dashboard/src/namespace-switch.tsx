@@ -1,4 +1,4 @@
-import { isRecord, useAnswer, useKit, useMessages, type Requester } from "@headrace/ui-kit";
+import { isRecord, Popover, useAnswer, useKit, useMessages, type Requester } from "@headrace/ui-kit";
 import { useState } from "react";
 import { shellMessages } from "./messages.ts";
 import { usePreferences } from "./preferences-context.tsx";
@@ -13,47 +13,54 @@ export function NamespaceSwitch() {
     listNamespaces(request, signal),
   );
   const names = answer.state === "ready" ? answer.value : [];
-  const choose = (next: string, from: HTMLElement): void => {
-    change("namespace", next);
-    from.closest("details")?.removeAttribute("open");
-  };
+  const label = (
+    <>
+      <span className="faint">{t("namespace")}</span> <code>{namespace === "" ? t("namespace.all") : namespace}</code>{" "}
+      <span className="faint">▾</span>
+    </>
+  );
   return (
-    <details
-      className="popover-host namespace"
-      onToggle={(event) => event.currentTarget.open && setOpened((it) => it + 1)}
-    >
-      <summary className="box">
-        <span className="faint">{t("namespace")}</span> <code>{namespace === "" ? t("namespace.all") : namespace}</code>{" "}
-        <span className="faint">▾</span>
-      </summary>
-      <div className="popover" role="listbox" aria-label={t("namespace.type")}>
-        {["", ...names].map((name) => (
-          <button
-            key={name}
-            type="button"
-            className="option"
-            role="option"
-            aria-selected={name === namespace}
-            onClick={(event) => choose(name, event.currentTarget)}
-          >
-            {name === "" ? t("namespace.allOption") : <code>{name}</code>}
-          </button>
-        ))}
-        {answer.state === "failed" ? (
-          <label className="field-line">
-            <span className="muted">{t("namespace.failed")}</span>
-            <input
-              type="text"
-              defaultValue={namespace}
-              spellCheck={false}
-              onKeyDown={(event) =>
-                event.key === "Enter" && choose(event.currentTarget.value.trim(), event.currentTarget)
-              }
-            />
-          </label>
-        ) : null}
-      </div>
-    </details>
+    <Popover look="box" label={label} onOpen={() => setOpened(opened + 1)}>
+      {(close) => {
+        const choose = (next: string): void => {
+          change("namespace", next);
+          close();
+        };
+        return (
+          <div role="listbox" aria-label={t("namespace.type")}>
+            {["", ...names].map((name) => (
+              <button
+                key={name}
+                type="button"
+                className="option"
+                role="option"
+                aria-selected={name === namespace}
+                onClick={() => choose(name)}
+              >
+                {name === "" ? t("namespace.allOption") : <code>{name}</code>}
+              </button>
+            ))}
+            {answer.state === "failed" ? <TypeNamespace first={namespace} onChoose={choose} /> : null}
+          </div>
+        );
+      }}
+    </Popover>
+  );
+}
+
+/** Who may not list namespaces still knows the name of their own. */
+function TypeNamespace({ first, onChoose }: { readonly first: string; readonly onChoose: (name: string) => void }) {
+  const t = useMessages(shellMessages);
+  return (
+    <label className="field-line">
+      <span className="muted">{t("namespace.failed")}</span>
+      <input
+        type="text"
+        defaultValue={first}
+        spellCheck={false}
+        onKeyDown={(event) => event.key === "Enter" && onChoose(event.currentTarget.value.trim())}
+      />
+    </label>
   );
 }
 

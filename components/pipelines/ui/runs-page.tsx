@@ -55,7 +55,7 @@ export function RunsPage() {
   return (
     <ListPage
       title={t("runs")}
-      count={live.complete ? formatNumber(kept.length) : undefined}
+      count={live.complete ? countOf(rows.length, kept.length, t) : undefined}
       sentence={t("runs.sentence")}
       filter={{ text, onChange: setText, fields: filterFields(t, kept), placeholder: t("runs.filter") }}
       tools={
@@ -119,6 +119,11 @@ function NoMatch({ t, onClear }: { readonly t: Words; readonly onClear: () => vo
       }
     />
   );
+}
+
+function countOf(shown: number, all: number, t: Words): string {
+  if (shown === all) return formatNumber(all);
+  return t("runs.some", { shown: formatNumber(shown), count: formatNumber(all) });
 }
 
 const runId = (run: Run): string => run.metadata.name ?? "";
