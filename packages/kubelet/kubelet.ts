@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from "node:fs";
+import { mkdirSync, readdirSync, realpathSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ArtifactStore } from "@headrace/artifacts";
@@ -22,7 +22,9 @@ import type { ContainerExit, Sandbox } from "@headrace/sandbox";
 import { parseInstanceId, proxyVariables } from "./container-spec.ts";
 import { readLog } from "./logs.ts";
 import { capacity, type Machine, registerNode } from "./node.ts";
-import { type NodeServices, podDirectory, PodWorker } from "./pod-worker.ts";
+import type { NodeServices } from "./node-services.ts";
+import { podDirectory } from "./pod-identity.ts";
+import { PodWorker } from "./pod-worker.ts";
 import { adoptContainers, freshContainers, readRecord, type Survivors } from "./record.ts";
 import type { FindClaim, Share, TokenIssuer } from "./volumes.ts";
 
@@ -120,7 +122,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
         findClaim: options.findClaim ?? (async () => ({ reason: "this node has no storage for claims" })),
         tokens: options.tokens,
         certificateAuthority: options.certificateAuthority,
-        shares: options.shares ?? [],
+        shares: (options.shares ?? []).map(resolveShare),
         clock,
         ids,
       },
@@ -273,6 +275,15 @@ export function createKubelet(options: KubeletOptions): Kubelet {
       for (const worker of workers.values()) worker.retryImages();
     },
   };
+}
+
+/** Links in what the operator shares are the operator's business; what pods name is compared after links. */
+function resolveShare(share: Share): Share {
+  try {
+    return { ...share, path: realpathSync(share.path) };
+  } catch {
+    return share;
+  }
 }
 
 function noLog(pod: KubeObject | Pod, { container, previous }: PodLogOptions): ApiError {

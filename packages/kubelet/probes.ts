@@ -20,7 +20,7 @@ export interface ProbeListener {
   started(): void;
   ready(ready: boolean): void;
   /** A liveness or startup probe has said no too often: the container has to be restarted. */
-  dead(kind: "Liveness" | "Startup", message: string, probe: Probe): void;
+  dead(kind: "Liveness" | "Startup", probe: Probe): void;
   unhealthy(kind: "Liveness" | "Readiness" | "Startup", message: string): void;
 }
 
@@ -51,8 +51,8 @@ export function startProbes(target: ProbeTarget, listener: ProbeListener): Dispo
   function deadly(kind: "Liveness" | "Startup", probe: Probe): Verdicts {
     return {
       failed: (message) => listener.unhealthy(kind, message),
-      changed: (ok, message) => {
-        if (!ok) listener.dead(kind, message, probe);
+      changed: (ok) => {
+        if (!ok) listener.dead(kind, probe);
       },
     };
   }
@@ -63,10 +63,10 @@ export function startProbes(target: ProbeTarget, listener: ProbeListener): Dispo
     const { failed, changed } = deadly("Startup", startupProbe);
     const startup = repeat(target, startupProbe, {
       failed,
-      changed: (ok, message) => {
+      changed: (ok) => {
         startup[Symbol.dispose]();
         if (ok) startOthers();
-        else changed(ok, message);
+        else changed(ok);
       },
     });
     running.push(startup);
@@ -77,7 +77,7 @@ export function startProbes(target: ProbeTarget, listener: ProbeListener): Dispo
 interface Verdicts {
   failed(message: string): void;
   /** After as many answers in a row as the threshold says, if the verdict is a new one. The first verdict is always new. */
-  changed(ok: boolean, message: string): void;
+  changed(ok: boolean): void;
 }
 
 function repeat(target: ProbeTarget, probe: Probe, verdicts: Verdicts): Disposable {
@@ -99,7 +99,7 @@ function repeat(target: ProbeTarget, probe: Probe, verdicts: Verdicts): Disposab
     const enough = ok ? (probe.successThreshold ?? 1) : (probe.failureThreshold ?? 3);
     if (inARow >= enough && verdict !== ok) {
       verdict = ok;
-      verdicts.changed(ok, message);
+      verdicts.changed(ok);
     }
     if (!disposed) timer = clock.after(1000 * (probe.periodSeconds ?? 10), () => void ask());
   }

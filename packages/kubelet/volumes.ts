@@ -70,6 +70,8 @@ export class PodVolumes {
   readonly #volumes: ReadonlyMap<string, Volume>;
   readonly #prepared = new Map<string, Prepared>();
   readonly #mountsToken: boolean;
+  /** By audience and life: a token is asked for again only when it is due. */
+  readonly #tokens = new Map<string, { readonly token: string; readonly renewAt: number }>();
   /** When the first token has to be renewed; undefined without any. */
   renewAt: number | undefined;
 
@@ -83,7 +85,7 @@ export class PodVolumes {
     this.#volumes = volumes;
   }
 
-  /** Makes every volume ready. Safe to repeat. Throws ContainerConfigError for what is missing, UnsupportedError for what never will be. */
+  /** Makes every volume ready; called again, it brings what is made from objects up to date. Throws ContainerConfigError for what is missing, UnsupportedError for what never will be. */
   async prepare(pod: Pod, facts: NodeFacts): Promise<void> {
     this.renewAt = undefined;
     await Promise.all(
@@ -93,9 +95,12 @@ export class PodVolumes {
     );
   }
 
-  /** Writes again what is made from objects. Answers whether anything changed. */
-  async refresh(pod: Pod, facts: NodeFacts): Promise<void> {
-    await this.prepare(pod, facts);
+  /** Whether labels and annotations of the pod show in its volumes. */
+  get showsMetadata(): boolean {
+    return [...this.#volumes.values()].some(
+      ({ downwardAPI, projected }) =>
+        downwardAPI !== undefined || projected?.sources?.some((source) => source.downwardAPI !== undefined),
+    );
   }
 
   /** Whether a change of this object concerns the volumes. */
@@ -228,17 +233,22 @@ export class PodVolumes {
 
   async #token(pod: Pod, audience: string | undefined, expirationSeconds: number): Promise<string> {
     const { clock, tokens } = this.#context;
-    const { token, expiresAt } = await tokens.issue({
-      namespace: pod.metadata.namespace ?? "",
-      serviceAccount: pod.spec.serviceAccountName || "default",
-      pod: { name: pod.metadata.name ?? "", uid: pod.metadata.uid ?? "" },
-      audience,
-      expirationSeconds,
-    });
+    const key = JSON.stringify([audience, expirationSeconds]);
     const now = clock.now();
-    const renewAt = now + renewAfter * (expiresAt - now);
-    this.renewAt = Math.min(this.renewAt ?? renewAt, renewAt);
-    return token;
+    let held = this.#tokens.get(key);
+    if (held === undefined || held.renewAt <= now) {
+      const { token, expiresAt } = await tokens.issue({
+        namespace: pod.metadata.namespace ?? "",
+        serviceAccount: pod.spec.serviceAccountName || "default",
+        pod: { name: pod.metadata.name ?? "", uid: pod.metadata.uid ?? "" },
+        audience,
+        expirationSeconds,
+      });
+      held = { token, renewAt: now + renewAfter * (expiresAt - now) };
+      this.#tokens.set(key, held);
+    }
+    this.renewAt = Math.min(this.renewAt ?? held.renewAt, held.renewAt);
+    return held.token;
   }
 
   async #configMapFiles(

@@ -28,6 +28,8 @@ export interface SimulatedSandboxOptions {
   readonly run?: SimulatedProgram;
   /** Connects to a port of a container; by default nobody listens. */
   readonly dial?: Sandbox["dial"];
+  /** Runs a further program in a container; by default none can be run. */
+  readonly exec?: Sandbox["exec"];
   /** Refuses a start: the error that `start` throws. */
   readonly refuse?: (spec: ContainerSpec) => Error | undefined;
 }
@@ -145,6 +147,7 @@ export function createSimulatedSandbox(options: SimulatedSandboxOptions): Simula
       groupsRemoved.push(group);
     },
     network: undefined,
+    exec: options.exec ?? (async (id) => Promise.reject(new RangeError(`Nothing can be run in ${id}`))),
     dial:
       options.dial ?? (async (address, port) => Promise.reject(new RangeError(`Nobody listens at ${address}:${port}`))),
     async setServices() {},
