@@ -15,6 +15,7 @@ import termios
 import step
 import wire
 from syscalls import (
+    ALL_CAPABILITIES,
     CLONE_NEWIPC,
     CLONE_NEWNET,
     CLONE_NEWNS,
@@ -79,7 +80,7 @@ def _enter(channel, pidfd, cgroup_descriptors, asked):
 
 def _become(channel, asked):
     try:
-        step.drop_rights(asked, asked["privileged"])  # first, so that its pipes or terminal belong to its user
+        step.drop_rights(asked, asked["privileged"], ALL_CAPABILITIES)  # first, so that its pipes or terminal belong to its user
         if asked["tty"]:
             master, slave = os.openpty()
             handed, own = [master], [slave, slave, slave]

@@ -16,14 +16,16 @@ import time
 
 import root
 import wire
+from step import ZYGOTE_CAPABILITIES
 from syscalls import (
+    ALL_CAPABILITIES,
     CLONE_NEWIPC,
     CLONE_NEWNET,
     CLONE_NEWUTS,
     PR_SET_DUMPABLE,
     PR_SET_NAME,
     close_all_but,
-    keep_bounding_capabilities,
+    drop_bounding_capabilities,
     open_pidfd,
     prctl,
     send_signal,
@@ -35,9 +37,6 @@ from zygote import exit_message
 
 LONELY_SECONDS = 600
 _TAIL_BYTES = 4096
-# chown, dac_override, fowner, kill, setgid, setuid, setpcap, sys_admin: to build roots and change users, in its own
-# namespace; no ptrace, no network administration, no devices.
-_ZYGOTE_CAPABILITIES = sum(1 << number for number in (0, 1, 3, 5, 6, 7, 8, 21))
 _ZYGOTE_PROGRAM = f"import sys; sys.path.insert(0, {root.CODE!r}); import zygote; zygote.main(*sys.argv[1:])"
 
 
@@ -352,7 +351,7 @@ def _become_zygote(channel, errors, plan):
     os.dup2(nothing, 1)
     os.dup2(errors, 2)
     os.set_inheritable(channel.fileno(), True)
-    keep_bounding_capabilities(_ZYGOTE_CAPABILITIES)
+    drop_bounding_capabilities(ALL_CAPABILITIES & ~ZYGOTE_CAPABILITIES)
     arguments = [plan["python"], *plan["flags"], "-c", _ZYGOTE_PROGRAM, str(channel.fileno()), json.dumps(plan["settings"])]
     os.execve(plan["python"], arguments, plan["variables"])
 

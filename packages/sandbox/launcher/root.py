@@ -44,7 +44,9 @@ _DEVICE_LINKS = (
 )
 _HIDDEN_PROC = ("kcore", "keys", "timer_list", "sched_debug", "latency_stats")
 # Of the host's /etc only what programs need to run; nothing of its users, secrets or network.
-_ETC_TREES = ("ssl", "pki", "ca-certificates", "alternatives", "ld.so.conf.d", "fonts", "crypto-policies", "java-17-openjdk")
+# Each mount costs every step a little, so what is small is copied.
+_ETC_MOUNTS = ("ssl", "pki")
+_ETC_COPIES = ("ca-certificates", "alternatives", "ld.so.conf.d", "fonts", "crypto-policies", "java-17-openjdk", "java-21-openjdk")
 _ETC_FILES = (
     "ld.so.cache", "ld.so.conf", "mime.types", "services", "protocols", "os-release", "debian_version", "localtime",
     "timezone", "gai.conf", "host.conf", "locale.alias", "bash.bashrc", "profile", "inputrc", "pip.conf", "ca-certificates.conf",
@@ -71,7 +73,7 @@ class Trees:
             self._open(code_directory, CODE)
             for name in DEVICES:
                 self._open("/dev/" + name, "/dev/" + name, device=True)
-            for name in _ETC_TREES:
+            for name in _ETC_MOUNTS:
                 if os.path.isdir("/etc/" + name):
                     self._open("/etc/" + name, "/etc/" + name)
         except OSError:
@@ -219,6 +221,8 @@ def _build_etc(directory, nameserver):
             os.symlink(os.readlink(source), f"{directory}/{name}")
         elif os.path.isfile(source) and os.stat(source).st_mode & stat.S_IROTH:
             shutil.copyfile(source, f"{directory}/{name}")
+    for name in _ETC_COPIES:
+        _copy_tree("/etc/" + name, f"{directory}/{name}")
     for target, link in (("/run/headrace/hosts", "hosts"), ("/run/headrace/hostname", "hostname"), ("/proc/mounts", "mtab")):
         os.symlink(target, f"{directory}/{link}")
     resolver = f"nameserver {nameserver}\noptions ndots:5 timeout:2\n" if nameserver else ""
@@ -226,6 +230,21 @@ def _build_etc(directory, nameserver):
     for name, content in generated.items():
         with open(f"{directory}/{name}", "w") as file:
             file.write(content)
+
+
+def _copy_tree(source, target):
+    """What everybody may read of it."""
+    if not os.path.isdir(source) or not os.access(source, os.R_OK | os.X_OK):
+        return
+    os.mkdir(target)
+    for entry in os.scandir(source):
+        copy = f"{target}/{entry.name}"
+        if entry.is_symlink():
+            os.symlink(os.readlink(entry.path), copy)
+        elif entry.is_dir():
+            _copy_tree(entry.path, copy)
+        elif entry.is_file() and entry.stat().st_mode & stat.S_IROTH:
+            shutil.copyfile(entry.path, copy)
 
 
 def _enter(root):

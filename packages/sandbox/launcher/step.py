@@ -19,9 +19,9 @@ from syscalls import (
     PR_CAP_AMBIENT_CLEAR_ALL,
     PR_SET_DUMPABLE,
     PR_SET_NO_NEW_PRIVS,
+    Filter,
     close_all_but,
-    install_filter,
-    keep_bounding_capabilities,
+    drop_bounding_capabilities,
     prctl,
     set_capabilities,
     set_hostname,
@@ -30,7 +30,10 @@ from syscalls import (
 
 # A container's exit codes when its program could not be run, as shells and container runtimes have them.
 NOT_FOUND, NOT_EXECUTABLE, NOT_STARTED = 127, 126, 128
-_FILTER = seccomp.build_filter()
+_FILTER = Filter(seccomp.build_filter())
+# What a zygote holds in its cell's user namespace, to build roots and change users: chown, dac_override, fowner, kill,
+# setgid, setuid, setpcap, sys_admin. No ptrace, no network administration, no devices.
+ZYGOTE_CAPABILITIES = sum(1 << number for number in (0, 1, 3, 5, 6, 7, 8, 21))
 _POD_NAMESPACES = (CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS)
 
 
@@ -78,7 +81,7 @@ def confine(request, descriptors, settings, prepared):
     _write_identity(request)
     _prepare_directories(request)
     _limit(request)
-    drop_rights(request, settings["privileged"])
+    drop_rights(request, settings["privileged"], ZYGOTE_CAPABILITIES)
     set_environment(request)
 
 
@@ -134,17 +137,18 @@ def _limit(request):
     os.umask(0o022)
 
 
-def drop_rights(request, privileged):
-    """`privileged`: the launcher runs as root and mapped a range of users; otherwise the cell has user 0 alone."""
+def drop_rights(request, privileged, bounding):
+    """`privileged`: the launcher runs as root and mapped a range of users; otherwise the cell has user 0 alone. `bounding`:
+    capabilities that this process's bounding set may still hold."""
     if privileged:
         os.setgroups([])
         os.setresgid(request["gid"], request["gid"], request["gid"])
         os.setresuid(request["uid"], request["uid"], request["uid"])
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
-    keep_bounding_capabilities(0)
+    drop_bounding_capabilities(bounding)
     set_capabilities(0)
     prctl(PR_SET_NO_NEW_PRIVS, 1)
-    install_filter(_FILTER)
+    _FILTER.install()
     prctl(PR_SET_DUMPABLE, 1)  # else /proc/self would belong to someone else
 
 

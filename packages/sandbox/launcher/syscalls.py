@@ -50,6 +50,7 @@ PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_CLEAR_ALL = 4
 SECCOMP_MODE_FILTER = 2
 LAST_CAPABILITY = 63
+ALL_CAPABILITIES = (1 << LAST_CAPABILITY + 1) - 1
 
 MACHINE = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}.get(platform.machine(), "")
 
@@ -164,9 +165,10 @@ def set_capabilities(mask):
     _check(_libc.capset(header, struct.pack("6I", low, low, 0, high, high, 0)), "capset")
 
 
-def keep_bounding_capabilities(mask):
+def drop_bounding_capabilities(mask):
+    """No program that this process executes gets one of these again."""
     for capability in range(LAST_CAPABILITY + 1):
-        if not mask >> capability & 1 and _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0:
+        if mask >> capability & 1 and _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0:
             return  # past the newest capability that this kernel knows
 
 
@@ -175,12 +177,16 @@ def set_hostname(name):
     _check(_libc.sethostname(encoded, ctypes.c_size_t(len(encoded))), "sethostname")
 
 
-def install_filter(program):
-    """Installs a seccomp program given as packed `struct sock_filter`s."""
-    code = ctypes.create_string_buffer(program, len(program))
+class Filter:
+    """A seccomp program, given as packed `struct sock_filter`s, ready to be installed."""
 
-    class Program(ctypes.Structure):
-        _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
+    class _Program(ctypes.Structure):
+        _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_void_p)]
 
-    request = Program(len(program) // 8, ctypes.addressof(code))
-    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.addressof(request))
+    def __init__(self, code):
+        self._code = ctypes.create_string_buffer(code, len(code))
+        self._program = Filter._Program(len(code) // 8, ctypes.addressof(self._code))
+
+    def install(self):
+        """For this process and all that it starts, for ever."""
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.addressof(self._program))
