@@ -1,0 +1,188 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { createPlatform, type Platform } from "@headrace/platform";
+import type { Browser, Page } from "playwright-core";
+import { findChromium, launchBrowser, openPage, type PageOptions } from "./browser.ts";
+import { buildDashboard } from "./build.ts";
+
+// Real pages of a real platform in a real browser. `HEADRACE_CHROMIUM` names the browser where it is not in its usual place.
+const env = { HEADRACE_CHROMIUM: process.env["HEADRACE_CHROMIUM"] };
+const skip = findChromium(env) === undefined ? "no Chromium is installed (apt-get install chromium)" : false;
+
+const step = (code: string, args: readonly string[] = []) => ({
+  container: { image: "python:3", command: ["python3", "-u", "-c", code], args },
+});
+const input = { parameters: { kind: { componentInputParameter: "pipelinechannel--kinds-loop-item" } } };
+const definitions = { parameters: { kind: { parameterType: "STRING" } } };
+
+/** Loads, then trains two kinds of models in a loop; the kind `bad` fails with code 3. */
+const pipeline = {
+  schemaVersion: "2.1.0",
+  sdkVersion: "kfp-2.17.3",
+  pipelineInfo: { name: "pages" },
+  deploymentSpec: {
+    executors: {
+      "exec-load": step("print('rows: 1437')"),
+      "exec-train": step("import sys; print('fitting', sys.argv[1]); sys.exit(3 if sys.argv[1] == 'bad' else 0)", [
+        "{{$.inputs.parameters['kind']}}",
+      ]),
+    },
+  },
+  components: {
+    "comp-load": { executorLabel: "exec-load" },
+    "comp-train": { executorLabel: "exec-train", inputDefinitions: definitions },
+    "comp-loop": {
+      inputDefinitions: { parameters: { "pipelinechannel--kinds-loop-item": { parameterType: "STRING" } } },
+      dag: { tasks: { train: { componentRef: { name: "comp-train" }, taskInfo: { name: "train" }, inputs: input } } },
+    },
+  },
+  root: {
+    inputDefinitions: { parameters: { kinds: { parameterType: "LIST", defaultValue: ["good", "fine"] } } },
+    dag: {
+      tasks: {
+        load: { componentRef: { name: "comp-load" }, taskInfo: { name: "load" } },
+        "for-loop-1": {
+          componentRef: { name: "comp-loop" },
+          taskInfo: { name: "for-loop-1" },
+          dependentTasks: ["load"],
+          inputs: { parameters: { "pipelinechannel--kinds": { componentInputParameter: "kinds" } } },
+          parameterIterator: {
+            itemInput: "pipelinechannel--kinds-loop-item",
+            items: { inputParameter: "pipelinechannel--kinds" },
+          },
+        },
+      },
+    },
+  },
+};
+
+describe("the dashboard", { skip }, () => {
+  let scratch: string;
+  let platform: Platform;
+  let browser: Browser;
+
+  before(async () => {
+    scratch = await mkdtemp(join(tmpdir(), "pages-"));
+    const { folder } = await buildDashboard();
+    platform = await createPlatform({
+      dataDirectory: join(scratch, "data"),
+      cacheDirectory: join(scratch, "cache"),
+      runtimeDirectory: scratch,
+      host: "127.0.0.1",
+      port: 0,
+      kubePort: 0,
+      auth: "local",
+      shares: [],
+      packaging: { PATH: process.env["PATH"] ?? "", HOME: process.env["HOME"] ?? scratch },
+      dashboard: folder,
+      log: () => undefined,
+    });
+    browser = await launchBrowser(env);
+  });
+
+  after(async () => {
+    await browser?.close();
+    await platform?.stop({ keepPods: false });
+    await rm(scratch, { recursive: true, force: true });
+  });
+
+  const submit = async (name: string, kinds: readonly string[]): Promise<string> => {
+    const response = await fetch(`${platform.running.gateway}/apis/v2beta1/runs`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ display_name: name, pipeline_spec: pipeline, runtime_config: { parameters: { kinds } } }),
+    });
+    const { run_id: id }: { run_id?: string } = JSON.parse(await response.text());
+    return id ?? assert.fail(`the run was refused: ${response.status}`);
+  };
+  const visit = async (path: string, use: (page: Page) => Promise<void>, options: PageOptions = {}): Promise<void> => {
+    const { page, errors } = await openPage(browser, platform.running.gateway, path, options);
+    try {
+      await use(page);
+      assert.deepEqual(errors, []);
+    } finally {
+      await page.close();
+    }
+  };
+  const sentence = (page: Page, text: RegExp) => page.locator(".page-sentence").filter({ hasText: text }).waitFor();
+
+  test("a run appears in the list without a reload, and can be followed to its end", async () => {
+    await visit("/runs", async (page) => {
+      await page.getByText("No pipeline has run here yet.").waitFor();
+      await submit("follow-me", ["good", "fine"]);
+      await page.getByRole("link", { name: "follow-me" }).click();
+      await sentence(page, /^Succeeded in .*: 3 steps/);
+      await page.getByRole("button", { name: /^load, Succeeded/ }).click();
+      await page.getByRole("log").getByText("rows: 1437").waitFor();
+    });
+  });
+
+  test("a failed run names the step and its iteration, in graph, table and timeline", async () => {
+    const id = await submit("fails", ["good", "bad"]);
+    await visit(`/runs/details/${id}`, async (page) => {
+      await sentence(page, /Failed after .*: step train \(iteration 2\) failed: .*code 3/);
+      await page.getByRole("button", { name: /^train, Failed/ }).click();
+      await page.getByRole("log").getByText("fitting bad").waitFor();
+      await page.getByRole("button", { name: "Table" }).click();
+      await page.locator('tr[aria-selected="true"]').filter({ hasText: "train" }).waitFor();
+      await page.getByRole("button", { name: "Timeline" }).click();
+      await page.getByRole("option", { selected: true }).filter({ hasText: "train" }).waitFor();
+      assert.match(decodeURIComponent(page.url()), /task=for-loop-1\[1\]\/train/);
+    });
+  });
+
+  test("archiving and restoring show at once", async () => {
+    const id = await submit("archive-me", ["good"]);
+    await visit(`/runs/details/${id}`, async (page) => {
+      await sentence(page, /^Succeeded/);
+      await page.getByRole("button", { name: "Archive" }).click();
+      await page.getByRole("button", { name: "Restore" }).click();
+      await page.getByRole("button", { name: "Archive" }).waitFor();
+    });
+  });
+
+  test("the keyboard suffices: search, open, walk through the graph", async () => {
+    await submit("by-hand", ["good"]);
+    await visit("/runs", async (page) => {
+      await page.getByRole("link", { name: "by-hand" }).waitFor();
+      await page.keyboard.press("/");
+      await page.keyboard.type("by-ha");
+      await page.getByRole("option", { name: /by-hand/ }).waitFor();
+      await page.keyboard.press("Enter");
+      await page.locator(".graph .node").first().waitFor();
+      await page.locator(".graph").focus();
+      await page.keyboard.press("ArrowRight");
+      await page.locator(".panel h2").waitFor();
+      await page.keyboard.press("Escape");
+      await page.locator(".panel").waitFor({ state: "detached" });
+    });
+  });
+
+  test("an address without a page and a run that is not there say so and lead back", async () => {
+    await visit("/nowhere", async (page) => {
+      await page.getByRole("heading", { name: "There is no such page" }).waitFor();
+      await page.getByRole("link", { name: "Go to Runs" }).click();
+      await page.getByRole("heading", { name: /^Runs/ }).waitFor();
+    });
+    await visit("/runs/details/none", (page) => page.getByRole("heading", { name: "There is no such run" }).waitFor());
+  });
+
+  test("nothing scrolls sideways at 390 pixels, in either theme, in Chinese too", async () => {
+    for (const options of [
+      { width: 390, theme: "light" },
+      { width: 390, theme: "dark", language: "zh" },
+    ] as const) {
+      await visit(
+        "/runs",
+        async (page) => {
+          await page.locator("td a.name").first().waitFor();
+          assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390);
+        },
+        options,
+      );
+    }
+  });
+});
