@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, realpathSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import type { ArtifactStore } from "@headrace/artifacts";
 import type { Client } from "@headrace/client";
 import type { Environments } from "@headrace/environments";
@@ -18,7 +19,7 @@ import {
   type User,
 } from "@headrace/model";
 import { type Change, createEventRecorder, createInformer, ifPresent } from "@headrace/runtime";
-import type { ContainerExit, Sandbox } from "@headrace/sandbox";
+import type { ContainerExit, ExecOptions, ExecSession, Sandbox } from "@headrace/sandbox";
 import { parseInstanceId, proxyVariables } from "./container-spec.ts";
 import { readLog } from "./logs.ts";
 import { capacity, type Machine, registerNode } from "./node.ts";
@@ -79,6 +80,10 @@ export interface Kubelet extends Controller, NodeConnector {
 export interface NodeConnector {
   /** The log of a container, as text. Throws ApiError BadRequest, in upstream's words, for one that has not started. */
   log(pod: KubeObject, options: PodLogOptions, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
+  /** Runs a further program in a container. Throws ApiError BadRequest if it does not run, or the program cannot be run. */
+  exec(pod: KubeObject, container: string, options: ExecOptions): Promise<ExecSession>;
+  /** A connection to a port of the pod. Throws ApiError BadRequest if nobody listens there. */
+  dial(pod: KubeObject, port: number): Promise<Duplex>;
 }
 
 export interface PodLogOptions {
@@ -267,14 +272,41 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     return readLog(source, { ...format, signal, ...(since !== undefined && { since }) });
   }
 
+  async function exec(pod: KubeObject, container: string, request: ExecOptions): Promise<ExecSession> {
+    const instance = workers.get(pod.metadata.uid ?? "")?.runningInstance(container);
+    if (instance === undefined) {
+      throw badRequest(
+        `Cannot run a program in container "${container}" of pod "${pod.metadata.name}": it does not run`,
+      );
+    }
+    return asked(sandbox.exec(instance, request));
+  }
+
+  async function dial(pod: KubeObject, port: number): Promise<Duplex> {
+    const address = workers.get(pod.metadata.uid ?? "")?.address;
+    if (address === undefined) throw badRequest(`Cannot connect to pod "${pod.metadata.name}": it has no address`);
+    return asked(sandbox.dial(address, port));
+  }
+
   return {
     name: "kubelet",
     start,
     log,
+    exec,
+    dial,
     imageMappingsChanged() {
       for (const worker of workers.values()) worker.retryImages();
     },
   };
+}
+
+/** What the sandbox refuses is the caller's to know. */
+async function asked<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    throw badRequest(error instanceof Error ? error.message : String(error), { cause: error });
+  }
 }
 
 /** Links in what the operator shares are the operator's business; what pods name is compared after links. */

@@ -1,4 +1,5 @@
 import type { Container, Probe } from "@headrace/k8s";
+import { runInContainer } from "./commands.ts";
 import type { NodeServices } from "./node-services.ts";
 import { startProbes } from "./probes.ts";
 
@@ -32,21 +33,19 @@ export class PodProbes {
     return this.#starting;
   }
 
-  /** Only containers with probes have any; the others are ready as soon as they run. */
-  start(container: Container, address: string | undefined): void {
+  /** `instance` is the container's id in the sandbox. Only containers with probes have any; the others are ready as soon as they run. */
+  start(container: Container, instance: string, address: string | undefined): void {
     const { name, startupProbe, readinessProbe, livenessProbe } = container;
     if (startupProbe === undefined && readinessProbe === undefined && livenessProbe === undefined) return;
     this.end(name);
     if (startupProbe !== undefined) this.#starting.add(name);
     this.#unready.add(name);
-    if (address === undefined) {
-      this.#listener.unhealthy("Cannot probe the container: pods have no network on this node (see headrace doctor)");
-      return;
-    }
     const { clock, sandbox } = this.#services;
     const dial = sandbox.dial.bind(sandbox);
+    const run = (command: readonly string[], timeoutMs: number) =>
+      runInContainer(sandbox, clock, instance, command, timeoutMs);
     const probes = startProbes(
-      { container, address, dial, clock },
+      { container, address, dial, run, clock },
       {
         started: () => {
           this.#starting.delete(name);

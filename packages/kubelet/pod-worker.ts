@@ -2,10 +2,11 @@ import { mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Environment, EnvironmentError } from "@headrace/environments";
-import type { Container, Pod, Probe } from "@headrace/k8s";
+import type { Container, LifecycleHandler, Pod, Probe } from "@headrace/k8s";
 import type { StepIO } from "@headrace/model";
-import { type EventMessage, exponentialDelay } from "@headrace/runtime";
+import { type EventMessage, exponentialDelay, pause } from "@headrace/runtime";
 import type { ContainerExit } from "@headrace/sandbox";
+import { type CommandResult, runInContainer } from "./commands.ts";
 import { instanceId, parseInstanceId } from "./container-spec.ts";
 import { advance, type ContainerEvent, type ContainerState, type Ended, isAlive } from "./container-state.ts";
 import { ContainerConfigError, UnsupportedError } from "./errors.ts";
@@ -28,6 +29,8 @@ import { PodVolumes } from "./volumes.ts";
 /** Steps that are over within this time are never written as Running: nobody could have seen it, and it costs a commit. */
 const quietMs = 25;
 const volumeRetries = { firstMs: 1000, maxMs: 60_000 };
+/** The longest that a hook may take where the grace does not end it before. */
+const hookSeconds = 3600;
 const volumesName = ".volumes";
 const lastWords = { fileBytes: 1 << 20, bytes: 4096, logBytes: 2048, logLines: 80 };
 
@@ -126,7 +129,7 @@ export class PodWorker {
       this.#refuse(error);
     }
     for (const { name, phase } of this.#containers) {
-      if (phase === "Running") this.#probes.start(this.#spec(name), this.#address);
+      if (phase === "Running") this.#probes.start(this.#spec(name), this.#instance(name), this.#address);
     }
     this.#noteDeletion();
     this.#proceed();
@@ -198,6 +201,17 @@ export class PodWorker {
       path: this.#logPath(container, instance),
       ended: goesOn ? this.#logEnd(container).promise : Promise.resolve(),
     };
+  }
+
+  /** The present instance of a running container; undefined if it does not run. */
+  runningInstance(container: string): string | undefined {
+    const state = this.#state(container);
+    return state?.phase === "Running" || state?.phase === "Stopping" ? this.#instance(container) : undefined;
+  }
+
+  /** Where the pod can be reached; undefined where pods have no network, or before it has started. */
+  get address(): string | undefined {
+    return this.#address;
   }
 
   #proceed(): void {
@@ -347,8 +361,8 @@ export class PodWorker {
         this.#address = started.address;
         this.#podIP ??= started.address ?? this.#services.nodeFacts.hostIP;
         this.#apply(name, { type: "started", at: started.startedAt });
-        if (this.#state(name)?.phase === "Running") this.#probes.start(container, this.#address);
         this.#sayStarted(container, environment);
+        await this.#afterStart(container);
       } else {
         this.#holdForGood(name);
       }
@@ -357,6 +371,32 @@ export class PodWorker {
     }
     this.#proceed();
     this.#publishSoon();
+  }
+
+  async #afterStart(container: Container): Promise<void> {
+    const { name, lifecycle } = container;
+    const instance = this.#instance(name);
+    if (lifecycle?.postStart !== undefined) {
+      const { exitCode, output } = await this.#runHook(instance, lifecycle.postStart);
+      if (exitCode !== 0 && this.#instance(name) === instance) {
+        this.#warn("FailedPostStartHook", `PostStartHook failed: ${output}`);
+        this.#stop(name);
+        this.#killAfter(name, this.#graceSeconds);
+        return;
+      }
+    }
+    if (this.#instance(name) !== instance || this.#state(name)?.phase !== "Running") return;
+    this.#probes.start(container, instance, this.#address);
+  }
+
+  /** Hooks of a kind that this node does not run were refused with the pod. */
+  async #runHook(instance: string, hook: LifecycleHandler): Promise<CommandResult> {
+    const { clock, sandbox, signal } = this.#services;
+    if (hook.exec !== undefined) {
+      return runInContainer(sandbox, clock, instance, hook.exec.command ?? [], 1000 * hookSeconds);
+    }
+    await pause(clock, 1000 * (hook.sleep?.seconds ?? 0), signal);
+    return { exitCode: 0, output: "" };
   }
 
   #prepare(container: Container): ReturnType<typeof prepareContainer> {
@@ -463,21 +503,32 @@ export class PodWorker {
     this.#apply(name, { type: "stop" });
     this.#probes.end(name);
     this.#say({ type: "Normal", reason: "Killing", message: `Stopping container ${name}` });
-    const sleepSeconds = this.#spec(name).lifecycle?.preStop?.sleep?.seconds ?? 0;
-    if (sleepSeconds > 0) this.#services.clock.after(sleepSeconds * 1000, () => this.#signal(name, "SIGTERM"));
-    else this.#signal(name, "SIGTERM");
+    const preStop = this.#spec(name).lifecycle?.preStop;
+    if (preStop === undefined) this.#signal(name, "SIGTERM");
+    else void this.#stopAfterHook(name, preStop);
+  }
+
+  /** The grace runs meanwhile: a hook that takes longer is ended with its container. */
+  async #stopAfterHook(name: string, preStop: LifecycleHandler): Promise<void> {
+    const instance = this.#instance(name);
+    const { exitCode, output } = await this.#runHook(instance, preStop);
+    if (this.#instance(name) !== instance || this.#state(name)?.phase !== "Stopping") return;
+    if (exitCode !== 0) this.#warn("FailedPreStopHook", `PreStopHook failed: ${output}`);
+    this.#signal(name, "SIGTERM");
   }
 
   /** The container ends with its grace; whether it comes back is the restart policy's matter. */
   #restartUnhealthy({ name }: Container, kind: string, probe: Probe): void {
-    const restarts = this.#state(name)?.restarts;
     const message = `Container ${name} failed ${kind.toLowerCase()} probe, will be restarted`;
     this.#say({ type: "Normal", reason: "Killing", message });
     this.#stop(name);
-    const graceSeconds = probe.terminationGracePeriodSeconds ?? this.#graceSeconds;
+    this.#killAfter(name, probe.terminationGracePeriodSeconds ?? this.#graceSeconds);
+  }
+
+  #killAfter(name: string, graceSeconds: number): void {
+    const instance = this.#instance(name);
     this.#services.clock.after(graceSeconds * 1000, () => {
-      const state = this.#state(name);
-      if (state?.restarts === restarts && state?.phase === "Stopping") this.#signal(name, "SIGKILL");
+      if (this.#instance(name) === instance && this.#state(name)?.phase === "Stopping") this.#signal(name, "SIGKILL");
     });
   }
 

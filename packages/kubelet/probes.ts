@@ -4,14 +4,18 @@ import type { Duplex } from "node:stream";
 import { connect as connectSecurely } from "node:tls";
 import type { Container, Probe } from "@headrace/k8s";
 import type { Clock } from "@headrace/model";
+import type { CommandResult } from "./commands.ts";
 
 /** Opens a connection to a port of a pod. */
 export type Dial = (address: string, port: number) => Promise<Duplex>;
 
 export interface ProbeTarget {
   readonly container: Container;
-  readonly address: string;
+  /** Undefined where pods have no network: then only commands can ask. */
+  readonly address: string | undefined;
   readonly dial: Dial;
+  /** Runs a command in the container. */
+  readonly run: (command: readonly string[], timeoutMs: number) => Promise<CommandResult>;
   readonly clock: Clock;
 }
 
@@ -115,6 +119,7 @@ function repeat(target: ProbeTarget, probe: Probe, verdicts: Verdicts): Disposab
 function askOnce(target: ProbeTarget, probe: Probe): Promise<Outcome> {
   const timeoutMs = 1000 * (probe.timeoutSeconds ?? 1);
   if (probe.httpGet !== undefined) return askHttp(target, probe.httpGet, timeoutMs);
+  if (probe.exec !== undefined) return askCommand(target, probe.exec.command ?? [], timeoutMs);
   if (probe.tcpSocket !== undefined) return askTcp(target, probe.tcpSocket.port, timeoutMs);
   return Promise.resolve({ ok: true });
 }
@@ -126,18 +131,27 @@ function portNumber(container: Container, port: number | string): number | undef
   return container.ports?.find(({ name }) => name === port)?.containerPort;
 }
 
+async function askCommand(target: ProbeTarget, command: readonly string[], timeoutMs: number): Promise<Outcome> {
+  const { exitCode, output } = await target.run(command, timeoutMs);
+  return exitCode === 0 ? { ok: true } : { ok: false, message: output || `command ended with ${exitCode}` };
+}
+
+const noNetwork: Outcome = { ok: false, message: "pods have no network on this node (see headrace doctor)" };
+
 async function askTcp(target: ProbeTarget, name: number | string, timeoutMs: number): Promise<Outcome> {
   const port = portNumber(target.container, name);
   if (port === undefined) return { ok: false, message: `no port is named "${name}"` };
+  const { address } = target;
+  if (address === undefined) return noNetwork;
   const timeout = Promise.withResolvers<Outcome>();
-  const message = `dial ${target.address}:${port}: timed out`;
+  const message = `dial ${address}:${port}: timed out`;
   const timer = target.clock.after(timeoutMs, () => timeout.resolve({ ok: false, message }));
-  const outcome = await Promise.race([timeout.promise, dialOnce(target, port)]);
+  const outcome = await Promise.race([timeout.promise, dialOnce(target, address, port)]);
   timer[Symbol.dispose]();
   return outcome;
 }
 
-async function dialOnce({ dial, address }: ProbeTarget, port: number): Promise<Outcome> {
+async function dialOnce({ dial }: ProbeTarget, address: string, port: number): Promise<Outcome> {
   try {
     (await dial(address, port)).on("error", () => {}).destroy();
     return { ok: true };
@@ -149,10 +163,12 @@ async function dialOnce({ dial, address }: ProbeTarget, port: number): Promise<O
 function askHttp(target: ProbeTarget, get: NonNullable<Probe["httpGet"]>, timeoutMs: number): Promise<Outcome> {
   const port = portNumber(target.container, get.port);
   if (port === undefined) return Promise.resolve({ ok: false, message: `no port is named "${get.port}"` });
+  const { address } = target;
+  if (address === undefined) return Promise.resolve(noNetwork);
   const secure = get.scheme === "HTTPS";
   return new Promise((resolve) => {
     const request = (secure ? requestHttps : requestHttp)({
-      host: target.address,
+      host: address,
       port,
       path: get.path || "/",
       headers: {
@@ -162,7 +178,7 @@ function askHttp(target: ProbeTarget, get: NonNullable<Probe["httpGet"]>, timeou
         ...Object.fromEntries((get.httpHeaders ?? []).map(({ name, value }) => [name, value])),
       },
       createConnection: (_, deliver) => {
-        target.dial(target.address, port).then(
+        target.dial(address, port).then(
           (socket) => deliver(null, secure ? encrypt(socket) : socket),
           (error: unknown) => request.destroy(error instanceof Error ? error : undefined),
         );

@@ -94,6 +94,39 @@ describe("pods in the real sandbox", () => {
     assert.equal(await log(node, "one", true), "one\ntwo\n");
   });
 
+  test("hooks run in the container, a probe by command makes it ready, and a program can be run beside", async () => {
+    await using node = await realNode();
+    const command = (script: string) => ({ exec: { command: ["sh", "-c", script] } });
+    await node.run({
+      spec: { volumes: [{ name: "work", emptyDir: {} }] },
+      container: {
+        ...shell('trap "cat /work/said; exit 0" TERM; echo up; while :; do sleep 0.1; done'),
+        volumeMounts: [{ name: "work", mountPath: "/work" }],
+        lifecycle: { postStart: command("echo begun > /work/said"), preStop: command("echo ending >> /work/said") },
+        readinessProbe: { ...command("grep begun /work/said"), periodSeconds: 1 },
+      },
+    });
+    const pod = await node.when(
+      "one",
+      "is ready",
+      ({ status }) => status?.conditions?.find(({ type }) => type === "Ready")?.status === "True",
+    );
+    const session = await node.kubelet.exec(pod, "main", {
+      command: ["sh", "-c", "cat /work/said; exit 5"],
+      tty: false,
+    });
+    const printed: Buffer[] = [];
+    for await (const chunk of session.stdout) printed.push(chunk);
+    assert.equal(Buffer.concat(printed).toString(), "begun\n");
+    assert.equal((await session.exit).exitCode, 5);
+    const following = await node.kubelet.log(pod, { container: "main", follow: true }, new AbortController().signal);
+    const lines: string[] = [];
+    for await (const text of following) {
+      if (lines.push(Buffer.from(text).toString()) === 1) await node.pods.delete({ namespace: "default", name: "one" });
+    }
+    assert.equal(lines.join(""), "up\nbegun\nending\n");
+  });
+
   test("a running pod is taken over by the next node agent", async () => {
     await using node = await realNode();
     await node.run({ container: shell("sleep 0.5; exit 7") });

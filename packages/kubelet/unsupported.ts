@@ -46,18 +46,11 @@ function refuseContainer(pod: Pod, container: Container, list: "initContainers" 
   }
   if ((container.volumeDevices ?? []).length > 0)
     throw new UnsupportedError(`${field}.volumeDevices`, "are not there on this node", "Use volumeMounts");
-  if (container.lifecycle?.postStart !== undefined)
-    throw new UnsupportedError(
-      `${field}.lifecycle.postStart`,
-      "is not there on this node",
-      "Do it in the container's command",
-    );
-  if (container.lifecycle?.preStop !== undefined && container.lifecycle.preStop.sleep === undefined) {
-    throw new UnsupportedError(
-      `${field}.lifecycle.preStop`,
-      "is not there on this node",
-      "Handle SIGTERM in the container",
-    );
+  for (const hook of ["postStart", "preStop"] as const) {
+    const handler = container.lifecycle?.[hook];
+    if (handler !== undefined && handler.exec === undefined && handler.sleep === undefined) {
+      throw new UnsupportedError(`${field}.lifecycle.${hook}`, "asks over the network", "Use exec or sleep");
+    }
   }
   for (const name of ["livenessProbe", "readinessProbe", "startupProbe"] as const)
     refuseProbe(container[name], `${field}.${name}`);
@@ -72,12 +65,8 @@ function refuseContainer(pod: Pod, container: Container, list: "initContainers" 
 }
 
 function refuseProbe(probe: Probe | undefined, field: string): void {
-  if (probe?.exec !== undefined || probe?.grpc !== undefined) {
-    throw new UnsupportedError(
-      `${field}.${probe.exec === undefined ? "grpc" : "exec"}`,
-      "is not there on this node",
-      "Use httpGet or tcpSocket",
-    );
+  if (probe?.grpc !== undefined) {
+    throw new UnsupportedError(`${field}.grpc`, "is not there on this node", "Use httpGet, tcpSocket or exec");
   }
   if (probe?.httpGet?.host) {
     throw new UnsupportedError(

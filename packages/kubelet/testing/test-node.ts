@@ -57,7 +57,10 @@ export async function testNode(
 ): Promise<TestNode> {
   const directory = await mkdtemp(join(tmpdir(), "kubelet-"));
   const podsDirectory = join(directory, "pods");
-  const api = testApi(builtIns, options.ids === undefined ? {} : { ids: options.ids });
+  const api = testApi(builtIns, {
+    ...(options.ids && { ids: options.ids }),
+    ...(options.clock && { clock: options.clock }),
+  });
   const { clock, client } = api;
   for (const name of ["default", "kube-node-lease"]) {
     await client.resource(Namespace).create({ apiVersion: "v1", kind: "Namespace", metadata: { name }, spec: {} });
