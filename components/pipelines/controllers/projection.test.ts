@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Projection, WatchEvent } from "@headrace/model";
+import { eventually } from "@headrace/model/testing";
+import { type Run, type Task, taskName } from "../resources/index.ts";
+import { type Bench, compiledPipelines, createBench, program } from "../testing/index.ts";
+import { PipelineCache } from "./pipeline-cache.ts";
+import { runProjection } from "./run-projection.ts";
+import { taskProjection } from "./task-projection.ts";
+
+const pipelines = await compiledPipelines();
+const skip = pipelines ? false : "no KFP SDK to compile with";
+const pipeline = (name: string): string => pipelines?.get(name) ?? "";
+const everything = { namespace: "", fields: {}, labels: {} };
+
+function projections(bench: Bench): { runs: Projection; tasks: Projection } {
+  const { records } = bench;
+  const waiting = (pod: { namespace: string; name: string }) => bench.engine.waiting?.(pod);
+  return { runs: runProjection(records), tasks: taskProjection({ records, pipelines: new PipelineCache(), waiting }) };
+}
+
+async function list<T>(projection: Projection, query = {}): Promise<readonly T[]> {
+  const { items } = await projection.list({ ...everything, ...query });
+  return items as readonly unknown[] as readonly T[];
+}
+
+describe("projections", { skip }, () => {
+  test("a run is shown with its steps by state and why it failed", async () => {
+    await using bench = await createBench(program);
+    const { runs } = projections(bench);
+    const { run } = await bench.run(pipeline("exits"));
+    const [shown] = await list<Run>(runs);
+    assert.equal(shown?.metadata.name, run.run);
+    assert.deepEqual(shown?.status.steps, { SUCCEEDED: 2, FAILED: 1 });
+    assert.equal(shown?.status.state, "FAILED");
+    assert.match(shown?.status.error ?? "", /^Step "fail" at root\/exit-handler-1\/fail failed/);
+    assert.deepEqual(shown?.spec.pipeline, { name: "exits" });
+    assert.equal((await list(runs, { fields: { "status.state": "SUCCEEDED" } })).length, 0);
+    assert.equal((await list(runs, { namespace: "other" })).length, 0);
+  });
+
+  test("runs come newest first, in pages", async () => {
+    await using bench = await createBench(program);
+    const { runs } = projections(bench);
+    const ids: string[] = [];
+    for (let count = 0; count < 3; count++) {
+      await bench.clock.advance(1000);
+      ids.unshift((await bench.run(pipeline("one_step"))).run.run);
+    }
+    const first = await runs.list({ ...everything, limit: 2 });
+    assert.deepEqual(
+      first.items.map(({ metadata }) => metadata.name),
+      ids.slice(0, 2),
+    );
+    const second = await runs.list({
+      ...everything,
+      limit: 2,
+      ...(first.metadata.continue && { continue: first.metadata.continue }),
+    });
+    assert.deepEqual(
+      second.items.map(({ metadata }) => metadata.name),
+      ids.slice(2),
+    );
+    assert.equal(second.metadata.continue, undefined);
+    await assert.rejects(runs.list({ ...everything, continue: "x" }), /continue: is not a token of this list/);
+  });
+
+  test("a task is shown with what it waits for, its values, artifacts and attempts", async () => {
+    await using bench = await createBench(program);
+    const { tasks } = projections(bench);
+    const { run } = await bench.run(pipeline("artifacts"));
+    const shown = await list<Task>(tasks, { labels: { "headrace.io/run": run.run } });
+    const train = shown.find(({ spec }) => spec.name === "train");
+    assert.deepEqual(train?.spec.dependsOn, ["make"]);
+    assert.equal(train?.metadata.name, taskName(run.run, train?.spec.id ?? 0));
+    assert.deepEqual(train?.status.outputs.parameters, { Output: 0.5 });
+    assert.equal(train?.status.outputs.artifacts["model"]?.[0]?.digest, "sha256:model");
+    assert.equal(train?.status.inputs.artifacts["rows"]?.[0]?.type, "system.Dataset");
+    assert.deepEqual(
+      train?.status.attempts.map(({ n, state, exitCode }) => [n, state, exitCode]),
+      [[0, "SUCCEEDED", 0]],
+    );
+    assert.deepEqual(await tasks.get({ namespace: "kubeflow", name: train?.metadata.name ?? "" }), {
+      ...train,
+      metadata: { ...train?.metadata },
+    });
+    assert.equal(await tasks.get({ namespace: "kubeflow", name: "ffffffff-1" }), undefined);
+  });
+
+  test("a cached task names the run that it came from, and a loop its size", async () => {
+    await using bench = await createBench(program);
+    const { tasks } = projections(bench);
+    const first = await bench.run(pipeline("static_loop"));
+    const second = await bench.run(pipeline("static_loop"));
+    const shown = await list<Task>(tasks, { fields: { "spec.run": second.run.run } });
+    assert.equal(shown.find(({ spec }) => spec.type === "LOOP")?.status.iterations, 3);
+    assert.equal(shown.find(({ spec }) => spec.name === "total")?.status.cachedFrom?.run, first.run.run);
+  });
+
+  test("a watch from a list misses nothing, and ends with the state that the list would show", async () => {
+    await using bench = await createBench(program);
+    const { runs, tasks } = projections(bench);
+    const { metadata } = await tasks.list(everything);
+    const stop = new AbortController();
+    const seen = new Map<string, WatchEvent>();
+    const follow = async (projection: Projection) => {
+      for await (const event of projection.watch({
+        ...everything,
+        since: Number(metadata.resourceVersion),
+        signal: stop.signal,
+      })) {
+        seen.set(event.object.metadata.name ?? "", event);
+      }
+    };
+    const watching = [follow(runs), follow(tasks)];
+    const { run } = await bench.run(pipeline("chain"), { parameters: { a: 1 } });
+    const expected = [...(await list<Run>(runs)), ...(await list<Task>(tasks))];
+    await eventually("all of it was seen", () => {
+      const shown = seen.get(run.run)?.object as { status?: { state?: string } } | undefined;
+      return shown?.status?.state === "SUCCEEDED" && seen.size === expected.length;
+    });
+    const withoutVersion = ({ metadata: { resourceVersion: _version, ...meta }, ...object }: Run | Task) => ({
+      ...object,
+      metadata: meta,
+    });
+    for (const object of expected) {
+      const { object: last } = seen.get(object.metadata.name ?? "") ?? {};
+      assert.deepEqual(withoutVersion(last as Run), withoutVersion(object));
+    }
+    stop.abort();
+    await Promise.all(watching);
+  });
+});
