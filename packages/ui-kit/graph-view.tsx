@@ -39,6 +39,8 @@ export interface GraphEdge {
   readonly to: string;
   /** The condition was false, or the source never ran. */
   readonly dashed?: boolean;
+  /** Drawn like the edges of the selected node. */
+  readonly emphasised?: boolean;
 }
 
 export interface GraphViewProps {
@@ -348,10 +350,7 @@ const Drawing = memo(function Drawing({
   emphasised,
 }: DrawingProps) {
   const looks = useMemo(() => new Map(edges.map((edge) => [`${edge.from} ${edge.to}`, edge])), [edges]);
-  const paths = useMemo(
-    () => edgePaths(layout.edges, cull, selected, looks, emphasised),
-    [layout, cull, selected, looks, emphasised],
-  );
+  const paths = useMemo(() => edgePaths(layout.edges, cull, selected, looks), [layout, cull, selected, looks]);
   const visible = nodes.filter((node) => overlaps(layout.nodes[node.id], cull));
   const frames = visible.filter((node) => node.frame === "open");
   const leaves = visible.filter((node) => node.frame !== "open");
@@ -712,15 +711,14 @@ function edgePaths(
   cull: Placed,
   selected: string | undefined,
   looks: ReadonlyMap<string, GraphEdge>,
-  emphasised: ReadonlySet<string> | undefined,
 ): { readonly plain: string; readonly dashed: string; readonly active: string } {
   const paths = { plain: "", dashed: "", active: "" };
   for (const edge of edges) {
     if (!edge.points.length || !overlaps(boundsOf(edge), cull)) continue;
     const touches = edge.from === selected || edge.to === selected;
-    const critical = emphasised?.has(edge.from) === true && emphasised.has(edge.to);
-    const dashed = looks.get(`${edge.from} ${edge.to}`)?.dashed === true;
-    paths[touches || critical ? "active" : dashed ? "dashed" : "plain"] += roundedPath(edge.points, 6);
+    const look = looks.get(`${edge.from} ${edge.to}`);
+    const dashed = look?.dashed === true;
+    paths[touches || look?.emphasised === true ? "active" : dashed ? "dashed" : "plain"] += roundedPath(edge.points, 6);
   }
   return paths;
 }

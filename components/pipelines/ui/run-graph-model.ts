@@ -1,5 +1,5 @@
 import type { GraphEdge, GraphNode } from "@headrace/ui-kit";
-import { isGroup, iterationToShow, type RunNode } from "./run-tree.ts";
+import { isGroup, iterationToShow, type CriticalPath, type RunNode } from "./run-tree.ts";
 
 export interface GraphChoice {
   /** Paths of groups that were opened or closed by hand. */
@@ -9,6 +9,8 @@ export interface GraphChoice {
   /** The second line of a node. */
   readonly detail: (node: RunNode) => string;
   readonly label: (node: RunNode) => string;
+  /** Marks the edges along which the run's length was decided. */
+  readonly critical?: CriticalPath | undefined;
 }
 
 export interface GraphModel {
@@ -49,6 +51,7 @@ export function graphModel(root: RunNode, choice: GraphChoice): GraphModel {
             from: source.path,
             to: node.path,
             dashed: source.state === "skipped" || node.state === "skipped",
+            emphasised: choice.critical?.get(node.key) === source.key,
           });
       }
       if (isOpen) visit(insideOf(node, choice.shown), node.path);

@@ -17,7 +17,15 @@ import type { Run } from "../resources/index.ts";
 import { pipelineMessages } from "./messages.ts";
 import { graphModel, shownIteration } from "./run-graph-model.ts";
 import { RunTimeline } from "./run-timeline.tsx";
-import { criticalPath, flatten, isGroup, iterationsOf, withoutIterations, type RunNode } from "./run-tree.ts";
+import {
+  criticalPath,
+  flatten,
+  isGroup,
+  iterationsOf,
+  withoutIterations,
+  type CriticalPath,
+  type RunNode,
+} from "./run-tree.ts";
 import { sayDetail, sayLabel, type Words } from "./run-words.ts";
 import { isRunOver } from "./state.ts";
 
@@ -56,16 +64,16 @@ export function RunSteps({ tree, run, selected, onSelect }: RunStepsProps) {
       ) : null}
     </>
   );
-  const emphasised = useMemo(() => (critical === "" ? undefined : criticalPath(tree)), [critical, tree]);
+  const path = useMemo(() => (critical === "" ? undefined : criticalPath(tree)), [critical, tree]);
   if (view === "graph")
-    return <RunGraph tree={tree} selected={selected} onSelect={onSelect} tools={tools} emphasised={emphasised} />;
+    return <RunGraph tree={tree} selected={selected} onSelect={onSelect} tools={tools} critical={path} />;
   return (
     <>
       <div className="view-tools">{tools}</div>
       {view === "table" ? (
         <StepTable tree={tree} selected={selected} onSelect={onSelect} t={t} />
       ) : (
-        <RunTimeline tree={tree} run={run} selected={selected} onSelect={onSelect} emphasised={emphasised} />
+        <RunTimeline tree={tree} run={run} selected={selected} onSelect={onSelect} critical={path} />
       )}
     </>
   );
@@ -76,23 +84,25 @@ interface RunGraphProps {
   readonly selected: RunNode | undefined;
   readonly onSelect: (key: string | undefined) => void;
   readonly tools: React.ReactNode;
-  readonly emphasised: ReadonlySet<string> | undefined;
+  readonly critical: CriticalPath | undefined;
 }
 
-function RunGraph({ tree, selected, onSelect, tools, emphasised }: RunGraphProps) {
+function RunGraph({ tree, selected, onSelect, tools, critical }: RunGraphProps) {
   const t = useMessages(pipelineMessages);
   const now = useNow();
   const [open, setOpen] = useState<Readonly<Record<string, boolean>>>({});
   const [chosen, setChosen] = useState<Readonly<Record<string, number>>>({});
   // What is selected is also shown: its groups are open and its loops show its iteration.
-  const shown = { ...chosen, ...(selected && placesOf(tree, selected.key)) };
+  const decisive = useMemo(() => decisiveIterations(tree, critical), [tree, critical]);
+  const shown = { ...decisive, ...chosen, ...(selected && placesOf(tree, selected.key)) };
   const model = graphModel(tree, {
     open: { ...open, ...(selected && ancestors(selected.path)) },
     shown,
+    critical,
     label: (node) => sayLabel(node, t),
     detail: (node) => sayDetail(node, t, now),
   });
-  const paths = useMemo(() => emphasised && new Set([...emphasised].map(withoutIterations)), [emphasised]);
+  const paths = useMemo(() => critical && new Set([...critical.keys()].map(withoutIterations)), [critical]);
   const keyOf = (id: string): string | undefined => model.byId.get(id)?.key;
   return (
     <GraphView
@@ -133,6 +143,12 @@ function placesOf(tree: RunNode, key: string): Readonly<Record<string, number>> 
     if (place >= 0) places[node.path] = place;
   }
   return places;
+}
+
+/** Loops show the iteration that took longest while the critical path is shown. */
+function decisiveIterations(tree: RunNode, critical: CriticalPath | undefined): Readonly<Record<string, number>> {
+  const keys = [...(critical?.keys() ?? [])].filter((key) => key.endsWith("]"));
+  return Object.assign({}, ...keys.map((key) => placesOf(tree, key)));
 }
 
 function ancestors(path: string): Readonly<Record<string, boolean>> {

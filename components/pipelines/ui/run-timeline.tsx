@@ -2,7 +2,7 @@ import { formatDuration, parseTime, rowWindow, StateMark, useMessages, useNow, u
 import { useMemo, useRef, type KeyboardEvent } from "react";
 import type { Run } from "../resources/index.ts";
 import { pipelineMessages } from "./messages.ts";
-import { flatten, isGroup, type RunNode } from "./run-tree.ts";
+import { flatten, isGroup, type CriticalPath, type RunNode } from "./run-tree.ts";
 import { sayLabel, spanOf } from "./run-words.ts";
 import { timelineRows, timeTicks } from "./timeline.ts";
 
@@ -11,11 +11,11 @@ export interface RunTimelineProps {
   readonly run: Run;
   readonly selected: RunNode | undefined;
   readonly onSelect: (key: string | undefined) => void;
-  readonly emphasised: ReadonlySet<string> | undefined;
+  readonly critical: CriticalPath | undefined;
 }
 
 /** When each step ran: one row each, waiting before the bar, tries as notches in it. */
-export function RunTimeline({ tree, run, selected, onSelect, emphasised }: RunTimelineProps) {
+export function RunTimeline({ tree, run, selected, onSelect, critical }: RunTimelineProps) {
   const t = useMessages(pipelineMessages);
   const now = useNow();
   const scroller = useRef<HTMLDivElement>(null);
@@ -61,7 +61,7 @@ export function RunTimeline({ tree, run, selected, onSelect, emphasised }: RunTi
         const isSelected = node.key === selected?.key;
         const scale = (at: number): string => `${Math.max(0, Math.min(100, (at / ticks.span) * 100))}%`;
         const span = node.task ? spanOf(node.task.status, now) : "";
-        const dimmed = emphasised !== undefined && !emphasised.has(node.key);
+        const dimmed = critical !== undefined && !critical.has(node.key);
         return (
           <div
             key={node.key}

@@ -180,19 +180,23 @@ export function iterationToShow(loop: RunNode): number {
   return [at("failed"), at("waiting"), at("running"), 0].find((index) => index >= 0) ?? 0;
 }
 
+/** Keys of what decided the run's length, each with the key of the sibling that it waited for last. */
+export type CriticalPath = ReadonlyMap<string, string | undefined>;
+
 /**
  * The steps that decided how long the run took: from the one that ended last backwards, always to the dependency that
- * ended last. Holds keys, those of the groups around the steps included.
+ * ended last. The groups around the steps are part of it.
  */
-export function criticalPath(root: RunNode): ReadonlySet<string> {
-  const found = new Set<string>();
+export function criticalPath(root: RunNode): CriticalPath {
+  const found = new Map<string, string | undefined>();
   const walk = (siblings: readonly RunNode[]): void => {
     const byName = new Map(siblings.map((node) => [node.name, node]));
     let current = latest(siblings);
     while (current && !found.has(current.key)) {
-      found.add(current.key);
+      const before = latest(current.dependsOn.flatMap((name) => byName.get(name) ?? []));
+      found.set(current.key, before?.key);
       walk(current.children);
-      current = latest(current.dependsOn.flatMap((name) => byName.get(name) ?? []));
+      current = before;
     }
   };
   walk(root.children);
