@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Environment, EnvironmentError } from "@headrace/environments";
@@ -17,7 +17,7 @@ import { type Action, type Ending, plan, type PodPlan } from "./plan.ts";
 import { podDirectory, podUser } from "./pod-identity.ts";
 import { PodProbes } from "./pod-probes.ts";
 import { podStatus } from "./pod-status.ts";
-import { layersName, messagesName, prepareContainer, scratchName } from "./preparation.ts";
+import { layersName, makeDirectory, messageName, prepareContainer, scratchName } from "./preparation.ts";
 import { writeRecord } from "./record.ts";
 import { finalForObject, finalForReport, persist } from "./retry.ts";
 import { StatusWriter } from "./status-writer.ts";
@@ -294,6 +294,7 @@ export class PodWorker {
   async #prepareVolumes(): Promise<void> {
     this.#volumesState = "preparing";
     try {
+      makeDirectory(this.#directory, 0o700);
       await this.#volumes.prepare(this.#pod, this.#facts());
       await this.#admitStep();
       this.#volumesState = "ready";
@@ -315,7 +316,7 @@ export class PodWorker {
       const what = `names artifacts that the pod may not use: ${refusal}`;
       throw new UnsupportedError("metadata.annotations", what, "Such pods are made by the pipeline engine alone");
     }
-    mkdirSync(join(this.#directory, scratchName), { recursive: true, mode: 0o777 });
+    makeDirectory(join(this.#directory, scratchName), 0o777);
   }
 
   #volumesFailed(error: unknown): void {
@@ -356,7 +357,6 @@ export class PodWorker {
       const { spec, environment } = await this.#prepare(container);
       if (this.#ending === undefined) {
         this.#apply(name, { type: "prepared", imageID: environment.imageID });
-        writeRecord(this.#directory, this.#containers);
         const started = await this.#services.sandbox.start(spec);
         this.#address = started.address;
         this.#podIP ??= started.address ?? this.#services.nodeFacts.hostIP;
@@ -402,7 +402,7 @@ export class PodWorker {
   #prepare(container: Container): ReturnType<typeof prepareContainer> {
     const { name } = container;
     const restarts = this.#state(name)?.restarts ?? 0;
-    mkdirSync(join(this.#directory, name), { recursive: true, mode: 0o700 });
+    makeDirectory(join(this.#directory, name), 0o700);
     return prepareContainer({
       services: this.#services,
       pod: this.#pod,
@@ -552,7 +552,7 @@ export class PodWorker {
   }
 
   #lastWords({ name, restarts }: ContainerState, exitCode: number): string {
-    const told = readBeneath(join(this.#directory, messagesName), name, lastWords.fileBytes);
+    const told = readBeneath(this.#directory, messageName(name), lastWords.fileBytes);
     if (told !== undefined && "text" in told && told.text !== "") return told.text.slice(-lastWords.bytes);
     const fallback = this.#spec(name).terminationMessagePolicy === "FallbackToLogsOnError";
     return fallback && exitCode !== 0
@@ -573,7 +573,9 @@ export class PodWorker {
     this.#sayUnsaid();
     await sandbox.removeGroup(this.#uid).catch(onError);
     const leftovers = [volumesName, scratchName, layersName].map((name) => join(this.#directory, name));
-    await Promise.all(leftovers.map((path) => rm(path, { recursive: true, force: true }).catch(onError)));
+    await Promise.all(
+      leftovers.filter(existsSync).map((path) => rm(path, { recursive: true, force: true }).catch(onError)),
+    );
     if (this.#gone || this.#isDeleted) await this.#remove();
   }
 

@@ -29,8 +29,21 @@ export interface Preparation {
 }
 
 export const scratchName = ".scratch";
-export const messagesName = ".messages";
 export const layersName = ".layers";
+
+/** Of the file, in the pod's directory, that a container's last words are written to. No container's name begins with a dot. */
+export function messageName(container: string): string {
+  return `.message-${container}`;
+}
+
+/** Makes one directory unless it is there. Synchronous, like all small steps before a start: a turn through the thread pool costs more. */
+export function makeDirectory(path: string, mode: number): void {
+  try {
+    mkdirSync(path, { mode });
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  }
+}
 
 /** Gathers, side by side, everything that has to be known before a container starts, and makes what it mounts. */
 export async function prepareContainer(parts: Preparation): Promise<{ spec: ContainerSpec; environment: Environment }> {
@@ -137,9 +150,7 @@ async function createLayer(parts: Preparation, environment: Environment): Promis
 
 function terminationMount({ directory, container }: Preparation): Mount {
   const target = container.terminationMessagePath || "/dev/termination-log";
-  mkdirSync(join(directory, messagesName), { recursive: true });
-  const source = join(directory, messagesName, container.name);
-  rmSync(source, { force: true });
-  writeFileSync(source, "", { mode: 0o666, flag: "wx" });
+  const source = join(directory, messageName(container.name));
+  writeFileSync(source, "", { mode: 0o666 });
   return { kind: "bind", source, target, readOnly: false };
 }

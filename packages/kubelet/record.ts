@@ -1,8 +1,8 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Pod } from "@headrace/k8s";
 import type { ContainerExit, Started } from "@headrace/sandbox";
-import { instanceId } from "./container-spec.ts";
+import { instanceId, parseInstanceId } from "./container-spec.ts";
 import {
   advance,
   backoff,
@@ -12,14 +12,17 @@ import {
   newContainer,
 } from "./container-state.ts";
 
-/** What a node remembers of a pod beside the API, so that it can take it over again after a restart. */
+/**
+ * What a node remembers of a pod beside the API and the sandbox: how often its containers were restarted. A first instance
+ * needs no record, since the sandbox knows what it was asked to start and refuses to start it twice.
+ */
 export interface PodRecord {
   readonly containers: Readonly<Record<string, ContainerRecord>>;
 }
 
 interface ContainerRecord {
   readonly restarts: number;
-  /** Whether this instance was handed to the sandbox. */
+  /** Whether this instance was handed to the sandbox, as far as is known. */
   readonly attempted: boolean;
   readonly ended?: Ended;
   readonly backoffMs: number;
@@ -28,7 +31,7 @@ interface ContainerRecord {
 
 const fileName = ".record.json";
 
-/** Written before a container is handed to the sandbox. Small and hot, hence synchronous. */
+/** Written before a container is restarted, in its pod's directory. */
 export function writeRecord(directory: string, containers: readonly ContainerState[]): void {
   const record: PodRecord = {
     containers: Object.fromEntries(
@@ -39,7 +42,6 @@ export function writeRecord(directory: string, containers: readonly ContainerSta
     ),
   };
   const path = join(directory, fileName);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
   writeFileSync(`${path}.new`, JSON.stringify(record), { mode: 0o600 });
   renameSync(`${path}.new`, path);
 }
@@ -75,7 +77,7 @@ export function adoptContainers(
 ): ContainerState[] {
   const uid = pod.metadata.uid ?? "";
   return kinds(pod).map(([name, kind]) => {
-    const known = record?.containers[name] ?? reconstruct(pod, name);
+    const known = latest(record?.containers[name], reconstruct(pod, name), survived(uid, name, survivors));
     if (known === undefined) return newContainer(name, kind);
     const waiting = {
       ...newContainer(name, kind),
@@ -83,10 +85,10 @@ export function adoptContainers(
       backoffMs: known.backoffMs,
       imageID: known.imageID,
     };
-    const id = instanceId(uid, name, known.restarts);
     const past = known.ended?.restarts === known.restarts ? undefined : known.ended;
     const before = past === undefined ? waiting : { ...waiting, ended: past };
-    if (!known.attempted) return before;
+    const id = instanceId(uid, name, known.restarts);
+    if (!known.attempted && !survivors.running.has(id) && !survivors.exits.has(id)) return before;
     const starting = advance(before, { type: "start" });
     const running = survivors.running.get(id);
     if (running !== undefined) return advance(starting, { type: "started", at: running.startedAt });
@@ -94,6 +96,23 @@ export function adoptContainers(
     const ended = known.ended?.restarts === known.restarts ? known.ended : lost(known.restarts, now);
     return advance(starting, { type: "ended", ended });
   });
+}
+
+/** Of what several sources say of a container, the word on its latest instance; of the same instance, the first one's. */
+function latest(...records: readonly (ContainerRecord | undefined)[]): ContainerRecord | undefined {
+  return records.reduce(
+    (best, next) => (next !== undefined && next.restarts > (best?.restarts ?? -1) ? next : best),
+    undefined,
+  );
+}
+
+/** What the sandbox says by itself. */
+function survived(uid: string, name: string, { running, exits }: Survivors): ContainerRecord | undefined {
+  const instances = [...running.keys(), ...exits.keys()].map(parseInstanceId);
+  const restarts = Math.max(
+    ...instances.map((each) => (each?.uid === uid && each.container === name ? each.restarts : -1)),
+  );
+  return restarts < 0 ? undefined : { restarts, attempted: true, backoffMs: backoff.firstMs, imageID: "" };
 }
 
 function lost(restarts: number, now: number): Ended {
