@@ -62,6 +62,8 @@ export const kitMessages = defineMessages({
     "html.title": "Report, shown without access to this page",
     "panel.resize": "Width of the panel",
     "table.selected": "{count} selected",
+    "table.select": "Select this row",
+    "table.selectAll": "Select all rows",
   },
   zh: {
     "state.pending": "等待调度",
@@ -122,6 +124,8 @@ export const kitMessages = defineMessages({
     "html.title": "报告（与本页面隔离显示）",
     "panel.resize": "面板宽度",
     "table.selected": "已选 {count} 项",
+    "table.select": "选择此行",
+    "table.selectAll": "选择所有行",
   },
 });
 

@@ -1,4 +1,15 @@
-import { memo, useEffect, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent, type ReactNode } from "react";
+import {
+  memo,
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+  type KeyboardEvent,
+  type MouseEvent,
+  type ReactNode,
+} from "react";
 import { rowWindow, scrollToRow } from "./window.ts";
 import { useKitMessages } from "./kit.tsx";
 import { Popover } from "./popover.tsx";
@@ -37,6 +48,9 @@ export interface TableProps<Row> {
   readonly onOpen?: (row: Row) => void;
   readonly empty: ReactNode;
   readonly hidden?: readonly string[];
+  /** With these, rows carry a box, and the blank key ticks it. */
+  readonly checked?: ReadonlySet<string>;
+  readonly onCheck?: (checked: ReadonlySet<string>) => void;
 }
 
 /** Sorted rows; equal ones keep the order in which they came, so that a live table does not shuffle. */
@@ -63,7 +77,7 @@ export function useSorted<Row>(
 
 /** A table of any length: only the rows on the screen exist. Head stays, arrows walk, Enter opens. */
 export function Table<Row>(props: TableProps<Row>) {
-  const { label, columns, rowKey, sort, onSort, selected, onSelect, onOpen, empty, hidden } = props;
+  const { label, columns, rowKey, sort, onSort, selected, onSelect, onOpen, empty, hidden, checked, onCheck } = props;
   const rows = useSorted(props.rows, columns, sort);
   const scroller = useRef<HTMLDivElement>(null);
   const view = useScrollView(scroller);
@@ -76,12 +90,26 @@ export function Table<Row>(props: TableProps<Row>) {
   const [focused, setFocused] = useState<string>();
   const current = selected ?? focused;
 
+  const latest = useRef({ checked, onCheck });
+  useLayoutEffect(() => {
+    latest.current = { checked, onCheck };
+  });
+  const check = useCallback((key: string): void => {
+    const next = new Set(latest.current.checked);
+    if (!next.delete(key)) next.add(key);
+    latest.current.onCheck?.(next);
+  }, []);
+
   const move = (event: KeyboardEvent<HTMLDivElement>): void => {
     const index = rows.findIndex((row) => rowKey(row) === current);
     const page = Math.max(1, Math.floor(view.height / view.rowHeight) - 1);
     const target = nextRow(event.key, index, rows.length, page);
     const here = rows[index];
     if (event.key === "Enter" && here !== undefined && event.target === event.currentTarget) onOpen?.(here);
+    if (event.key === " " && here !== undefined && onCheck && event.target === event.currentTarget) {
+      event.preventDefault();
+      check(rowKey(here));
+    }
     if (target === undefined || event.target instanceof HTMLInputElement) return;
     event.preventDefault();
     const row = rows[target];
@@ -106,12 +134,14 @@ export function Table<Row>(props: TableProps<Row>) {
     >
       <table role="presentation">
         <colgroup>
+          {onCheck ? <col style={{ width: "36px" }} /> : null}
           {shown.map((column) => (
             <col key={column.id} style={columnWidth(column.width, narrow)} />
           ))}
         </colgroup>
         <thead>
           <tr role="row">
+            {onCheck ? <CheckAll keys={rows} rowKey={rowKey} checked={checked ?? new Set()} onCheck={onCheck} /> : null}
             {shown.map((column) => (
               <HeadCell key={column.id} column={column} sort={sort} onSort={onSort} />
             ))}
@@ -129,6 +159,8 @@ export function Table<Row>(props: TableProps<Row>) {
                 index={visible.start + offset + 2}
                 columns={shown}
                 selected={key === current}
+                checked={checked?.has(key)}
+                onCheck={onCheck ? check : undefined}
                 onFocus={setFocused}
                 onSelect={onSelect}
                 onOpen={onOpen}
@@ -149,12 +181,16 @@ interface RowProps<Row> {
   readonly index: number;
   readonly columns: readonly TableColumn<Row>[];
   readonly selected: boolean;
+  readonly checked: boolean | undefined;
+  readonly onCheck: ((id: string) => void) | undefined;
   readonly onFocus: (id: string) => void;
   readonly onSelect: ((row: Row) => void) | undefined;
   readonly onOpen: ((row: Row) => void) | undefined;
 }
 
-function PlainRow<Row>({ id, row, index, columns, selected, onFocus, onSelect, onOpen }: RowProps<Row>) {
+function PlainRow<Row>(props: RowProps<Row>) {
+  const { id, row, index, columns, selected, checked = false, onCheck, onFocus, onSelect, onOpen } = props;
+  const t = useKitMessages();
   const click = (event: MouseEvent): void => {
     if (isOwnClick(event.target)) return;
     onFocus(id);
@@ -170,6 +206,17 @@ function PlainRow<Row>({ id, row, index, columns, selected, onFocus, onSelect, o
       onClick={click}
       onDoubleClick={() => onSelect && onOpen?.(row)}
     >
+      {onCheck ? (
+        <td role="gridcell" className={checked ? "check-cell checked" : "check-cell"}>
+          <input
+            type="checkbox"
+            tabIndex={-1}
+            checked={checked}
+            aria-label={t("table.select")}
+            onChange={() => onCheck(id)}
+          />
+        </td>
+      ) : null}
       {columns.map((column) => (
         <td key={column.id} role="gridcell" className={column.align === "right" ? "right" : undefined}>
           {column.cell(row)}
@@ -181,6 +228,32 @@ function PlainRow<Row>({ id, row, index, columns, selected, onFocus, onSelect, o
 
 /** Scrolling draws only the rows that come into view; those that stay are not drawn again. */
 const Row = memo(PlainRow) as typeof PlainRow;
+
+/** Ticks all rows that the filter left, or none. */
+function CheckAll<Row>({
+  keys,
+  rowKey,
+  checked,
+  onCheck,
+}: {
+  readonly keys: readonly Row[];
+  readonly rowKey: (row: Row) => string;
+  readonly checked: ReadonlySet<string>;
+  readonly onCheck: (checked: ReadonlySet<string>) => void;
+}) {
+  const t = useKitMessages();
+  const all = keys.length > 0 && checked.size >= keys.length;
+  return (
+    <th role="columnheader" className={checked.size > 0 ? "check-cell checked" : "check-cell"}>
+      <input
+        type="checkbox"
+        checked={all}
+        aria-label={t("table.selectAll")}
+        onChange={() => onCheck(new Set(all ? [] : keys.map(rowKey)))}
+      />
+    </th>
+  );
+}
 
 function HeadCell<Row>({
   column,

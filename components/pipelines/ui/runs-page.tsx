@@ -28,10 +28,11 @@ import {
   type TableColumn,
   type TableSort,
 } from "@headrace/ui-kit";
-import { useMemo } from "react";
+import { useMemo, useState } from "react";
 import { runs as runKind, type Run } from "../resources/index.ts";
 import { pipelineMessages } from "./messages.ts";
 import type { Words } from "./run-words.ts";
+import { RunsBulkBar } from "./runs-bulk-bar.tsx";
 import { countSteps, runState, stepBars } from "./state.ts";
 
 const firstSort: TableSort = { column: "started", descending: true };
@@ -48,8 +49,11 @@ export function RunsPage() {
   const columns = useMemo(() => runColumns(t, namespace === ""), [t, namespace]);
   const [hidden, toggle] = useHiddenColumns("headrace.columns.runs", columns);
   const filter = useMemo(() => parseFilter(text), [text]);
-  const kept = live.items.filter((run) => archived !== "" || !run.spec.archived);
-  const rows = kept.filter((run) => matchesFilter(filter, filterable(run)));
+  const kept = useMemo(() => live.items.filter((run) => archived !== "" || !run.spec.archived), [live.items, archived]);
+  const rows = useMemo(() => kept.filter((run) => matchesFilter(filter, filterable(run))), [kept, filter]);
+  const [checked, setChecked] = useState<ReadonlySet<string>>(new Set());
+  // What has left the list, by the filter or for good, is not acted upon.
+  const chosen = useMemo(() => rows.filter((run) => checked.has(runId(run))), [rows, checked]);
   const sort = readSort(sortText);
 
   return (
@@ -71,6 +75,7 @@ export function RunsPage() {
           <ColumnChooser columns={columns} hidden={hidden} onToggle={toggle} />
         </>
       }
+      bulk={chosen.length > 0 ? <RunsBulkBar runs={chosen} onDone={() => setChecked(new Set())} /> : undefined}
     >
       {live.phase === "refused" ? (
         <ErrorPanel what={t("runs.failed")} error={live.error} onRetry={live.retry} />
@@ -85,6 +90,8 @@ export function RunsPage() {
           rowKey={runId}
           sort={sort}
           onSort={(next) => setSort(printSort(next))}
+          checked={checked}
+          onCheck={setChecked}
           onOpen={(run) => void navigate(runLink(run))}
           empty={kept.length === 0 ? <NoRuns t={t} /> : <NoMatch t={t} onClear={() => setText("")} />}
         />

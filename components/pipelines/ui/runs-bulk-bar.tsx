@@ -1,0 +1,60 @@
+import { errorText, useKit, useKitMessages, useMessages } from "@headrace/ui-kit";
+import { useState } from "react";
+import type { Run } from "../resources/index.ts";
+import { actOnRun, type RunVerb } from "./api.ts";
+import { pipelineMessages } from "./messages.ts";
+import { isRunOver } from "./state.ts";
+
+/** Which of the chosen runs a verb makes sense for. */
+const suits: Readonly<Record<RunVerb, (run: Run) => boolean>> = {
+  terminate: (run) => run.status.state === "RUNNING" || run.status.state === "PENDING",
+  retry: (run) => (run.status.state === "FAILED" || run.status.state === "CANCELED") && !run.spec.archived,
+  archive: (run) => isRunOver(run) && !run.spec.archived,
+  unarchive: (run) => run.spec.archived,
+};
+const verbs = ["terminate", "retry", "archive", "unarchive"] as const;
+
+/** What can be done with all chosen runs at once; each button says for how many. One that fails is named, the rest goes on. */
+export function RunsBulkBar({ runs, onDone }: { readonly runs: readonly Run[]; readonly onDone: () => void }) {
+  const t = useMessages(pipelineMessages);
+  const kit = useKitMessages();
+  const { request } = useKit();
+  const [busy, setBusy] = useState(false);
+  const [failures, setFailures] = useState<readonly string[]>([]);
+  const act = async (verb: RunVerb): Promise<void> => {
+    setBusy(true);
+    const failed: string[] = [];
+    // One after another: a thousand requests at once would starve the pages of connections.
+    for (const run of runs.filter(suits[verb])) {
+      try {
+        await actOnRun(request, run.metadata.name ?? "", verb);
+      } catch (error) {
+        failed.push(`${run.spec.displayName}: ${errorText(error)}`);
+      }
+    }
+    setBusy(false);
+    setFailures(failed);
+    if (failed.length === 0) onDone();
+  };
+  return (
+    <>
+      <span className="number">{kit("table.selected", { count: runs.length })}</span>
+      {verbs.map((verb) => {
+        const count = runs.filter(suits[verb]).length;
+        return count === 0 ? null : (
+          <button key={verb} type="button" className="compact" disabled={busy} onClick={() => void act(verb)}>
+            {t(`action.${verb}`)} <span className="count">{count}</span>
+          </button>
+        );
+      })}
+      <button type="button" className="quiet" disabled={busy} onClick={onDone}>
+        {kit("clear")}
+      </button>
+      {failures.length === 0 ? null : (
+        <span className="bulk-failure" role="alert" title={failures.join("\n")}>
+          {t("bulk.failed", { count: failures.length, first: failures[0] ?? "" })}
+        </span>
+      )}
+    </>
+  );
+}
