@@ -3,38 +3,22 @@ import { Readable, Writable } from "node:stream";
 
 import { SandboxError } from "./errors.ts";
 import { isFields, parse, readFailure, readMessage, text } from "./protocol.ts";
+import { readLine } from "./read-line.ts";
 import type { ExecOptions, ExecResult, ExecSession } from "./sandbox.ts";
 
 const channels = { stdin: 0, stdout: 1, stderr: 2, exit: 3, resize: 4 } as const;
 const headBytes = 5;
 const maximumFrame = 1024 * 1024;
-const maximumAnswer = 64 * 1024;
 
 /** Runs a further program in a container, over a connection of its own to the launcher at `socketPath`. */
-export function openExec(socketPath: string, id: string, options: ExecOptions): Promise<ExecSession> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(socketPath, () => socket.write(`${JSON.stringify({ n: 1, do: "exec", id, ...options })}\n`));
-    let answer = Buffer.alloc(0);
-    const refuse = (error: SandboxError) => {
-      socket.destroy();
-      reject(error);
-    };
-    const lost = () =>
-      refuse(
-        new SandboxError("launcher-lost", `Cannot run a program in container "${id}": the launcher does not answer`),
-      );
-    socket.on("error", lost);
-    socket.on("close", lost);
-    socket.on("data", (chunk: Buffer) => {
-      answer = Buffer.concat([answer, chunk]);
-      const end = answer.indexOf(10);
-      if (end < 0) return answer.length > maximumAnswer ? lost() : undefined;
-      const message = readMessage(answer.subarray(0, end).toString());
-      if (message?.ok === undefined) return message === undefined ? lost() : refuse(readFailure(message));
-      socket.removeAllListeners();
-      resolve(new FramedSession(socket, answer.subarray(end + 1)));
-    });
-  });
+export async function openExec(socketPath: string, id: string, options: ExecOptions): Promise<ExecSession> {
+  const socket = connect(socketPath, () => socket.write(`${JSON.stringify({ n: 1, do: "exec", id, ...options })}\n`));
+  const line = await readLine(socket);
+  const message = line === undefined ? undefined : readMessage(line);
+  if (message?.ok !== undefined) return new FramedSession(socket);
+  socket.destroy();
+  if (message !== undefined) throw readFailure(message);
+  throw new SandboxError("launcher-lost", `Cannot run a program in container "${id}": the launcher does not answer`);
 }
 
 class FramedSession implements ExecSession {
@@ -44,12 +28,11 @@ class FramedSession implements ExecSession {
   readonly exit: Promise<ExecResult>;
   readonly #socket: Socket;
   #settle: (result: ExecResult) => void = () => {};
-  #rest: Buffer;
+  #rest: Buffer = Buffer.alloc(0);
   #ended = false;
 
-  constructor(socket: Socket, first: Buffer) {
+  constructor(socket: Socket) {
     this.#socket = socket;
-    this.#rest = first;
     this.exit = new Promise((resolve) => (this.#settle = resolve));
     // A reader that asks for more lets the socket go on.
     const read = () => void socket.resume();
@@ -62,7 +45,7 @@ class FramedSession implements ExecSession {
     socket.on("data", (chunk: Buffer) => this.#take(chunk));
     socket.on("error", () => this.#end({ exitCode: 137, message: "The connection to the launcher ended" }));
     socket.on("close", () => this.#end({ exitCode: 137, message: "The connection to the launcher ended" }));
-    this.#take(Buffer.alloc(0));
+    socket.resume();
   }
 
   resize(columns: number, rows: number): void {
@@ -88,6 +71,7 @@ class FramedSession implements ExecSession {
   }
 
   #take(chunk: Buffer): void {
+    if (this.#ended) return;
     let data = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     while (data.length >= headBytes) {
       const length = data.readUInt32BE(1);
@@ -117,7 +101,6 @@ class FramedSession implements ExecSession {
     this.#settle(result);
     this.stdout.push(null);
     this.stderr.push(null);
-    this.#socket.removeAllListeners("data");
     this.#socket.destroy();
   }
 }

@@ -147,24 +147,21 @@ describe("a zygote whose packages are hostile", () => {
   });
   after(() => host[Symbol.asyncDispose]());
 
+  // What a stranger's module can find: our code is among its callers.
+  const wire =
+    "import sys\nframe = sys._getframe()\nwhile 'wire' not in frame.f_globals: frame = frame.f_back\nwire = frame.f_globals['wire']\n";
   const hostile: Readonly<Record<string, string>> = {
     hangs_at_import: "import time\ntime.sleep(1000)",
     hangs_at_fork: "import os, time\nos.fork = lambda: time.sleep(1000)",
     dies_at_import: "import os\nos._exit(3)",
     dies_at_fork: "import os\nos.fork = lambda: os._exit(3)",
-    lies_about_a_start:
-      "import wire\nreal = wire.send\nwire.send = lambda channel, message, *rest: real(channel, {'started': 'another', 'pid': 1} if 'started' in message else message)",
-    claims_the_first_process:
-      "import wire\nreal = wire.send\nwire.send = lambda channel, message, *rest: real(channel, {**message, 'pid': 1} if 'started' in message else message)",
-    lies_about_exits:
-      "import wire\nreal = wire.send\nwire.send = lambda channel, message, *rest: real(channel, {'exited': 99, 'status': 0, 'cpu': 0, 'resident': 0} if 'started' in message else message)",
-    sends_rubbish: "import wire\nwire.send = lambda channel, *rest: channel.send(b'[' * 30000)",
-    sends_wrong_types:
-      "import wire\nreal = wire.send\nwire.send = lambda channel, message, *rest: real(channel, {'started': [], 'pid': {}} if 'started' in message else message)",
-    floods:
-      "import wire\nreal = wire.send\ndef flood(channel, *rest):\n    while True: real(channel, {'ready': True, 'threads': 1, 'problems': []})\nwire.send = flood",
-    keeps_silent_about_exits:
-      "import wire\nreal = wire.send\nwire.send = lambda channel, message, *rest: None if 'exited' in message else real(channel, message)",
+    lies_about_a_start: `${wire}real = wire.send\nwire.send = lambda channel, message, *rest: real(channel, {'started': 'another', 'pid': 1} if 'started' in message else message)`,
+    claims_the_first_process: `${wire}real = wire.send\nwire.send = lambda channel, message, *rest: real(channel, {**message, 'pid': 1} if 'started' in message else message)`,
+    lies_about_exits: `${wire}real = wire.send\nwire.send = lambda channel, message, *rest: real(channel, {'exited': 99, 'status': 0, 'cpu': 0, 'resident': 0} if 'started' in message else message)`,
+    sends_rubbish: `${wire}wire.send = lambda channel, *rest: channel.send(b'[' * 30000)`,
+    sends_wrong_types: `${wire}real = wire.send\nwire.send = lambda channel, message, *rest: real(channel, {'started': [], 'pid': {}} if 'started' in message else message)`,
+    floods: `${wire}real = wire.send\ndef flood(channel, *rest):\n    while True: real(channel, {'ready': True, 'threads': 1, 'problems': []})\nwire.send = flood`,
+    keeps_silent_about_exits: `${wire}real = wire.send\nwire.send = lambda channel, message, *rest: None if 'exited' in message else real(channel, message)`,
   };
 
   for (const [name, source] of Object.entries(hostile)) {

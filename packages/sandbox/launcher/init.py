@@ -10,8 +10,6 @@ import json
 import os
 import select
 import signal
-import socket
-import sys
 import time
 
 import root
@@ -23,9 +21,9 @@ from syscalls import (
     CLONE_NEWNET,
     CLONE_NEWUTS,
     PR_SET_DUMPABLE,
-    PR_SET_NAME,
     close_all_but,
     drop_bounding_capabilities,
+    name_process,
     open_pidfd,
     prctl,
     send_signal,
@@ -371,7 +369,7 @@ def main(channel, listener, trees, plan):
     """Never returns. The caller has just forked into the cell's fresh namespaces as their first process."""
     try:
         prctl(PR_SET_DUMPABLE, 0)
-        prctl(PR_SET_NAME, _name_buffer())
+        name_process("headrace-cell")
         root.build_cell_root(trees, plan["nameserver"])
         with open("/proc/sys/user/max_user_namespaces", "w") as file:
             file.write("0")
@@ -385,10 +383,3 @@ def main(channel, listener, trees, plan):
             wire.send(channel, {"failed": f"{type(error).__name__}: {error}"[:2000]})
         finally:
             os._exit(1)
-
-
-def _name_buffer():
-    import ctypes
-
-    main.name = ctypes.create_string_buffer(b"headrace-cell")
-    return ctypes.addressof(main.name)

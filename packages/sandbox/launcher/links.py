@@ -8,7 +8,7 @@ import network
 import pump
 import relay
 import wire
-from syscalls import PR_SET_NO_NEW_PRIVS, close_all_but, prctl, set_capabilities
+from syscalls import PR_SET_NO_NEW_PRIVS, close_all_but, name_process, prctl, set_capabilities
 
 _PUMP = "pump.sock"
 _DIAL = "dial.sock"
@@ -42,7 +42,7 @@ class PumpLink:
         os.chmod(_PUMP, 0o600)
         ready, listening = os.pipe2(os.O_CLOEXEC)
         if os.fork() == 0:
-            _become_companion((listener.fileno(), listening))
+            _become_companion("headrace-pump", (listener.fileno(), listening))
             try:
                 listener.listen(2)  # by the pump itself, so that its id is known from the socket
                 os.close(listening)
@@ -55,21 +55,25 @@ class PumpLink:
         os.close(ready)
         return cls.find()
 
-    def listen(self, loop, note_complete):
+    def listen(self, loop, note_complete, note_end):
+        """`note_end()` is called when the pump has died."""
+
         def hear(_):
             packet = wire.receive(self.channel)
             if packet is None:
                 loop.forget(self.channel)
+                self.channel.close()
+                note_end()
             elif "complete" in packet[0]:
                 note_complete(packet[0]["complete"])
 
         loop.watch(self.channel, hear)
 
-    def send(self, message):
+    def send(self, message, descriptors=()):
         try:
-            wire.send(self.channel, message)
+            wire.send(self.channel, message, descriptors)
         except OSError:
-            pass  # exits are delivered after a moment all the same
+            pass  # it has died; what it should have had, the next one gets
 
 
 class RelayLink:
@@ -80,7 +84,7 @@ class RelayLink:
         self.listeners = {}
         if os.fork() == 0:
             self.channel.close()
-            _become_companion((theirs.fileno(),))
+            _become_companion("headrace-relay", (theirs.fileno(),))
             try:
                 set_capabilities(0)
                 prctl(PR_SET_NO_NEW_PRIVS, 1)
@@ -146,7 +150,8 @@ def _tcp_listener(address, port):
     return listener
 
 
-def _become_companion(kept):
+def _become_companion(name, kept):
+    name_process(name)
     close_all_but(kept)
     nothing = os.open("/dev/null", os.O_RDWR)
     os.dup2(nothing, 1)

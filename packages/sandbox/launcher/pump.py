@@ -28,15 +28,26 @@ class LogFile:
         self.size = os.fstat(self.descriptor).st_size
 
     def write(self, content):
+        """Whole lines; a file ends between two of them."""
         try:
-            if self.size and self.size + len(content) > self.maximum_bytes:
-                self._rotate()
-            view = memoryview(content)
-            while view:
-                view = view[os.write(self.descriptor, view) :]
-            self.size += len(content)
+            while content:
+                room = max(0, self.maximum_bytes - self.size)
+                end = len(content) if len(content) <= room else content.rfind(b"\n", 0, room) + 1
+                if end == 0 and self.size == 0:
+                    end = content.find(b"\n") + 1  # one line that is longer than a file may be
+                self._append(content[:end])
+                content = content[end:]
+                if content:
+                    self._rotate()
         except OSError:
             pass  # a full disk costs the log, never the container
+
+    def _append(self, content):
+        view = memoryview(content)
+        while view:
+            written = os.write(self.descriptor, view)
+            self.size += written
+            view = view[written:]
 
     def _rotate(self):
         os.close(self.descriptor)

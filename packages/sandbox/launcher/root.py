@@ -151,6 +151,8 @@ def build_step_root(shared, links):
         if path not in ("/etc", "/dev"):
             os.makedirs(place, exist_ok=True)
         mount(path, place, None, MS_BIND | MS_REC)
+    if any(covered(path, ("/root",)) for path in shared):
+        os.chmod(root + "/root", 0o711)  # the environment lies within it, and is every user's
     mount("tmpfs", root + "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")
     mount("devpts", root + "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
     mount("proc", root + "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)

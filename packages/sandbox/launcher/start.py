@@ -2,12 +2,14 @@
 
 import json
 import os
+import resource
 import signal
 import sys
 
 import cgroups
 import network
 import wire
+from adoption import Adoption
 from launcher import Launcher
 from links import PumpLink, RelayLink
 from loop import Loop
@@ -19,6 +21,7 @@ from syscalls import (
     MS_SLAVE,
     PR_SET_CHILD_SUBREAPER,
     mount,
+    name_process,
     prctl,
     setns,
     unshare,
@@ -27,6 +30,7 @@ from syscalls import (
 
 def main(arguments):
     settings = json.loads(arguments[0])
+    os.umask(0o022)  # cells inherit it, and what they make must be readable for the users of containers
     for directory in (settings["stateDirectory"], settings["runtimeDirectory"]):
         os.makedirs(directory, mode=0o700, exist_ok=True)
         os.chmod(directory, 0o700)
@@ -46,6 +50,8 @@ def main(arguments):
 
 def _prepare(settings):
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     privileged = os.geteuid() == 0
     settings["user"] = 0  # ours, as it is seen from within the namespaces
     groups = cgroups.open_cgroups(settings["stateDirectory"])
@@ -56,16 +62,17 @@ def _prepare(settings):
     else:
         _make_namespaces(privileged)
     prctl(PR_SET_CHILD_SUBREAPER, 1)
+    name_process("headrace-node")
     adopted = pump is not None
     pump = pump or PumpLink.start()
     loop = Loop()
     pods = network.open_network(loop, adopted)
     launcher = Launcher(settings, loop, privileged, groups, pods, pump)
-    pump.listen(loop, launcher.note_complete)
+    pump.listen(loop, launcher.note_complete, launcher.replace_pump)
     if pods.kind == "bridge":
         launcher.relay = relay
         relay.listen(loop)
-    launcher.adopt()
+    Adoption(launcher).adopt()
     launcher.serve()
     return loop
 

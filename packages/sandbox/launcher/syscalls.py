@@ -158,6 +158,12 @@ def close_all_but(kept):
     close_from(first)
 
 
+def name_process(name):
+    """What `ps` shows: at most 15 bytes."""
+    text = ctypes.create_string_buffer(name.encode())
+    prctl(PR_SET_NAME, ctypes.addressof(text))
+
+
 def set_capabilities(mask):
     """Sets the effective and permitted sets to `mask` and empties the inheritable one."""
     header = struct.pack("II", 0x2008_0522, 0)

@@ -17,7 +17,6 @@ import step
 import wire
 from syscalls import CLONE_NEWPID, close_all_but, open_pidfd, setns, unshare
 
-_OWN = ("executor", "root", "seccomp", "step", "syscalls", "wire", "zygote")
 
 
 class Zygote:
@@ -120,8 +119,8 @@ def main(number, settings_text):
     settings = json.loads(settings_text)
     channel = socket.socket(fileno=int(number))
     channel.set_inheritable(False)
+    _forget_own_names()  # before strangers' imports: their names may be the same
     problems = _preload(settings["preload"])
-    _forget_own_names()
     gc.collect()
     gc.freeze()
     threads = len(os.listdir("/proc/self/task"))
@@ -146,10 +145,11 @@ def _preload(names):
 
 def _forget_own_names():
     """A step must find neither our modules nor the folder they came from."""
-    for name in _OWN:
-        sys.modules.pop(name, None)
-    sys.path[:] = [path for path in sys.path if path != "/.headrace"]
-    sys.path_importer_cache.pop("/.headrace", None)
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith(root.CODE + "/"):
+            del sys.modules[name]
+    sys.path[:] = [path for path in sys.path if path != root.CODE]
+    sys.path_importer_cache.pop(root.CODE, None)
     main = sys.modules["__main__"].__dict__
     for name in [name for name in main if not name.startswith("__")]:
         del main[name]

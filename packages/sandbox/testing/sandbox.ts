@@ -24,6 +24,7 @@ export interface TestSandbox extends AsyncDisposable {
   /** What the successor of the launcher with this process id says. */
   syncAfter(launcher: number): ReturnType<Sandbox["sync"]>;
   cellProcesses(): Promise<number[]>;
+  pumpProcess(): Promise<number>;
   /** Kills the interpreters that containers are forked from, as an out-of-memory killer might. */
   killZygotes(): Promise<void>;
 }
@@ -101,6 +102,14 @@ async function openTestSandbox(directory: string, options: Partial<SandboxOption
       }
     },
     cellProcesses,
+    async pumpProcess() {
+      const launcher = await ownerOf(join(runtimeDirectory, "launcher.lock"));
+      const children = await readFile(`/proc/${launcher}/task/${launcher}/children`, "utf8");
+      for (const child of children.trim().split(" ")) {
+        if ((await readFile(`/proc/${child}/comm`, "utf8")) === "headrace-pump\n") return Number(child);
+      }
+      return Number.NaN;
+    },
     async killZygotes() {
       for (const cell of await cellProcesses()) {
         const children = await readFile(`/proc/${cell}/task/${cell}/children`, "utf8");

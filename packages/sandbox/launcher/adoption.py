@@ -1,0 +1,77 @@
+"""Taking over what a launcher that was killed has left: cells, their containers, and the ends that nobody has heard of."""
+
+import cell as cells
+import wire
+from container import Container, now
+from syscalls import open_pidfd
+
+
+class Adoption:
+    def __init__(self, launcher):
+        self.launcher = launcher
+
+    def adopt(self):
+        """Takes over the cells and containers of a launcher that was killed; tells the ends of those that are gone."""
+        for number, facts in list(cells.remembered()):
+            self.launcher.next_cell = max(self.launcher.next_cell, number + 1)
+            try:
+                self.adopt_cell(number, facts)
+            except (OSError, wire.ProtocolError):
+                cells.forget(number)
+        for container_id, facts in list(self.launcher.journal.started.items()):
+            if container_id not in self.launcher.containers:
+                self.write_off(container_id, facts)
+        self.launcher.cgroups.remove_strangers({container.cgroup.name for container in self.launcher.containers.values() if container.cgroup})
+
+    def adopt_cell(self, number, facts):
+        channel, pid = cells.reach(number)
+        tenant = self.launcher.tenants.get(facts["tenant"]) or cells.Tenant(facts["tenant"], facts["tenantNumber"])
+        cell = cells.Cell(facts["key"], tenant, facts["environment"], number)
+        cell.channel, cell.pid, cell.pidfd = channel, pid, open_pidfd(pid)
+        message, descriptors = self.expect(channel)
+        if tenant.user_namespace is None:
+            tenant.user_namespace = descriptors[0]
+        cell.state = "ready" if message["ready"] else "starting" if message["zygote"] else "cold"
+        self.launcher.tenants[tenant.name] = tenant
+        self.launcher.add_cell(cell)
+        while "told" not in message:
+            message, descriptors = self.expect(channel)
+            if "still" in message:
+                self.adopt_container(cell, message["still"], descriptors)
+            elif "exited" in message:
+                self.adopt_container(cell, message["exited"], ())
+                self.launcher.note_exit(cell, message)
+        channel.setblocking(False)
+
+    @staticmethod
+    def expect(channel):
+        packet = wire.receive(channel, 3)
+        if packet is None:
+            raise wire.ProtocolError("the cell ended")
+        return packet
+
+    def adopt_container(self, cell, container_id, namespaces):
+        facts = self.launcher.journal.started.get(container_id)
+        if facts is None:
+            wire.close_all(namespaces)
+            return
+        group = self.launcher.find_group(facts["group"], cell.tenant)
+        if group.namespaces is None and namespaces:
+            group.namespaces, group.address = list(namespaces), facts["address"]
+            self.launcher.network.adopt_address(cell.tenant, group.address)
+        else:
+            wire.close_all(namespaces)
+        container = Container({"id": container_id, "uid": facts["uid"], "gid": facts["gid"]}, cell, group, lambda *_: None)
+        container.running = True
+        container.started_at = facts["startedAt"]
+        container.warm = facts["warm"]
+        if facts["cgroup"]:
+            container.cgroup = self.launcher.cgroups.adopt(cell.tenant.number, facts["cgroup"])
+        self.launcher.containers[container_id] = cell.containers[container_id] = container
+        group.containers.add(container_id)
+
+    def write_off(self, container_id, facts):
+        """It ended with its cell, or never came to run, while no launcher was there."""
+        end = {"id": container_id, "exitCode": 137, "reason": "Lost", "startedAt": facts["startedAt"], "finishedAt": now()}
+        end.update({"cpuMillis": 0, "maxResidentBytes": 0, "message": "The container was lost while the launcher was away"})
+        self.launcher.journal.exit(container_id, end)
