@@ -9,33 +9,25 @@ export interface CacheHit {
   readonly outputs: Values;
 }
 
-const maxFingerprints = 500;
-
-/** The newest success for each fingerprint, within the namespace and the pipeline's name. */
+/** The newest success of that fingerprint, within the namespace and the pipeline's name, if its artifacts are still kept. */
 export async function lookUp(
   db: PipelineDatabase,
   { ns, pipelineName }: { readonly ns: string; readonly pipelineName: string },
-  fingerprints: readonly string[],
-): Promise<ReadonlyMap<string, CacheHit>> {
-  const hits = new Map<string, CacheHit>();
-  for (let from = 0; from < fingerprints.length; from += maxFingerprints) {
-    const rows = await db
-      .selectFrom("task")
-      .innerJoin("pipeline_run", "pipeline_run.run", "task.run")
-      .select(["task.id", "task.fingerprint", "task.outputs", "task.cached_from"])
-      .where("task.ns", "=", ns)
-      .where("task.fingerprint", "in", fingerprints.slice(from, from + maxFingerprints))
-      .where("task.state", "in", ["SUCCEEDED", "CACHED"])
-      .where("pipeline_run.pipeline_name", "=", pipelineName)
-      .orderBy("task.id", "desc")
-      .execute();
-    for (const row of rows) {
-      if (row.fingerprint === null || hits.has(row.fingerprint)) continue;
-      const outputs = await readOutputs(db, ns, row.outputs);
-      if (outputs) hits.set(row.fingerprint, { task: row.cached_from ?? row.id, outputs });
-    }
-  }
-  return hits;
+  fingerprint: string,
+): Promise<CacheHit | undefined> {
+  const row = await db
+    .selectFrom("task")
+    .innerJoin("pipeline_run", "pipeline_run.run", "task.run")
+    .select(["task.id", "task.outputs", "task.cached_from"])
+    .where("task.ns", "=", ns)
+    .where("task.fingerprint", "=", fingerprint)
+    .where("task.state", "in", ["SUCCEEDED", "CACHED"])
+    .where("pipeline_run.pipeline_name", "=", pipelineName)
+    .orderBy("task.id", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  const outputs = row && (await readOutputs(db, ns, row.outputs));
+  return outputs && { task: row.cached_from ?? row.id, outputs };
 }
 
 /** A task's outputs with their artifacts; undefined if one of those is no longer kept. */

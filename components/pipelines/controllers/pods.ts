@@ -32,6 +32,8 @@ export interface PodsOptions {
 
 /** A step that ends within this time is never written as RUNNING: that would cost a commit that nobody sees. In milliseconds. */
 const runningAfterMs = 300;
+/** How long a pod waits before anybody is told why. In milliseconds. */
+const waitingAfterMs = 1_000;
 /** How long a pod that ended may be without a report before none is expected: the node reports first, then writes the phase. */
 const reportGraceMs = 5_000;
 const atOnce = 32;
@@ -46,6 +48,7 @@ export class Pods {
   readonly #informer: Informer<Pod>;
   readonly #queue: (() => Promise<void>)[] = [];
   readonly #timers = new Set<Disposable>();
+  readonly #unsettled = new Set<string>();
   #busy = 0;
   #signal = new AbortController().signal;
 
@@ -150,7 +153,17 @@ export class Pods {
     if (pod.status?.phase === "Running" && previous?.status?.phase !== "Running") {
       this.#later(runningAfterMs, () => this.#news.running(ref, startedAt ? Date.parse(startedAt) : this.#clock.now()));
     }
-    if (waitingOf(pod)?.summary !== (previous && waitingOf(previous)?.summary)) this.#news.waiting(ref);
+    if (waitingOf(pod)?.summary !== (previous && waitingOf(previous)?.summary)) this.#tellWaiting(ref, keyOf(pod));
+  }
+
+  /** Once for all that changes within a moment: most pods wait for a moment, and few for long. */
+  #tellWaiting(ref: AttemptRef, key: ObjectKey): void {
+    if (this.#unsettled.has(key.name)) return;
+    this.#unsettled.add(key.name);
+    this.#later(waitingAfterMs, () => {
+      this.#unsettled.delete(key.name);
+      this.#news.waiting(ref);
+    });
   }
 
   /** A pod that will not run any more is let go once its attempt is recorded; one that nobody reports is recorded as it is. */

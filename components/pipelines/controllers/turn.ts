@@ -247,11 +247,9 @@ export class Turn {
       if (body.kind === "importer") await this.#import(node, body);
       else if (body.kind === "container") this.#sort(node, body, cacheable);
     }
-    const hits = await lookUp(this.#scope.db, { ns: this.run.ns, pipelineName: this.run.row.pipeline_name }, [
-      ...cacheable.keys(),
-    ]);
+    const scope = { ns: this.run.ns, pipelineName: this.run.row.pipeline_name };
     for (const [print, nodes] of cacheable) {
-      const hit = hits.get(print);
+      const hit = await lookUp(this.#scope.db, scope, print);
       for (const node of nodes) this.#begin(node, print, hit);
     }
   }

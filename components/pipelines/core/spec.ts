@@ -158,6 +158,9 @@ class ComponentReader {
     const outputs = readPorts(place.at("outputDefinitions"));
     const dag = place.at("dag");
     if (!dag.absent) return { name, inputs, outputs, body: this.#readDag(name, dag, inputs) };
+    for (const [key, { type }] of inputs.parameters) {
+      if (type === "TASK_CONFIG") this.unsupported.push(place.at("inputDefinitions").at("parameters").at(key).path);
+    }
     return { name, inputs, outputs, body: this.#readExecutor(place.at("executorLabel")) };
   }
 

@@ -28,6 +28,7 @@ export interface SubmitOptions {
   readonly parameters?: JsonObject;
   readonly cache?: boolean;
   readonly id?: string;
+  readonly pipelineRoot?: string;
 }
 
 /** The engine over memory records, the real API server and a simulated node; a clock that is moved by hand. */
@@ -41,7 +42,7 @@ export interface Bench extends AsyncDisposable {
   readonly errors: unknown[];
   submit(text: string, options?: SubmitOptions): Promise<RunKey>;
   /** Waits until the run is over. */
-  ended(run: RunKey): Promise<Ended>;
+  ended(run: RunKey, withinMs?: number): Promise<Ended>;
   look(run: RunKey): Promise<Ended>;
   run(text: string, options?: SubmitOptions): Promise<Ended>;
   /** Stops the engine as kill -9 would, and starts another over the same rows and pods. */
@@ -120,7 +121,7 @@ export async function createBench(
       return engine;
     },
     look,
-    async submit(text, { parameters = {}, cache = true, id = ids.uuid() } = {}) {
+    async submit(text, { parameters = {}, cache = true, id = ids.uuid(), pipelineRoot = "" } = {}) {
       const pipeline = parsePipelineDocuments(text);
       const now = clock.now();
       await records.in<PipelineTables>("kubeflow").transaction(async (tx) => {
@@ -139,7 +140,7 @@ export async function createBench(
           resource_name: `${pipeline.name}-${ids.suffix(5)}`,
           spec,
           parameters: JSON.stringify(parameters),
-          pipeline_root: "",
+          pipeline_root: pipelineRoot,
           service_account: "pipeline-runner",
           cache: cache ? 1 : 0,
           created_at: now,
@@ -149,11 +150,12 @@ export async function createBench(
       engine.submitted({ ns: "kubeflow", id });
       return { ns: "kubeflow", id };
     },
-    async ended(run) {
-      await eventually(`run ${run.id} is over`, async () => {
+    async ended(run, withinMs = 20_000) {
+      const isOver = async () => {
         const row = await findRun(db, run.id);
         return row !== undefined && ["SUCCEEDED", "FAILED", "CANCELED"].includes(row.state);
-      });
+      };
+      await eventually(`run ${run.id} is over`, isOver, withinMs);
       return look(run);
     },
     async run(text, submitOptions) {

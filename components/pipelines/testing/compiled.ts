@@ -12,7 +12,7 @@ async function compileAll(): Promise<ReadonlyMap<string, string> | undefined> {
   const python = await kfpPython();
   if (!python) return undefined;
   const all = new Map<string, string>();
-  for (const source of ["basics.py", "groups.py"]) {
+  for (const source of ["basics.py", "groups.py", "real.py"]) {
     for (const [name, text] of await compilePipelines(python, source)) all.set(name, text);
   }
   return all;

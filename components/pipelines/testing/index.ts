@@ -2,5 +2,6 @@ export { type Bench, createBench, type Ended, passTime, type SubmitOptions } fro
 export { compilePipelines, kfpPython, kfpVersion } from "./compile.ts";
 export { compiledPipelines } from "./compiled.ts";
 export { out, program } from "./functions.ts";
+export { pythonProgram } from "./python-program.ts";
 export { createShelf, type Shelf } from "./shelf.ts";
 export { type Program, type SimulatedEnd, SimulatedNode, type SimulatedStep } from "./simulated-node.ts";
