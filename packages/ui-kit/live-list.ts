@@ -166,7 +166,7 @@ export class LiveList<T extends KubeObject> {
   }
 }
 
-export const keyOf = (object: KubeObject): string => `${object.metadata.namespace ?? ""}/${object.metadata.name ?? ""}`;
+const keyOf = (object: KubeObject): string => `${object.metadata.namespace ?? ""}/${object.metadata.name ?? ""}`;
 
 function isRefusal(error: unknown): boolean {
   return (["Unauthorized", "Forbidden", "NotFound", "BadRequest", "MethodNotAllowed"] as const).some((reason) =>

@@ -20,8 +20,12 @@ export function RunsBulkBar({ runs, onDone }: { readonly runs: readonly Run[]; r
   const kit = useKitMessages();
   const { request } = useKit();
   const [busy, setBusy] = useState(false);
+  const [asking, setAsking] = useState(false);
   const [failures, setFailures] = useState<readonly string[]>([]);
   const act = async (verb: RunVerb): Promise<void> => {
+    // Stopping cannot be taken back, so it is asked for twice.
+    if (verb === "terminate" && !asking) return setAsking(true);
+    setAsking(false);
     setBusy(true);
     const failed: string[] = [];
     // One after another: a thousand requests at once would starve the pages of connections.
@@ -42,8 +46,15 @@ export function RunsBulkBar({ runs, onDone }: { readonly runs: readonly Run[]; r
       {verbs.map((verb) => {
         const count = runs.filter(suits[verb]).length;
         return count === 0 ? null : (
-          <button key={verb} type="button" className="compact" disabled={busy} onClick={() => void act(verb)}>
-            {t(`action.${verb}`)} <span className="count">{count}</span>
+          <button
+            key={verb}
+            type="button"
+            className={verb === "terminate" && asking ? "compact danger" : "compact"}
+            disabled={busy}
+            onClick={() => void act(verb)}
+          >
+            {t(verb === "terminate" && asking ? "action.terminateSure" : `action.${verb}`)}{" "}
+            <span className="count">{count}</span>
           </button>
         );
       })}

@@ -141,7 +141,7 @@ function runColumns(t: Words, allNamespaces: boolean): readonly TableColumn<Run>
     {
       id: "name",
       header: t("column.name"),
-      width: "18%",
+      width: "17%",
       sort: (run) => run.spec.displayName.toLowerCase(),
       cell: (run) => (
         <Link className="name" to={runLink(run)} title={run.spec.displayName}>
@@ -152,7 +152,7 @@ function runColumns(t: Words, allNamespaces: boolean): readonly TableColumn<Run>
     {
       id: "state",
       header: t("column.state"),
-      width: "22%",
+      width: "20%",
       sort: (run) => urgency(runState(run)),
       cell: (run) => (
         <span title={run.status.error}>
@@ -195,7 +195,7 @@ function runColumns(t: Words, allNamespaces: boolean): readonly TableColumn<Run>
     {
       id: "experiment",
       header: t("column.experiment"),
-      width: "9%",
+      width: "8%",
       wideOnly: true,
       sort: (run) => run.spec.experiment.name,
       cell: (run) => <Muted text={run.spec.experiment.name} />,
