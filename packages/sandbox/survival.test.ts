@@ -1,6 +1,6 @@
 import { systemClock } from "@headrace/model";
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 
@@ -87,3 +87,41 @@ test("a runtime directory that is too long for a socket is refused by name", asy
   const options = { stateDirectory: "/tmp/state", runtimeDirectory: `/tmp/${"long".repeat(40)}`, clock: systemClock };
   await assert.rejects(openSandbox(options), { code: "no-launcher", message: /choose a shorter one/ });
 });
+
+test("shutting down leaves no process, socket or cgroup behind", async () => {
+  const host = await testSandbox();
+  const container = host.spec({ command: ["sh", "-c", "sleep 1000 & sleep 1000"] });
+  await host.sandbox.start(container);
+  const processes = [await host.launcherProcess(), await host.pumpProcess(), ...(await host.cellProcesses())];
+  await host.sandbox.shutdown();
+  while (processes.some(runs)) await host.pause(5);
+  assert.deepEqual(await readdir(join(host.directory, "run")), ["launcher.lock"]);
+  await rm(host.directory, { recursive: true });
+});
+
+test("a launcher ends with its containers when its data directory is removed", async () => {
+  const host = await testSandbox();
+  await host.sandbox.start(host.spec({ command: ["sleep", "1000"] }));
+  const processes = [await host.launcherProcess(), await host.pumpProcess(), ...(await host.cellProcesses())];
+  await host.sandbox.disconnect();
+  await rm(join(host.directory, "state"), { recursive: true });
+  while (processes.some(runs)) await host.pause(5);
+  await rm(host.directory, { recursive: true, force: true });
+});
+
+test("a launcher that nobody needs ends by itself", async () => {
+  const host = await testSandbox({ lonelySeconds: 0.1 });
+  await host.run({ command: ["true"] });
+  const launcher = await host.launcherProcess();
+  await host.sandbox.disconnect();
+  while (runs(launcher)) await host.pause(5);
+  await rm(host.directory, { recursive: true, force: true });
+});
+
+function runs(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}

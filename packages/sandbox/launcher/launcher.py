@@ -6,6 +6,7 @@ one cell: every answer from a cell has a deadline, every message a bound.
 
 import collections
 import os
+import select
 import signal
 import sys
 
@@ -15,7 +16,7 @@ from container import Container, Group
 from journal import Journal
 from links import PumpLink
 from node import NodeServer, RequestError
-from syscalls import send_signal
+from syscalls import send_signal, watch_removals
 from verbs import Verbs
 from volumes import VolumeError, Volumes
 
@@ -24,6 +25,7 @@ COMPLETE_SECONDS = 2
 _REPORT_BYTES = 4096
 _SPARE_SECONDS = 0.001
 _IDLE_SECONDS = 600
+_FAREWELL_MILLISECONDS = 5000
 
 
 class Launcher:
@@ -52,6 +54,7 @@ class Launcher:
 
     def serve(self):
         """Headrace finds the launcher from here on."""
+        self.watch_directory()
         self.server = NodeServer(self.loop, "launcher.sock", self.settings["user"], self.verbs.handle, self.look_after_self)
         self.look_after_self()
 
@@ -197,8 +200,7 @@ class Launcher:
         self.cells.pop(cell.key, None)
         cells.forget(cell.number)
         cell.tenant.cells.remove(cell)
-        if not cell.tenant.cells:
-            self.network.forget_tenant(cell.tenant)
+        self.forget_tenant_if_gone(cell.tenant)
         why = f"The container's cell ended: {cell.problem or 'it was killed'}"
         self.refuse_waiting(cell, why)
         for container in list(cell.containers.values()):
@@ -206,6 +208,20 @@ class Launcher:
             self.finish(container, -signal.SIGKILL, 0, 0)
 
     # Groups.
+
+    def release_group(self, group):
+        if group.namespaces is not None:
+            self.network.give_back(group)
+        if group.tenant.name in self.tenants:
+            self.forget_tenant_if_gone(group.tenant)
+
+    def forget_tenant_if_gone(self, tenant):
+        """Without cells and pods its range of users is free for another."""
+        if not tenant.cells:
+            self.network.forget_tenant(tenant)
+            if not any(group.tenant is tenant for group in self.groups.values()):
+                self.tenants.pop(tenant.name, None)
+                os.close(tenant.user_namespace)
 
     def find_group(self, name, tenant):
         group = self.groups.get(name)
@@ -408,16 +424,25 @@ class Launcher:
                     self.hand_log(container)
 
     def look_after_self(self):
-        """Ends by itself when nobody has been here for a while and nothing runs, or when its directory is gone."""
+        """Ends by itself when nobody has been here for a while and nothing runs."""
         self.loop.cancel(self.lonely)
         self.lonely = None
         if not self.server.connections:
             self.lonely = self.loop.after(self.settings["lonelySeconds"], self.end_if_useless)
 
+    def watch_directory(self):
+        """Whoever removes the data directory wants nothing of this any more."""
+        watch = watch_removals(self.settings["stateDirectory"])
+
+        def look(_):
+            os.read(watch, 65536)
+            if not os.path.exists(self.journal.path):
+                self.leave()
+
+        self.loop.watch(watch, look)
+
     def end_if_useless(self):
-        if not os.path.isdir(self.settings["stateDirectory"]):
-            self.leave()
-        elif self.containers:
+        if self.containers:
             self.look_after_self()
         else:
             self.leave()
@@ -425,8 +450,17 @@ class Launcher:
     def leave(self):
         """Takes everything along that would otherwise stay behind."""
         self.leaving = True
+        self.loop.stop()
         for cell in self.cells.values():
             send_signal(cell.pidfd, signal.SIGKILL)
+        for cell in self.cells.values():
+            poll = select.poll()
+            poll.register(cell.pidfd, select.POLLIN)
+            poll.poll(_FAREWELL_MILLISECONDS)
+            cells.forget(cell.number)
         self.pump.send({"leave": True})
+        self.cgroups.remove_strangers(())
         self.cgroups.remove()
-        self.loop.stop()
+        for name in ("launcher.sock", "pump.sock", "dial.sock"):
+            if os.path.lexists(name):
+                os.unlink(name)

@@ -39,7 +39,10 @@ MOUNT_ATTR_NOSUID = 2
 MOUNT_ATTR_NODEV = 4
 MOUNT_ATTR_IDMAP = 0x10_0000
 
-PR_SET_PDEATHSIG = 1
+IN_DELETE = 0x200
+IN_DELETE_SELF = 0x400
+IN_MOVE_SELF = 0x800
+
 PR_SET_DUMPABLE = 4
 PR_SET_NAME = 15
 PR_SET_SECCOMP = 22
@@ -156,6 +159,13 @@ def close_all_but(kept):
             close_from(first, descriptor - 1)
             first = descriptor + 1
     close_from(first)
+
+
+def watch_removals(directory):
+    """A descriptor that is ready to read when something in `directory`, or the directory, is removed."""
+    descriptor = _check(_libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK), "inotify_init1")
+    _check(_libc.inotify_add_watch(descriptor, _bytes(directory), IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF), "inotify_add_watch")
+    return descriptor
 
 
 def name_process(name):

@@ -127,8 +127,7 @@ class Verbs:
             if group.containers:
                 raise RequestError("busy", f"Cannot remove group {group.name!r}: {len(group.containers)} of its containers run")
             del self.launcher.groups[group.name]
-            if group.namespaces is not None:
-                self.launcher.loop.when_idle(lambda: self.launcher.network.give_back(group))
+            self.launcher.loop.when_idle(lambda: self.launcher.release_group(group))
         connection.answer(request["n"], {})
 
     def do_warm(self, connection, request):
