@@ -32,6 +32,8 @@ export const nothingLeft = { changes: [], starts: [] };
 export class ActiveRun {
   readonly row: RunRow;
   readonly facts: RunFacts;
+  /** Where artifacts of runs without a root of their own go: those of all namespaces. */
+  readonly sharedRoot: string;
   readonly graph: RunGraph;
   /** What is still to be looked at: a large step is written in several transactions. */
   backlog: { readonly changes: readonly Change[]; readonly starts: readonly Node[] } = nothingLeft;
@@ -45,9 +47,10 @@ export class ActiveRun {
   readonly #idOf = new Map<Node, number>();
   readonly #nodeOf = new Map<number, Node>();
 
-  constructor(row: RunRow, facts: RunFacts, graph: RunGraph) {
+  constructor(row: RunRow, facts: RunFacts, { graph, sharedRoot }: { graph: RunGraph; sharedRoot: string }) {
     this.row = row;
     this.facts = facts;
+    this.sharedRoot = sharedRoot;
     this.graph = graph;
   }
 
@@ -87,7 +90,7 @@ export class ActiveRun {
   directory(node: Node, n: number): string {
     const { pipelineRoot, id } = this.facts;
     const parts = [this.row.pipeline_name, id, `${node.name}-${this.rowId(node)}`, String(n)];
-    return [pipelineRoot.replace(/\/+$/, ""), ...parts.map(pathSegment)].join("/");
+    return [pipelineRoot, ...parts.map(pathSegment)].join("/");
   }
 
   executorInput(node: Node, n: number): ExecutorInput {
@@ -127,7 +130,10 @@ export async function loadRun(
   const root = rootRow
     ? { facts: values.facts(rootRow), decided: isDecided(rootRow) }
     : { facts: start(checkParameters(pipeline, parseObject(row.parameters))), decided: true };
-  const active = new ActiveRun(row, factsOf(row, pipeline, options), new RunGraph(pipeline, root));
+  const active = new ActiveRun(row, factsOf(row, pipeline, options), {
+    graph: new RunGraph(pipeline, root),
+    sharedRoot: options.defaultPipelineRoot,
+  });
   if (rootRow) active.remember(active.graph.root, rootRow.id);
   for (const task of others) {
     const position = positionOf(active, task);
@@ -151,7 +157,11 @@ function factsOf(row: RunRow, pipeline: Pipeline, options: LoadOptions): RunFact
     id: row.run,
     displayName: row.display_name,
     resourceName: row.resource_name,
-    pipelineRoot: row.pipeline_root || pipeline.defaultPipelineRoot || options.defaultPipelineRoot,
+    // A root may carry settings of its bucket as a query; artifacts below it do not.
+    pipelineRoot: (row.pipeline_root || pipeline.defaultPipelineRoot || options.defaultPipelineRoot).replace(
+      /\/*(?:\?.*)?$/,
+      "",
+    ),
     createdAt: formatTime(row.created_at),
     scheduledAt: formatTime(row.scheduled_at),
   };

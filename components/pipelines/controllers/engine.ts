@@ -2,7 +2,7 @@ import type { ArtifactStore } from "@headrace/artifacts";
 import type { Client } from "@headrace/client";
 import { ApiError, type Clock, type Ids, isApiError, type ObjectKey, type StepReport } from "@headrace/model";
 import type { Records, RunState, WriteScope } from "@headrace/records";
-import { exponentialDelay } from "@headrace/runtime";
+import { createEventRecorder, type EventRecorder, exponentialDelay } from "@headrace/runtime";
 import { InconsistentRun, PipelineFault } from "../core/errors.ts";
 import type { Node } from "../core/graph.ts";
 import { podName, podOf } from "../core/pod.ts";
@@ -77,6 +77,7 @@ class RunEngine implements Engine {
   readonly #active = new Map<string, ActiveRun>();
   readonly #timers = new Map<string, Set<Disposable>>();
   readonly #pipelines: PipelineCache;
+  readonly #events: EventRecorder;
   readonly #onError: (error: unknown) => void;
   /** Runs that are about to be deleted: nothing may take them up again. The oldest are dropped, their rows being gone by then. */
   readonly #forgotten = new Set<string>();
@@ -87,6 +88,7 @@ class RunEngine implements Engine {
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#pipelines = options.pipelines ?? new PipelineCache();
+    this.#events = createEventRecorder({ ...options, component: "headrace-pipelines" });
     this.#onError = options.onError ?? (() => {});
     this.#pods = new Pods({
       client: options.client,
@@ -337,6 +339,7 @@ class RunEngine implements Engine {
     if (aftermath.reload) this.#tell(keyOf(run), { kind: "resume" });
     if (this.#active.get(run.id) !== run) return;
     this.#failures.delete(run.id);
+    for (const { node, n, message } of aftermath.losses) this.#tellLoss(this.#podKey(run, node, n), message);
     for (const { node, n } of aftermath.attempts) this.#ensurePod(run, node, n);
     for (const verification of aftermath.verifications) void this.#verify(run, verification);
     for (const node of aftermath.timers) this.#wakeAt(run, node.retryAt ?? 0, { kind: "due", task: run.rowId(node) });
@@ -352,6 +355,15 @@ class RunEngine implements Engine {
 
   #podKey(run: ActiveRun, node: Node, n: number): { namespace: string; name: string } {
     return { namespace: run.ns, name: podName(run.facts.resourceName, node.name, run.rowId(node), n) };
+  }
+
+  #tellLoss(key: ObjectKey, message: string): void {
+    const pod = this.#pods.get(key) ?? { apiVersion: "v1", kind: "Pod", metadata: key };
+    this.#events.record(pod, {
+      type: "Warning",
+      reason: "StepLost",
+      message: `Runs again, which is no retry: ${message}`,
+    });
   }
 
   #ensurePod(run: ActiveRun, node: Node, n: number): void {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Client } from "@headrace/client";
-import { Pod } from "@headrace/k8s";
+import { Event, Pod } from "@headrace/k8s";
 import { ApiError, isApiError } from "@headrace/model";
 import { eventually } from "@headrace/model/testing";
 import { stepFinalizer } from "../core/pod.ts";
@@ -193,6 +193,11 @@ describe("a step's pod", { skip }, () => {
       ["root/add", 0, "LOST"],
       ["root/add", 1, "SUCCEEDED"],
     ]);
+    const event = await eventually(
+      "an event says so",
+      async () => (await bench.api.client.resource(Event).list()).items[0],
+    );
+    assert.equal(event.reason, "StepLost");
   });
 
   test("that is deleted before it is scheduled is made again", async () => {
@@ -355,8 +360,8 @@ describe("a run", { skip }, () => {
     const run = await bench.submit(pipeline("wide"));
     const ended = await bench.ended(run);
     assert.equal(ended.run.state, "SUCCEEDED");
-    assert.equal(ended.tasks.length, 2 + 2 * 1200);
-    assert.equal(bench.node.ran.length, 1200);
+    assert.equal(ended.tasks.length, 2 + 2 * 600);
+    assert.equal(bench.node.ran.length, 600);
   });
 
   test("whose steps may run two at a time never has three", async () => {

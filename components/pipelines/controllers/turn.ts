@@ -21,6 +21,7 @@ import { readReport, type StepResult } from "../core/step-report.ts";
 import type { PipelineTables } from "../records/tables.ts";
 import { taskName } from "../resources/index.ts";
 import { type ActiveRun, nothingLeft } from "./active-run.ts";
+import { checkReach } from "./authority.ts";
 import { type CacheHit, lookUp } from "./cache.ts";
 import { findImported, importedArtifact, importedKey } from "./importer.ts";
 import { type NewAttempt, RunWriter } from "./run-writer.ts";
@@ -33,6 +34,10 @@ export interface Verification {
   readonly hit: CacheHit;
 }
 
+export interface Loss extends NewAttempt {
+  readonly message: string;
+}
+
 /** What has to be done in the world once a turn is committed. */
 export interface Aftermath {
   /** Attempts whose pods must exist. */
@@ -42,6 +47,8 @@ export interface Aftermath {
   readonly timers: readonly Node[];
   /** Running attempts that must end. */
   readonly kills: readonly NewAttempt[];
+  /** Attempts whose pods vanished; another follows each. */
+  readonly losses: readonly Loss[];
   readonly isOver: boolean;
   readonly hasMore: boolean;
   /** The run's rows changed in a way that its graph cannot follow: take it up anew. */
@@ -59,6 +66,7 @@ export class Turn {
   readonly #verifications: Verification[] = [];
   readonly #timers = new Set<Node>();
   readonly #resumed: NewAttempt[] = [];
+  readonly #losses: Loss[] = [];
   #kills: NewAttempt[] = [];
   #isOver = false;
   #reload = false;
@@ -99,8 +107,32 @@ export class Turn {
     const interrupted = isBeingDeleted && report.exitCode !== 0;
     const result: StepResult = interrupted
       ? { kind: "lost", error: { message: "the step's pod was deleted while it ran" } }
-      : readReport(node.component, this.run.executorInput(node, n), report);
+      : await this.#withinReach(node, n, readReport(node.component, this.run.executorInput(node, n), report));
     await this.#endAttempt(node, n, result, report);
+  }
+
+  /** A step may say that its artifact is somewhere else than planned, but not anywhere. */
+  async #withinReach(node: Node, n: number, result: StepResult): Promise<StepResult> {
+    if (result.kind === "lost") return result;
+    const own = `${this.run.directory(node, n)}/`;
+    const elsewhere = [...result.outputs.artifacts.values()]
+      .flat()
+      .filter(({ uri }) => !uri.startsWith(own) || uri.includes("/../"));
+    try {
+      for (const { uri } of elsewhere) await this.#checkReach(uri);
+      return result;
+    } catch (error) {
+      if (!(error instanceof PipelineFault)) throw error;
+      return {
+        kind: "failed",
+        error: { message: error.message },
+        outputs: { parameters: new Map(), artifacts: new Map() },
+      };
+    }
+  }
+
+  #checkReach(uri: string): Promise<void> {
+    return checkReach(this.#scope.db, this.run.ns, uri, this.run.sharedRoot);
   }
 
   /** Records the end of an attempt that nobody reports: its pod vanished, or could not be made. */
@@ -198,6 +230,7 @@ export class Turn {
         (node) => node.retryAt !== undefined && node.attempts.open === undefined && !isFinal(node),
       ),
       kills: this.#kills,
+      losses: this.#losses,
       isOver: this.#isOver,
       hasMore: this.run.backlog.changes.length + this.run.backlog.starts.length > 0,
       reload: this.#reload,
@@ -284,6 +317,7 @@ export class Turn {
     this.#writer.startedAt(node, this.#clock.now());
     try {
       const wanted = importedArtifact(node, executor);
+      await this.#checkReach(wanted.uri);
       const known = executor.reimport ? undefined : await findImported(this.#scope.db, this.run.ns, wanted);
       const outputs = known
         ? onlyArtifact(known)
@@ -301,6 +335,8 @@ export class Turn {
     result: StepResult,
     facts: { exitCode: number | null; reason: string; message: string; startedAt?: number; finishedAt: number },
   ): Promise<void> {
+    if (result.kind === "lost" && !this.run.graph.stopping)
+      this.#losses.push({ node, n, message: result.error.message });
     const outcome = await this.#outcome(result);
     const state = outcome.kind === "failed" && this.run.graph.stopping ? "canceled" : outcome.kind;
     this.run.graph.endAttempt(node, state);

@@ -209,5 +209,5 @@ def loop_retries():
 
 @dsl.pipeline(name="wide")
 def wide():
-    with dsl.ParallelFor(list(range(1200))) as x:
+    with dsl.ParallelFor(list(range(600))) as x:
         double(x=x)

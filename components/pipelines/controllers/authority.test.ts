@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { createBench } from "../testing/index.ts";
+import { checkReach } from "./authority.ts";
+
+const root = "minio://mlpipeline/v2/artifacts";
+const mine = "11111111-1111-4111-8111-111111111111";
+const theirs = "22222222-2222-4222-8222-222222222222";
+
+describe("the reach of a URI", () => {
+  const answers: readonly [uri: string, refusal: RegExp | undefined][] = [
+    ["gs://elsewhere/data", undefined],
+    [`${root}/p/${mine}/train-1/0/model`, undefined],
+    [`${root}/p/${theirs}/train-1/0/model`, /belongs to a run of another namespace/],
+    [`${root}/p/${mine}/../${theirs}/train-1/0/model`, /goes upwards/],
+    ["minio://mlpipeline", /artifacts of other runs/],
+    [`${root}/`, /artifacts of other runs/],
+    [`${root}/p`, /artifacts of other runs/],
+    [`${root}/p/data/file`, undefined],
+    ["minio://mlpipeline/v2/other", undefined],
+  ];
+  for (const [uri, refusal] of answers) {
+    test(`${uri} is ${refusal ? "refused" : "taken"}`, async () => {
+      await using bench = await createBench(() => ({}));
+      const run = { state: "SUCCEEDED", error: null, created_at: 1, started_at: 1, finished_at: 1 } as const;
+      await bench.records.all().transaction(async ({ db }) => {
+        await db
+          .insertInto("run")
+          .values([
+            { ...run, id: mine, ns: "kubeflow" },
+            { ...run, id: theirs, ns: "other" },
+          ])
+          .execute();
+      });
+      const { db } = bench.records.all<import("../records/tables.ts").PipelineTables>();
+      const check = checkReach(db, "kubeflow", uri, root);
+      if (refusal) await assert.rejects(check, refusal);
+      else await check;
+    });
+  }
+});
