@@ -4,6 +4,7 @@ import { createServer, type Server } from "node:net";
 import { networkInterfaces } from "node:os";
 import { after, before, describe, test } from "node:test";
 
+import { moduleEnvironment } from "./testing/environment.ts";
 import { testSandbox, type TestSandbox } from "./testing/sandbox.ts";
 
 /** A program for containers: tries to connect to each `host:port` and prints what came of it. */
@@ -75,6 +76,23 @@ describe("the network of a pod", () => {
     await host.sandbox.removeGroup("pod-1");
     const next = await host.run({ group: "pod-2", command: ["hostname", "-I"] });
     assert.notEqual(next.output.trim(), one.address);
+  });
+
+  test("is shared by containers of different environments, too", async () => {
+    const environment = await moduleEnvironment(host.directory, "nothing_special", "");
+    const server = host.spec({
+      group: "pod-3",
+      command: python(
+        "import socket, time; s = socket.create_server(('127.0.0.1', 7100)); print('ready', flush=True); s.accept()",
+      ),
+    });
+    await host.sandbox.start(server);
+    while (!(await host.logOf(server)).includes("ready")) await host.pause(5);
+    const cell = { tenant: "team-a/default", environment };
+    const client = await host.run({ group: "pod-3", cell, command: python(knock, "127.0.0.1:7100") });
+    assert.equal(client.output, "127.0.0.1:7100 connected\n");
+    const stranger = host.spec({ group: "pod-3", cell: { tenant: "team-b/default" } });
+    await assert.rejects(host.sandbox.start(stranger), { code: "invalid", message: /belongs to another tenant/ });
   });
 
   test("reaches neither the host's loopback, nor its addresses, nor metadata, nor anything else by itself", async () => {

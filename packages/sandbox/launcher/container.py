@@ -9,6 +9,10 @@ def now():
     return time.time_ns() // 1_000_000
 
 
+# Without cgroups the kernel counts the processes of a whole tenant: the others need room too.
+_SHARED_PROCESSES = 1024
+
+
 class Container:
     def __init__(self, request, cell, group, reply):
         self.id = request["id"]
@@ -62,7 +66,7 @@ class Container:
             "gid": asked["gid"],
             "environment": asked["environment"],
             "workingDirectory": asked["workingDirectory"],
-            "processRlimit": None if processes_limited else limits["processes"] + 64,
+            "processRlimit": None if processes_limited else limits["processes"] + _SHARED_PROCESSES,
             "ephemeralBytes": limits["ephemeralBytes"],
             "sharedMemoryBytes": limits["sharedMemoryBytes"],
         }

@@ -21,8 +21,8 @@ _TENANT_PREFIX = 22
 _SIOCSIFFLAGS = 0x8914
 _UP_AND_RUNNING = 0x1 | 0x40
 _KINDS = ("net", "ipc", "uts")
-_POOL = 4
-_KEPT = 16
+_POOL = 8  # ready for the next pods of a tenant
+_KEPT = 16  # at most, when pods end
 _POD_LINK = 2  # of a fresh network namespace: 1 is the loopback
 
 
