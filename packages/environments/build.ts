@@ -1,4 +1,5 @@
-import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { EnvironmentError } from "./errors.ts";
 import type { Lock } from "./resolution.ts";
@@ -145,27 +146,23 @@ async function findStartupCode(directory: string): Promise<string[]> {
 
 /**
  * A virtual environment of a container's own on top of a shared one: what the container installs with pip lands in it and
- * comes first, while the shared one stays read-only. A few links and files, so that it costs a millisecond.
+ * comes first, while the shared one stays read-only. `directory` is empty. A container waits for it, so the few calls are
+ * synchronous: turns through the thread pool would cost ten times as much.
  */
-export async function createLayer(directory: string, environment: string, interpreter: Interpreter): Promise<void> {
+export function createLayer(directory: string, environment: string, interpreter: Interpreter): void {
   const bin = join(directory, "bin");
   const packages = sitePackages(directory, interpreter.minor);
-  await mkdir(bin, { recursive: true });
-  await mkdir(packages, { recursive: true });
-  const pip = '#!/bin/sh\nexec "$(dirname "$0")/python3" -m pip "$@"\n';
-  await Promise.all([
-    ...["python", "python3", `python${interpreter.minor}`].map((name) =>
-      symlink(interpreter.executable, join(bin, name)),
-    ),
-    ...["pip", "pip3"].map((name) => writeFile(join(bin, name), pip, { mode: 0o755 })),
-    writeFile(
-      join(directory, "pyvenv.cfg"),
-      `home = ${dirname(interpreter.executable)}\nversion = ${interpreter.version}\ninclude-system-site-packages = false\n`,
-    ),
-    // Through site, so that the shared environment's own .pth files count as well.
-    writeFile(
-      join(packages, "shared.pth"),
-      `import site; site.addsitedir(${JSON.stringify(sitePackages(environment, interpreter.minor))})\n`,
-    ),
-  ]);
+  mkdirSync(bin);
+  mkdirSync(packages, { recursive: true });
+  symlinkSync(interpreter.executable, join(bin, `python${interpreter.minor}`));
+  for (const name of ["python", "python3"]) symlinkSync(`python${interpreter.minor}`, join(bin, name));
+  writeFileSync(join(bin, "pip"), '#!/bin/sh\nexec "$(dirname "$0")/python3" -m pip "$@"\n', { mode: 0o755 });
+  symlinkSync("pip", join(bin, "pip3"));
+  writeFileSync(
+    join(directory, "pyvenv.cfg"),
+    `home = ${dirname(interpreter.executable)}\nversion = ${interpreter.version}\ninclude-system-site-packages = false\n`,
+  );
+  // Through site, so that the shared environment's own .pth files count as well.
+  const shared = JSON.stringify(sitePackages(environment, interpreter.minor));
+  writeFileSync(join(packages, "shared.pth"), `import site; site.addsitedir(${shared})\n`);
 }

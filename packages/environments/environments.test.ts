@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { mkdirSync } from "node:fs";
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -208,7 +209,8 @@ describe("environments", () => {
     });
     assert.ok(environment.cell && environment.layer);
     const layer = join(directory, "layer");
-    await environment.layer.create(layer);
+    mkdirSync(layer);
+    environment.layer.create(layer);
     await run(join(layer, "bin", "pip"), [
       "install",
       "--quiet",

@@ -65,7 +65,7 @@ export interface Environment {
   readonly layer?: {
     readonly target: string;
     readonly variables: Readonly<Record<string, string>>;
-    create(directory: string): Promise<void>;
+    create(directory: string): void;
   };
 }
 

@@ -24,6 +24,7 @@ import { parseInstanceId, proxyVariables } from "./container-spec.ts";
 import { readLog } from "./logs.ts";
 import { capacity, type Machine, registerNode } from "./node.ts";
 import type { NodeServices } from "./node-services.ts";
+import { PodDirectories, spareDirectoryPrefix } from "./pod-directories.ts";
 import { podDirectory } from "./pod-identity.ts";
 import { PodWorker } from "./pod-worker.ts";
 import { adoptContainers, freshContainers, readRecord, type Survivors } from "./record.ts";
@@ -133,6 +134,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
       },
       nodeFacts: { nodeName, hostIP: machine.address, allocatable: capacity(machine, maxPods) },
       podsDirectory: options.podsDirectory,
+      directories: new PodDirectories({ podsDirectory: options.podsDirectory, clock, ids, onError, signal }),
       report: options.report,
       authorizeStep: options.authorizeStep,
       imageMappings: options.imageMappings ?? (() => []),
@@ -233,11 +235,11 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     await Promise.all(orphans.map((id) => sandbox.signal(id, "SIGKILL").catch(onError)));
   }
 
-  /** Directories of pods that were deleted meanwhile. What does not look like one is not ours to remove. */
+  /** Directories of pods that were deleted meanwhile, and those that an earlier process had made ahead. What does not look like one is not ours to remove. */
   async function removeOrphans(known: ReadonlySet<string>): Promise<void> {
     const orphans = [...known].filter((name) => {
       const uid = /_([0-9a-f-]{36})$/.exec(name)?.[1];
-      return uid !== undefined && !workers.has(uid);
+      return name.startsWith(spareDirectoryPrefix) || (uid !== undefined && !workers.has(uid));
     });
     const remove = (name: string) => rm(join(options.podsDirectory, name), { recursive: true, force: true });
     await Promise.all(orphans.map((name) => remove(name).catch(onError)));

@@ -5,6 +5,7 @@ import type { Pod } from "@headrace/k8s";
 import type { Clock, ImageMappingSpec, StepIO, StepReport, User } from "@headrace/model";
 import type { EventRecorder } from "@headrace/runtime";
 import type { Sandbox } from "@headrace/sandbox";
+import type { PodDirectories } from "./pod-directories.ts";
 import type { NodeFacts, References } from "./variables.ts";
 import type { VolumeContext } from "./volumes.ts";
 
@@ -20,6 +21,7 @@ export interface NodeServices {
   readonly volumes: VolumeContext;
   readonly nodeFacts: Omit<NodeFacts, "podIP">;
   readonly podsDirectory: string;
+  readonly directories: PodDirectories;
   readonly report: (path: string, report: StepReport, user: User) => Promise<void>;
   /** Why this pod may not use the artifacts that it names; undefined if it may. */
   readonly authorizeStep: (pod: Pod, step: StepIO) => Promise<string | undefined>;

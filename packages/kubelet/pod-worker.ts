@@ -14,10 +14,11 @@ import { logTail } from "./log-files.ts";
 import type { LogSource } from "./logs.ts";
 import type { NodeServices } from "./node-services.ts";
 import { type Action, type Ending, plan, type PodPlan } from "./plan.ts";
+import { makeDirectory, messageName, scratchName } from "./pod-directories.ts";
 import { podDirectory, podUser } from "./pod-identity.ts";
 import { PodProbes } from "./pod-probes.ts";
 import { podStatus } from "./pod-status.ts";
-import { layersName, makeDirectory, messageName, prepareContainer, scratchName } from "./preparation.ts";
+import { layersName, prepareContainer } from "./preparation.ts";
 import { writeRecord } from "./record.ts";
 import { finalForObject, finalForReport, persist } from "./retry.ts";
 import { StatusWriter } from "./status-writer.ts";
@@ -294,7 +295,8 @@ export class PodWorker {
   async #prepareVolumes(): Promise<void> {
     this.#volumesState = "preparing";
     try {
-      makeDirectory(this.#directory, 0o700);
+      const step = this.#step && this.#pod.spec.containers[0];
+      this.#services.directories.take(this.#directory, step?.name);
       await this.#volumes.prepare(this.#pod, this.#facts());
       await this.#admitStep();
       this.#volumesState = "ready";
@@ -310,13 +312,11 @@ export class PodWorker {
   async #admitStep(): Promise<void> {
     if (this.#step === undefined) return;
     const refusal = await this.#services.authorizeStep(this.#pod, this.#step);
-    if (refusal !== undefined) {
-      // What is no step of the engine's is not reported to it either.
-      this.#step = undefined;
-      const what = `names artifacts that the pod may not use: ${refusal}`;
-      throw new UnsupportedError("metadata.annotations", what, "Such pods are made by the pipeline engine alone");
-    }
-    makeDirectory(join(this.#directory, scratchName), 0o777);
+    if (refusal === undefined) return;
+    // What is no step of the engine's is not reported to it either.
+    this.#step = undefined;
+    const what = `names artifacts that the pod may not use: ${refusal}`;
+    throw new UnsupportedError("metadata.annotations", what, "Such pods are made by the pipeline engine alone");
   }
 
   #volumesFailed(error: unknown): void {

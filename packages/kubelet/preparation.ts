@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Environment, EnvironmentError } from "@headrace/environments";
 import type { Container, Pod } from "@headrace/k8s";
@@ -6,6 +6,7 @@ import { environmentAnnotation, type EnvironmentRequest, type StepIO, warmEntryA
 import type { ContainerSpec, Mount } from "@headrace/sandbox";
 import { containerSpec, expandedWords, imageVariables, tenantOf, warmEntry } from "./container-spec.ts";
 import type { NodeServices } from "./node-services.ts";
+import { messageName, scratchName } from "./pod-directories.ts";
 import { stepMounts } from "./step.ts";
 import { containerVariables, type NodeFacts } from "./variables.ts";
 import type { PodVolumes } from "./volumes.ts";
@@ -28,22 +29,7 @@ export interface Preparation {
   readonly onWarning: (reason: string, message: string) => void;
 }
 
-export const scratchName = ".scratch";
 export const layersName = ".layers";
-
-/** Of the file, in the pod's directory, that a container's last words are written to. No container's name begins with a dot. */
-export function messageName(container: string): string {
-  return `.message-${container}`;
-}
-
-/** Makes one directory unless it is there. Synchronous, like all small steps before a start: a turn through the thread pool costs more. */
-export function makeDirectory(path: string, mode: number): void {
-  try {
-    mkdirSync(path, { mode });
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-  }
-}
 
 /** Gathers, side by side, everything that has to be known before a container starts, and makes what it mounts. */
 export async function prepareContainer(parts: Preparation): Promise<{ spec: ContainerSpec; environment: Environment }> {
@@ -63,7 +49,7 @@ export async function prepareContainer(parts: Preparation): Promise<{ spec: Cont
     environment,
     variables,
     warm,
-    layerDirectory: warm === undefined ? await createLayer(parts, environment) : undefined,
+    layerDirectory: warm === undefined ? createLayer(parts, environment) : undefined,
     mounts: [terminationMount(parts), ...parts.volumes.mounts(container, variables), ...(artifacts?.mounts ?? [])],
     logPath: parts.logPath,
     hosts: [
@@ -139,12 +125,12 @@ function readPackages(pod: Pod): EnvironmentRequest | undefined {
 }
 
 /** Fresh for each instance, as an image's own file system would be. */
-async function createLayer(parts: Preparation, environment: Environment): Promise<string | undefined> {
+function createLayer(parts: Preparation, environment: Environment): string | undefined {
   if (environment.layer === undefined) return undefined;
   const directory = join(parts.directory, layersName, `${parts.container.name}-${parts.restarts}`);
-  rmSync(directory, { recursive: true, force: true });
+  if (existsSync(directory)) rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
-  await environment.layer.create(directory);
+  environment.layer.create(directory);
   return directory;
 }
 

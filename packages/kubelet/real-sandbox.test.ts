@@ -41,7 +41,8 @@ describe("pods in the real sandbox", () => {
     await rm(directory, { recursive: true, force: true });
   });
 
-  const realNode = (): Promise<TestNode> => testNode({ sandbox, environments, clock: systemClock, ids: systemIds });
+  const realNode = (): Promise<TestNode> =>
+    testNode({ sandbox, environments, clock: systemClock, ids: systemIds, patienceMs: 60_000 });
   const shell = (script: string) => ({ image: "busybox", command: ["sh", "-c", script] });
 
   async function log(node: TestNode, name: string, follow = false): Promise<string> {

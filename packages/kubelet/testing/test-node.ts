@@ -53,6 +53,8 @@ export async function testNode(
   options: Partial<KubeletOptions> & {
     readonly program?: SimulatedProgram;
     readonly dial?: SimulatedSandbox["dial"];
+    /** How long `when` waits, in real milliseconds: longer for real processes on a busy machine. */
+    readonly patienceMs?: number;
   } = {},
 ): Promise<TestNode> {
   const directory = await mkdtemp(join(tmpdir(), "kubelet-"));
@@ -114,10 +116,14 @@ export async function testNode(
     podsDirectory,
     run: (pod) => pods.create(podOf(pod)),
     when: (name, what, holds) =>
-      eventually(`pod ${name} ${what}`, async () => {
-        const pod = await pods.get({ namespace: "default", name });
-        return holds(pod) ? pod : undefined;
-      }),
+      eventually(
+        `pod ${name} ${what}`,
+        async () => {
+          const pod = await pods.get({ namespace: "default", name });
+          return holds(pod) ? pod : undefined;
+        },
+        options.patienceMs,
+      ),
     async restart() {
       stopping.abort();
       await clock.settle();
@@ -133,7 +139,8 @@ export async function testNode(
       await sandbox.shutdown();
       await clock.settle();
       await api[Symbol.asyncDispose]();
-      await rm(directory, { recursive: true, force: true });
+      // Directories that are being made ahead may still come.
+      await rm(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
     },
   };
 }
