@@ -20,7 +20,7 @@ export interface ExecutorInput {
   };
 }
 
-export interface ArtifactList {
+interface ArtifactList {
   readonly artifacts: readonly ArtifactValue[];
 }
 
@@ -67,9 +67,6 @@ function inputArtifact({ id, uri, type, metadata }: Artifact): ArtifactValue {
   return { name: String(id), uri, type, metadata };
 }
 
-export function mapEntries<T, R>(
-  entries: ReadonlyMap<string, T>,
-  change: (value: T, key: string) => R,
-): Record<string, R> {
+function mapEntries<T, R>(entries: ReadonlyMap<string, T>, change: (value: T, key: string) => R): Record<string, R> {
   return Object.fromEntries([...entries].map(([key, value]) => [key, change(value, key)]));
 }

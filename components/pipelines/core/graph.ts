@@ -78,7 +78,7 @@ export interface Node extends TaskFacts {
 }
 
 /** Counters over a node's children, so that nothing has to look at all of them. */
-export interface Tally {
+interface Tally {
   readonly final: number;
   readonly open: number;
   readonly failed: number;

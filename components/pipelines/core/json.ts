@@ -39,7 +39,7 @@ export function parseObject(text: string | null): JsonObject {
 }
 
 /** Decimal digits without an exponent, as Go's `strconv.FormatFloat(x, 'f', -1, 64)` prints them. */
-export function plainDecimal(value: number): string {
+function plainDecimal(value: number): string {
   const text = String(value);
   const match = /^(-?)(\d+)(?:\.(\d+))?e([+-]\d+)$/.exec(text);
   if (!match) return text;

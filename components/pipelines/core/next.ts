@@ -171,18 +171,32 @@ function settle(graph: RunGraph, node: Node): Step {
 
 function result(graph: RunGraph, node: Node, complete: boolean): TaskFacts {
   const outputs = node.type === "LOOP" ? loopOutputs(node) : dagOutputs(node);
-  if (node.tally.failed > 0) return { state: "FAILED", outputs, error: { message: reasonOf(node) } };
+  const failed = node.tally.failed > 0 ? [...node.children.values()].filter(isUnforgiven) : [];
+  if (failed.length > 0) return { state: "FAILED", outputs, error: { message: reasonOf(failed) } };
   if (node.tally.canceled > 0 || (graph.stopping && !complete)) return { state: "CANCELED", outputs };
   return { state: "SUCCEEDED", outputs };
 }
 
+/**
+ * Whether a task's failure makes its DAG fail. It does not if every task that waited for it ran in spite of it and succeeded
+ * (`ignore_upstream_failure`): what counts, as in Argo, is how each branch of the graph ends. An exit task runs in any case, so
+ * it forgives nothing.
+ */
+function isUnforgiven(node: Node): boolean {
+  if (node.state !== "FAILED") return false;
+  const { task, parent } = node;
+  if (!task || !parent || task.downstream.length === 0 || node.type === "EXIT_HANDLER") return true;
+  const ranAnyway = (name: string): boolean => {
+    const follower = parent.children.get(name);
+    return follower?.task?.always === true && (hasSucceeded(follower) || !isUnforgiven(follower));
+  };
+  return !task.downstream.every(ranAnyway);
+}
+
 /** The failure that a group failed with: the first of its children's. */
-function reasonOf(group: Node): string {
-  for (const child of group.children.values()) {
-    if (child.state === "FAILED")
-      return isGroup(child) && child.error ? child.error.message : `${child.key} failed: ${child.error?.message ?? ""}`;
-  }
-  return "a task failed";
+function reasonOf([first]: readonly Node[]): string {
+  if (!first) return "a task failed";
+  return isGroup(first) && first.error ? first.error.message : `${first.key} failed: ${first.error?.message ?? ""}`;
 }
 
 function finished({ parent, task }: Node): Step {

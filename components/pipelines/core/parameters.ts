@@ -62,7 +62,7 @@ const typeNames: Record<ParameterType, string> = {
 };
 
 /** Whether a value has the JSON kind of the type, without conversion. */
-export function fits(type: ParameterType, value: JsonValue): boolean {
+function fits(type: ParameterType, value: JsonValue): boolean {
   switch (type) {
     case "STRING":
       return typeof value === "string";
@@ -80,7 +80,7 @@ export function fits(type: ParameterType, value: JsonValue): boolean {
 }
 
 /** Whether a value is one of the literals, if the parameter lists any. */
-export function isAllowed(spec: ParameterSpec, value: JsonValue): boolean {
+function isAllowed(spec: ParameterSpec, value: JsonValue): boolean {
   return spec.literals.length === 0 || spec.literals.some((allowed) => canonical(allowed) === canonical(value));
 }
 

@@ -274,36 +274,24 @@ function firstOf<T>(source: OutputSource, dag: Node, read: (child: Node, key: st
   return undefined;
 }
 
-/** What a loop hands out (`Collected`): lists in the order of the items; those of loops within are joined into one. */
+/**
+ * What a loop hands out (`Collected`): lists in the order of the items. A parameter of a loop within is a list for each item, so
+ * that nested loops hand out lists of lists; artifacts can only stand in one flat list.
+ */
 export function loopOutputs(loop: Node): Values {
   const iterations = [...loop.children.values()].sort((a, b) => (a.iteration ?? 0) - (b.iteration ?? 0));
   const { outputs } = dagOf(loop);
   return {
-    parameters: collect(outputs.parameters, (source, name) => {
-      const values = iterations.flatMap((each) => present(each.outputs?.parameters.get(name)));
-      return collects(loop.component, source) ? values.flatMap((value) => (isList(value) ? value : [value])) : values;
-    }),
+    parameters: collect(outputs.parameters, (_, name) =>
+      iterations.flatMap((each) => {
+        const value = each.outputs?.parameters.get(name);
+        return value === undefined ? [] : [value];
+      }),
+    ),
     artifacts: collect(outputs.artifacts, (_, name) =>
       iterations.flatMap((each) => each.outputs?.artifacts.get(name) ?? []),
     ),
   };
-}
-
-function present<T>(value: T | undefined): readonly T[] {
-  return value === undefined ? [] : [value];
-}
-
-/** Whether an output of a DAG is a list that a loop within has collected. */
-function collects(component: Component, source: OutputSource): boolean {
-  const { body } = component;
-  if (body.kind !== "dag") return false;
-  return source.candidates.some(({ task: name, key }) => {
-    const task = body.tasks.get(name);
-    if (!task || task.component.body.kind !== "dag") return false;
-    if (task.iterator) return true;
-    const inner = task.component.body.outputs.parameters.get(key);
-    return inner !== undefined && collects(task.component, inner);
-  });
 }
 
 function collect<S, T>(

@@ -27,7 +27,7 @@ import { isObject, type JsonObject, type JsonValue } from "./json.ts";
 import { unsupportedSettings } from "./kubernetes-settings.ts";
 import { Place } from "./reader.ts";
 
-export const schemaVersion = "2.1.0";
+const schemaVersion = "2.1.0";
 
 /**
  * Reads what `kfp compile` wrote: a pipeline document and at most one platform document, in either order, as YAML or JSON; or

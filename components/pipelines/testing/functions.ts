@@ -16,6 +16,7 @@ const functions: Readonly<Record<string, (step: SimulatedStep) => SimulatedEnd>>
   tidy: ({ parameters: p }) => out(p["text"] ?? null),
   double: ({ parameters: p }) => out(2 * Number(p["x"])),
   total: ({ parameters: p }) => out(sum(numbers(p["xs"]))),
+  total_of_lists: ({ parameters: p }) => out(sum(isList(p["lists"]) ? p["lists"].flatMap(numbers) : [])),
   items: () => out([1, 2, 3]),
   records: () =>
     out([

@@ -32,6 +32,11 @@ def total(xs: List[int]) -> int:
 
 
 @dsl.component
+def total_of_lists(lists: List[List[int]]) -> int:
+    return sum(sum(xs) for xs in lists)
+
+
+@dsl.component
 def items() -> List[int]:
     return [1, 2, 3]
 
@@ -137,7 +142,7 @@ def nested_loops(xs: List[int] = [1, 2]) -> int:
         with dsl.ParallelFor([10, 20]) as y:
             twice = double(x=y)
         double(x=x)
-    return total(xs=Collected(twice.output)).output
+    return total_of_lists(lists=Collected(twice.output)).output
 
 
 @dsl.pipeline(name="loop-artifacts")
