@@ -16,6 +16,7 @@ import {
 } from "../core/graph.ts";
 import type { ArtifactType, Pipeline } from "../core/ir.ts";
 import { isList, isObject, type JsonValue, parseObject } from "../core/json.ts";
+import { fillMacros } from "../core/macros.ts";
 import { type Change, start } from "../core/next.ts";
 import { checkParameters } from "../core/parameters.ts";
 import type { RunFacts } from "../core/placeholders.ts";
@@ -129,7 +130,7 @@ export async function loadRun(
   const values = new ValueReader(artifacts);
   const root = rootRow
     ? { facts: values.facts(rootRow), decided: isDecided(rootRow) }
-    : { facts: start(checkParameters(pipeline, parseObject(row.parameters))), decided: true };
+    : { facts: start(givenTo(row, pipeline)), decided: true };
   const active = new ActiveRun(row, factsOf(row, pipeline, options), {
     graph: new RunGraph(pipeline, root),
     sharedRoot: options.defaultPipelineRoot,
@@ -150,6 +151,11 @@ export async function loadRun(
   }
   if (row.state === "CANCELING") active.graph.stop();
   return active;
+}
+
+function givenTo(row: RunRow, pipeline: Pipeline): Values["parameters"] {
+  const facts = { runId: row.run, now: row.created_at, scheduled: row.scheduled_at };
+  return checkParameters(pipeline, fillMacros(parseObject(row.parameters), facts));
 }
 
 function factsOf(row: RunRow, pipeline: Pipeline, options: LoadOptions): RunFacts {

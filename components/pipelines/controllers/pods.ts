@@ -221,7 +221,7 @@ export class Pods {
   }
 }
 
-export const isOver = (pod: Pod): boolean => pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
+const isOver = (pod: Pod): boolean => pod.status?.phase === "Succeeded" || pod.status?.phase === "Failed";
 
 /** Reasons with which a node or its guardian ends a pod that has done nothing wrong. */
 const losses = new Set([
