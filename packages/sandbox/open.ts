@@ -50,6 +50,7 @@ export interface SandboxOptions {
 }
 
 const socketPathLimit = 107;
+const startAttempts = 3;
 const reconnectDelays = [0, 50, 200, 1000, 5000];
 
 /**
@@ -104,7 +105,24 @@ class LauncherSandbox implements Sandbox {
   }
 
   async start(spec: ContainerSpec): Promise<Started> {
-    return readStarted(await this.#request("start", { container: spec }));
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return readStarted(await this.#request("start", { container: spec }));
+      } catch (error) {
+        if (!(error instanceof SandboxError) || error.code !== "launcher-lost" || attempt === startAttempts)
+          throw error;
+        const started = await this.#lookFor(spec.id);
+        if (started !== undefined) return started;
+      }
+    }
+  }
+
+  /** What became of a start whose launcher died before it answered; undefined if it never came to pass. */
+  async #lookFor(id: string): Promise<Started | undefined> {
+    const { running, exits } = await this.sync();
+    const exit = exits.find((other) => other.id === id);
+    if (exit !== undefined) return { id, startedAt: exit.startedAt, address: undefined, warm: false };
+    return running.find((other) => other.id === id);
   }
 
   onExit(listener: (exit: ContainerExit) => void): Disposable {

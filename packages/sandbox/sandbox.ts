@@ -11,7 +11,8 @@ export interface Sandbox {
   readonly network: PodNetwork | undefined;
   /**
    * Resolves when the container's process runs. Starting an id that the launcher knows is refused with `already-started`. A
-   * program that cannot be run rejects with `start-failed`, and its exit with reason `StartError` is delivered as well.
+   * program that cannot be run rejects with `start-failed`, and its exit with reason `StartError` is delivered as well. If the
+   * launcher dies meanwhile, its successor is asked what became of the container, and starts it if nothing did: never twice.
    */
   start(spec: ContainerSpec): Promise<Started>;
   /** Called once for each exit, again after a reconnect until `acknowledge`. */

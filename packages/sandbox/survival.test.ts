@@ -1,6 +1,6 @@
 import { systemClock } from "@headrace/model";
 import assert from "node:assert/strict";
-import { readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 
@@ -55,6 +55,32 @@ test("containers survive kill -9 of the launcher: the next one adopts them, logs
   assert.match(log, /before\n.*after\n/);
   const later = await host.run({ command: ["echo", "works as before"] });
   assert.equal(later.output, "works as before\n");
+});
+
+test("a storm of starts through kill -9 of the launcher loses none, runs none twice, and mixes up no exit code", async () => {
+  await using host = await testSandbox();
+  const source = join(host.directory, "runs");
+  await mkdir(source);
+  await host.run({ command: ["true"] });
+  const containers = Array.from({ length: 30 }, (_, index) =>
+    host.spec({
+      command: ["sh", "-c", `echo x >> /runs/${index}; sleep 0.${index % 3}; exit ${index + 1}`],
+      mounts: [{ kind: "bind", source, target: "/runs", readOnly: false }],
+    }),
+  );
+  const starts = containers.map((container) => host.sandbox.start(container));
+  for (const delay of [60, 300]) {
+    await host.pause(delay);
+    process.kill(await host.launcherProcess(), "SIGKILL");
+  }
+  await Promise.all(starts);
+  const exits = await Promise.all(containers.map((container) => host.exitOf(container.id)));
+  assert.deepEqual(
+    exits.map((exit) => exit.exitCode),
+    containers.map((_, index) => index + 1),
+  );
+  const runs = await Promise.all(containers.map((_, index) => readFile(join(source, String(index)), "utf8")));
+  assert.deepEqual(new Set(runs), new Set(["x\n"]));
 });
 
 test("a container that is lost with its cell while no launcher is there is told as lost", async () => {

@@ -19,7 +19,11 @@ class Adoption:
             except (OSError, wire.ProtocolError):
                 cells.forget(number)
         for container_id, facts in list(self.launcher.journal.started.items()):
-            if container_id not in self.launcher.containers:
+            if container_id in self.launcher.containers:
+                continue
+            if any(cell.number == facts["cell"] for cell in self.launcher.cells.values()):
+                self.launcher.journal.forget(container_id)  # its cell never heard of it: it may be started again
+            else:
                 self.write_off(container_id, facts)
         self.launcher.cgroups.remove_strangers({container.cgroup.name for container in self.launcher.containers.values() if container.cgroup})
 
@@ -71,7 +75,7 @@ class Adoption:
         group.containers.add(container_id)
 
     def write_off(self, container_id, facts):
-        """It ended with its cell, or never came to run, while no launcher was there."""
+        """It ended with its cell while no launcher was there."""
         end = {"id": container_id, "exitCode": 137, "reason": "Lost", "startedAt": facts["startedAt"], "finishedAt": now()}
         end.update({"cpuMillis": 0, "maxResidentBytes": 0, "message": "The container was lost while the launcher was away"})
         self.launcher.journal.exit(container_id, end)

@@ -188,15 +188,17 @@ class Unified(Cgroups):
         mounted, own = _unified_place()
         home = mounted if os.geteuid() == 0 and own == mounted else own
         offered = _read(home, "cgroup.controllers").split()
-        missing = [controller for controller in CONTROLLERS if controller not in offered]
+        missing = [controller for controller in ("memory", "pids") if controller not in offered]
         if missing:
             raise Unavailable(f"{home} does not offer {', '.join(missing)}")
         if home != mounted:
             self._move_inside(home)
-        _write(home, "cgroup.subtree_control", " ".join("+" + controller for controller in CONTROLLERS))
         directory = os.path.join(home, name)
         os.makedirs(directory, exist_ok=True)
-        _write(directory, "cgroup.subtree_control", " ".join("+" + controller for controller in CONTROLLERS))
+        self.limits_cpu = "cpu" in offered  # older systemd keeps it from users
+        wanted = " ".join("+" + controller for controller in CONTROLLERS if controller in offered)
+        for place in (home, directory):
+            _write(place, "cgroup.subtree_control", wanted)
         super().__init__([directory])
 
     @staticmethod
@@ -214,10 +216,11 @@ class Unified(Cgroups):
         if os.path.exists(os.path.join(path, "memory.swap.max")):
             _write(path, "memory.swap.max", 0 if limits.get("memoryBytes") else "max")
         _write(path, "memory.oom.group", 1)
-        _write(path, "cpu.max", f"{_quota(limits) or 'max'} {_PERIOD}")
-        shares = max(2, (limits.get("cpuRequestMillis") or 1000) * 1024 // 1000)
-        _write(path, "cpu.weight", 1 + (min(shares, 262144) - 2) * 9999 // 262142)
         _write(path, "pids.max", limits["processes"])
+        if self.limits_cpu:
+            _write(path, "cpu.max", f"{_quota(limits) or 'max'} {_PERIOD}")
+            shares = max(2, (limits.get("cpuRequestMillis") or 1000) * 1024 // 1000)
+            _write(path, "cpu.weight", 1 + (min(shares, 262144) - 2) * 9999 // 262142)
 
 
 def _quota(limits):

@@ -175,8 +175,13 @@ class Init:
                 pass  # the launcher is gone; its channel ends next
 
     def adopt(self):
-        """A new launcher takes over."""
+        """A new launcher takes over, once all that the last one said is done."""
         connection, _ = self.listener.accept()
+        waiting = select.poll()
+        if self.channel is not None:
+            waiting.register(self.channel, select.POLLIN)
+            while self.channel is not None and waiting.poll(0):
+                self.from_launcher()
         if self.channel is not None:
             connection.close()
             return

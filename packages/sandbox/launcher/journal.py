@@ -28,6 +28,11 @@ class Journal:
         self.started[container] = facts
         self._append({"start": container, "facts": facts})
 
+    def forget(self, container):
+        """It was never started after all."""
+        self.started.pop(container, None)
+        self._append({"forget": container})
+
     def exit(self, container, facts):
         self.started.pop(container, None)
         self.exits[container] = facts
@@ -66,6 +71,8 @@ class Journal:
             return  # the last line of a launcher that was killed while it wrote
         if "start" in entry:
             self.started[entry["start"]] = entry["facts"]
+        elif "forget" in entry:
+            self.started.pop(entry["forget"], None)
         elif "exit" in entry:
             self.started.pop(entry["exit"], None)
             self.exits[entry["exit"]] = entry["facts"]

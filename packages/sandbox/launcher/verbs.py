@@ -45,7 +45,7 @@ class Verbs:
 
     def do_start(self, connection, request):
         asked = specification.check_container(request.get("container"))
-        if self.launcher.journal.knows(asked["id"]):
+        if asked["id"] in self.launcher.containers or self.launcher.journal.knows(asked["id"]):
             raise RequestError("already-started", f"Cannot start container {asked['id']!r}: it was started before")
         cell = self.launcher.find_cell(asked["cell"])
         if len(cell.waiting) >= _MAXIMUM_WAITING:
@@ -62,7 +62,6 @@ class Verbs:
         container.started_at = now()
         self.launcher.containers[asked["id"]] = container
         group.containers.add(container.id)
-        self.launcher.journal.start(container.id, container.facts())
         self.launcher.advance(container)
 
     def do_signal(self, connection, request):
