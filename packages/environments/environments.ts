@@ -404,10 +404,17 @@ function pipVariables(settings: IndexSettings): { [name: string]: string } {
     ["PIP_INDEX_URL", settings.indexUrl ?? ""],
     ["PIP_EXTRA_INDEX_URL", settings.extraIndexUrls.join(" ")],
     ["PIP_TRUSTED_HOST", settings.trustedHosts.join(" ")],
+    ["PIP_CERT", isInEveryRoot(settings.certificate) ? settings.certificate : ""],
+    ["SSL_CERT_FILE", isInEveryRoot(settings.certificate) ? settings.certificate : ""],
   ];
   return Object.fromEntries(
     entries.filter(([, value]) => value !== "").map(([name, value]) => [name, withoutCredentials(value)]),
   );
+}
+
+/** The host's own certificates are in every container; a file elsewhere is not. */
+function isInEveryRoot(path: string | undefined): path is string {
+  return path !== undefined && /^\/(?:etc\/(?:ssl|pki)|usr)\//.test(path);
 }
 
 function preload(installs: readonly PipInstall[], lock: Lock): string[] {

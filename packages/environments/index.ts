@@ -1,3 +1,4 @@
 export { createEnvironments } from "./environments.ts";
 export type { Environment, Environments, EnvironmentsOptions, ResolveRequest } from "./environments.ts";
 export { EnvironmentError, type EnvironmentErrorCode } from "./errors.ts";
+export { ImageMapping } from "./image-mapping.ts";

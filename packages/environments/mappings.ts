@@ -25,6 +25,7 @@ const bareImages = new Set(["alpine", "busybox", "ubuntu", "debian", "node"]);
  */
 export function mapImage(image: string, mappings: readonly ImageMappingSpec[]): Mapped {
   const reference = shortReference(image);
+  // A mapping without Python is the host's own root; one with requirements alone is refused when it is written.
   const own = mappings
     .filter((mapping) => matchesGlob(mapping.image, image) || matchesGlob(mapping.image, reference))
     .sort((one, other) => literalLength(other.image) - literalLength(one.image))[0];

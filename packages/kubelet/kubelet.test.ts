@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { EnvironmentError, type ResolveRequest } from "@headrace/environments";
+import { EnvironmentError, ImageMapping, type ResolveRequest } from "@headrace/environments";
 import { ConfigMap, Event, Lease, Node, type Pod, Secret } from "@headrace/k8s";
 import {
   ApiError,
@@ -229,20 +229,25 @@ describe("probes", () => {
 });
 
 describe("images", () => {
-  test("an unknown image waits as ErrImagePull with the mapping to apply, and is tried again when mappings change", async () => {
-    let known = false;
-    const environments = createSimulatedEnvironments(() =>
-      known ? undefined : new EnvironmentError("unmapped", "no mapping", "kind: ImageMapping"),
+  test("an unknown image waits as ErrImagePull with the mapping to apply, and runs once it is applied", async () => {
+    const environments = createSimulatedEnvironments(({ mappings }) =>
+      mappings?.some(({ image }) => image === "quay.io/me/train")
+        ? undefined
+        : new EnvironmentError("unmapped", "no mapping", "kind: ImageMapping"),
     );
-    await using node = await testNode({ environments });
+    await using node = await testNode({ environments, servesImageMappings: true });
     await node.run({});
     const waiting = (pod: Pod) => pod.status?.containerStatuses?.[0]?.state?.waiting;
     const pod = await node.when("one", "waits for its image", (pod) => waiting(pod)?.reason === "ErrImagePull");
     assert.match(waiting(pod)?.message ?? "", /kind: ImageMapping/);
     await node.api.clock.advance(10_000);
     await node.when("one", "backs off", (pod) => waiting(pod)?.reason === "ImagePullBackOff");
-    known = true;
-    node.kubelet.imageMappingsChanged();
+    await node.api.client.resource(ImageMapping).create({
+      apiVersion: "headrace.io/v1alpha1",
+      kind: "ImageMapping",
+      metadata: { name: "train" },
+      spec: { image: "quay.io/me/train", python: "3.11" },
+    });
     await node.when("one", "is over", isOver);
   });
 

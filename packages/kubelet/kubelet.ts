@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import type { ArtifactStore } from "@headrace/artifacts";
 import type { Client } from "@headrace/client";
-import type { Environments } from "@headrace/environments";
+import { type Environments, ImageMapping } from "@headrace/environments";
 import { ConfigMap, Pod, Secret } from "@headrace/k8s";
 import {
   ApiError,
@@ -59,8 +59,10 @@ export interface KubeletOptions {
   readonly certificateAuthority: string;
   readonly shares?: readonly Share[];
   readonly findClaim?: FindClaim;
-  /** Mappings besides the built-in ones; call `imageMappingsChanged` when they change. */
-  readonly imageMappings?: () => readonly ImageMappingSpec[];
+  /** Mappings that components bring, besides the built-in ones. */
+  readonly imageMappings?: readonly ImageMappingSpec[];
+  /** Whether the API serves ImageMapping: then administrators' mappings count, and come first. */
+  readonly servesImageMappings?: boolean;
   readonly serviceVariables?: (namespace: string) => Readonly<Record<string, string>>;
   /** Lines for /etc/hosts: services and other pods. */
   readonly hosts?: (pod: Pod) => readonly { readonly address: string; readonly names: readonly string[] }[];
@@ -73,9 +75,7 @@ export interface KubeletOptions {
 }
 
 /** The node agent: runs the pods that are bound to this node, and nothing else writes their status. */
-export interface Kubelet extends Controller, NodeConnector {
-  imageMappingsChanged(): void;
-}
+export interface Kubelet extends Controller, NodeConnector {}
 
 /** What the API server asks the node of a pod: the shape of its own connector. */
 export interface NodeConnector {
@@ -109,6 +109,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
   const onError = options.onError ?? (() => {});
   const pods = client.resource(Pod);
   const workers = new Map<string, PodWorker>();
+  const mappings = createInformer({ client: client.resource(ImageMapping), clock, onError });
   const references = {
     configMap: (namespace: string, name: string) => ifPresent(client.resource(ConfigMap).get({ namespace, name })),
     secret: (namespace: string, name: string) => ifPresent(client.resource(Secret).get({ namespace, name })),
@@ -137,7 +138,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
       directories: new PodDirectories({ podsDirectory: options.podsDirectory, clock, ids, onError, signal }),
       report: options.report,
       authorizeStep: options.authorizeStep,
-      imageMappings: options.imageMappings ?? (() => []),
+      imageMappings: () => [...mappings.list().map(({ spec }) => spec), ...(options.imageMappings ?? [])],
       serviceVariables: (namespace) => ({
         ...proxyVariables(sandbox.network, options.noProxy?.(namespace) ?? []),
         ...options.serviceVariables?.(namespace),
@@ -166,6 +167,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     );
     const node = services(signal);
     const known = new Set(readdirSync(options.podsDirectory));
+    if (options.servesImageMappings === true) await watchMappings(signal);
     const state = await sandbox.sync();
     const survivors = {
       running: new Map(state.running.map((started) => [started.id, started])),
@@ -192,6 +194,14 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     survivors.exits.clear();
     for (const exit of early.values()) dispatch(exit);
     await watchReferences(signal);
+  }
+
+  async function watchMappings(signal: AbortSignal): Promise<void> {
+    await mappings.start(signal);
+    const subscription = mappings.subscribe(() => {
+      for (const worker of workers.values()) worker.retryImages();
+    });
+    signal.addEventListener("abort", () => subscription[Symbol.dispose](), { once: true });
   }
 
   function take(change: Change<Pod>, node: NodeServices, known: ReadonlySet<string>, survivors: Survivors): void {
@@ -296,9 +306,6 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     log,
     exec,
     dial,
-    imageMappingsChanged() {
-      for (const worker of workers.values()) worker.retryImages();
-    },
   };
 }
 

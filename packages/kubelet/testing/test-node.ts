@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { testApi, type TestApi } from "@headrace/apiserver/testing";
 import { type ArtifactStore, openFileStore } from "@headrace/artifacts";
 import type { ResourceClient } from "@headrace/client";
+import { ImageMapping } from "@headrace/environments";
 import { builtIns, Namespace, Pod } from "@headrace/k8s";
 import type { StepReport, User } from "@headrace/model";
 import { eventually, testIds } from "@headrace/model/testing";
@@ -59,7 +60,7 @@ export async function testNode(
 ): Promise<TestNode> {
   const directory = await mkdtemp(join(tmpdir(), "kubelet-"));
   const podsDirectory = join(directory, "pods");
-  const api = testApi(builtIns, {
+  const api = testApi([...builtIns, ImageMapping], {
     ...(options.ids && { ids: options.ids }),
     ...(options.clock && { clock: options.clock }),
   });
