@@ -7,6 +7,7 @@ import { ensureDefaultExperiment } from "./api/experiments.ts";
 import { PipelineReader } from "./api/pipeline-text.ts";
 import { apiRoutes } from "./api/routes.ts";
 import { createEngine } from "./controllers/engine.ts";
+import { createExplain } from "./controllers/explain.ts";
 import { PipelineCache } from "./controllers/pipeline-cache.ts";
 import { runProjection } from "./controllers/run-projection.ts";
 import { taskProjection } from "./controllers/task-projection.ts";
@@ -52,15 +53,17 @@ export function createPipelines(options: PipelinesOptions): Component {
     defaultPipelineRoot,
     engine,
   };
+  const shown = {
+    runs: runProjection(options.records),
+    tasks: taskProjection({ records: options.records, pipelines, waiting: (pod) => engine.waiting?.(pod) }),
+  };
   return {
     name: "pipelines",
     resources: [runs, tasks],
     migrations: pipelineMigrations,
     routes: apiRoutes(context),
-    projections: [
-      runProjection(options.records),
-      taskProjection({ records: options.records, pipelines, waiting: (pod) => engine.waiting?.(pod) }),
-    ],
+    projections: [shown.runs, shown.tasks],
+    explain: createExplain(shown),
     controllers: [defaultExperiment(context), { name: "pipelines-engine", start: (signal) => engine.start(signal) }],
   };
 }

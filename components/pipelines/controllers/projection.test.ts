@@ -4,6 +4,7 @@ import type { Projection, WatchEvent } from "@headrace/model";
 import { eventually } from "@headrace/model/testing";
 import { type Run, type Task, taskName } from "../resources/index.ts";
 import { type Bench, compiledPipelines, createBench, program } from "../testing/index.ts";
+import { createExplain } from "./explain.ts";
 import { PipelineCache } from "./pipeline-cache.ts";
 import { runProjection } from "./run-projection.ts";
 import { taskProjection } from "./task-projection.ts";
@@ -13,7 +14,7 @@ const skip = pipelines ? false : "no KFP SDK to compile with";
 const pipeline = (name: string): string => pipelines?.get(name) ?? "";
 const everything = { namespace: "", fields: {}, labels: {} };
 
-function projections(bench: Bench): { runs: Projection; tasks: Projection } {
+function projections(bench: Bench) {
   const { records } = bench;
   const waiting = (pod: { namespace: string; name: string }) => bench.engine.waiting?.(pod);
   return { runs: runProjection(records), tasks: taskProjection({ records, pipelines: new PipelineCache(), waiting }) };
@@ -25,6 +26,22 @@ async function list<T>(projection: Projection, query = {}): Promise<readonly T[]
 }
 
 describe("projections", { skip }, () => {
+  test("what failed or waits is explained, with what to do", async () => {
+    await using bench = await createBench(program);
+    const shown = projections(bench);
+    const explain = createExplain(shown);
+    const { run, tasks } = await bench.run(pipeline("failing"));
+    const [why] = await explain({ kind: "run", namespace: "kubeflow", name: run.run });
+    assert.match(why?.summary ?? "", /^Step "fail" at root\/fail failed: the step exited with code 1/);
+    assert.match(why?.remedy ?? "", /retry the run/);
+    const skipped = tasks.find(({ key }) => key === "root/say-2");
+    const name = taskName(run.run, skipped?.id ?? 0);
+    assert.deepEqual(await explain({ kind: "task", namespace: "kubeflow", name }), [
+      { summary: 'root/say-2: Not run: "fail" failed' },
+    ]);
+    assert.deepEqual(await explain({ kind: "run", namespace: "kubeflow", name: "nothing" }), []);
+  });
+
   test("a run is shown with its steps by state and why it failed", async () => {
     await using bench = await createBench(program);
     const { runs } = projections(bench);

@@ -1,11 +1,19 @@
 import {
   badRequest,
   type KubeObject,
+  type ObjectKey,
   type ObjectList,
+  type Projection,
   type ProjectionQuery,
   type ResourceDefinition,
 } from "@headrace/model";
 import type { Change, Records } from "@headrace/records";
+
+/** A projection that says what its objects are. */
+export interface View<T extends KubeObject> extends Projection {
+  get(key: ObjectKey): Promise<T | undefined>;
+  list(query: ProjectionQuery): Promise<ObjectList<T>>;
+}
 
 /** Objects of one answer, also if the caller asked for all: more follow by `continue`. */
 const maxPage = 5_000;

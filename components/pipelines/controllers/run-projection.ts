@@ -1,13 +1,22 @@
-import { formatTime, type Projection, type WatchEvent } from "@headrace/model";
+import { formatTime, type WatchEvent } from "@headrace/model";
 import type { Records } from "@headrace/records";
 import { type Selectable, sql } from "kysely";
 import { parseObject } from "../core/json.ts";
 import type { PipelineDatabase, PipelineRunTable, PipelineTables } from "../records/tables.ts";
 import { type Run, runLabel, runs } from "../resources/index.ts";
-import { deletedObject, listOf, liveChanges, pageLimit, readToken, withVersion, writeToken } from "./projection.ts";
+import {
+  deletedObject,
+  listOf,
+  liveChanges,
+  pageLimit,
+  readToken,
+  type View,
+  withVersion,
+  writeToken,
+} from "./projection.ts";
 
 /** `runs.headrace.io`, the newest first. */
-export function runProjection(records: Records): Projection {
+export function runProjection(records: Records): View<Run> {
   const dbOf = (namespace: string) =>
     (namespace ? records.in<PipelineTables>(namespace) : records.all<PipelineTables>()).db;
   return {

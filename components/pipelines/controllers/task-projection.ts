@@ -1,4 +1,4 @@
-import { formatTime, type ObjectKey, type Projection, type WatchEvent } from "@headrace/model";
+import { formatTime, type ObjectKey, type WatchEvent } from "@headrace/model";
 import type { Records } from "@headrace/records";
 import type { Component } from "../core/ir.ts";
 import { isList, isObject, type JsonObject, parseObject } from "../core/json.ts";
@@ -13,7 +13,16 @@ import {
   tasks,
   type TaskValues,
 } from "../resources/index.ts";
-import { deletedObject, listOf, liveChanges, pageLimit, readToken, withVersion, writeToken } from "./projection.ts";
+import {
+  deletedObject,
+  listOf,
+  liveChanges,
+  pageLimit,
+  readToken,
+  type View,
+  withVersion,
+  writeToken,
+} from "./projection.ts";
 import type { PipelineCache } from "./pipeline-cache.ts";
 import type { Waiting } from "./pods.ts";
 
@@ -25,7 +34,7 @@ export interface TaskProjectionOptions {
 }
 
 /** `tasks.headrace.io`, in the order in which they were decided. */
-export function taskProjection({ records, pipelines, waiting }: TaskProjectionOptions): Projection {
+export function taskProjection({ records, pipelines, waiting }: TaskProjectionOptions): View<Task> {
   const viewOf = (namespace: string) => {
     const { db } = namespace ? records.in<PipelineTables>(namespace) : records.all<PipelineTables>();
     return new TaskView(db, { pipelines, waiting });

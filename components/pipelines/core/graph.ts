@@ -107,6 +107,13 @@ export const isFinal = (node: Pick<Node, "state" | "decided">): boolean => node.
 export const hasSucceeded = (node: Pick<Node, "state">): boolean =>
   node.state === "SUCCEEDED" || node.state === "CACHED";
 
+/** What became of a task that did not succeed, as the end of a sentence. */
+export function fate({ state }: Pick<Node, "state">): string {
+  if (state === "FAILED") return "failed";
+  if (state === "SKIPPED") return "was skipped";
+  return state === "CANCELED" ? "was cancelled" : "has not run";
+}
+
 interface MutableTally {
   final: number;
   open: number;

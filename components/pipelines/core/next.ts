@@ -1,6 +1,7 @@
 import { PipelineFault } from "./errors.ts";
 import {
   dagOf,
+  fate,
   hasSucceeded,
   isFinal,
   type Node,
@@ -116,7 +117,7 @@ function consider(graph: RunGraph, dag: Node, task: Task, run: RunFacts): Step {
 /** Why a task does not run, though everything that it waits for is final. */
 function obstacleTo(dag: Node, task: Task): string | undefined {
   const blocking = task.upstream.map((name) => dag.children.get(name)).find((node) => node && !hasSucceeded(node));
-  if (blocking) return `Not run: "${blocking.name}" was ${blocking.state.toLowerCase()}`;
+  if (blocking) return `Not run: "${blocking.name}" ${fate(blocking)}`;
   if (dag.tally.failed > 0) return `Not run: another task of ${dag.key} failed before`;
   return undefined;
 }

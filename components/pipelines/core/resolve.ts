@@ -1,6 +1,6 @@
 import type { TaskState } from "@headrace/records";
 import { PipelineFault } from "./errors.ts";
-import { type Artifact, dagOf, hasSucceeded, type LoopItems, type Node, noValues, type Values } from "./graph.ts";
+import { type Artifact, dagOf, fate, hasSucceeded, type LoopItems, type Node, noValues, type Values } from "./graph.ts";
 import { channelPrefix, isChannel } from "./ir.ts";
 import type { ArtifactSource, Component, OutputSource, ParameterSource, Task } from "./ir.ts";
 import { asText, field, isList, isObject, type JsonValue } from "./json.ts";
@@ -131,9 +131,8 @@ const mayBeAbsent = (component: Component, name: string): boolean => {
 };
 
 function lackOf(producer: Node | undefined): string {
-  return producer && hasSucceeded(producer)
-    ? "succeeded without"
-    : `was ${(producer?.state ?? "PENDING").toLowerCase()} and has no`;
+  if (producer && hasSucceeded(producer)) return "succeeded without";
+  return `${producer ? fate(producer) : "has not run"} and has no`;
 }
 
 /** Constants may refer to other inputs of the same task: f-strings, and lists or objects of other tasks' outputs. */

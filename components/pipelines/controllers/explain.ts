@@ -1,0 +1,43 @@
+import type { ObjectRef, Reason } from "@headrace/model";
+import type { View } from "./projection.ts";
+import { type Run, runLabel, runs, type Task, tasks } from "../resources/index.ts";
+
+/** Reasons of one answer. */
+const maxReasons = 20;
+
+/** Why a run or a task waits, did not run, or failed. Nothing for what is unknown or well. */
+export function createExplain(shown: {
+  readonly runs: View<Run>;
+  readonly tasks: View<Task>;
+}): (ref: ObjectRef) => Promise<readonly Reason[]> {
+  return async ({ kind, namespace, name }) => {
+    const asked = kind.toLowerCase();
+    if (asked === tasks.singular) {
+      const task = await shown.tasks.get({ namespace, name });
+      return task ? reasonsOf(task) : [];
+    }
+    const run = asked === runs.singular ? await shown.runs.get({ namespace, name }) : undefined;
+    if (!run) return [];
+    const { state, error } = run.status;
+    if (error !== undefined) return [{ summary: error, ...remedyOf(state) }];
+    const { items } = await shown.tasks.list({
+      namespace,
+      labels: { [runLabel]: name },
+      fields: { "status.state": "PENDING" },
+    });
+    return items.flatMap(reasonsOf).slice(0, maxReasons);
+  };
+}
+
+function reasonsOf({ spec, status }: Task): readonly Reason[] {
+  const { waiting, error } = status;
+  if (waiting) return [{ ...waiting, summary: `${spec.key}: ${waiting.summary}` }];
+  if (!error) return [];
+  const summary = error.tail === undefined ? error.message : `${error.message}\n${error.tail.trimEnd()}`;
+  return [{ summary: `${spec.key}: ${summary}`, ...remedyOf(status.state) }];
+}
+
+function remedyOf(state: string): { remedy?: string } {
+  if (state !== "FAILED") return {};
+  return { remedy: "Once the cause is gone, retry the run: what succeeded is not run again" };
+}
