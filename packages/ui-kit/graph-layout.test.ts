@@ -76,6 +76,16 @@ test("an open frame holds its children below its head and its strip", () => {
   assert.ok(make.y + make.height <= loop.y + loop.height);
 });
 
+test("wires that run around nodes stay inside the drawing", () => {
+  const ids = Array.from({ length: 40 }, (_, index) => `n${index}`);
+  const edges = ids.flatMap((id, index) =>
+    [index + 1, index + 4, index + 13].filter((to) => to < ids.length).map((to) => ({ from: id, to: ids[to] ?? "" })),
+  );
+  const layout = layoutGraph(nodes(...ids), edges);
+  const heights = layout.edges.flatMap((edge) => edge.points.map((point) => point.y));
+  assert.ok(Math.min(...heights) >= 0 && Math.max(...heights) <= layout.height);
+});
+
 test("a closed frame is a node, and its children have no place", () => {
   const layout = layoutGraph([{ id: "loop" }, { id: "make", parent: "loop" }], []);
   assert.deepEqual(layout.nodes["loop"], { x: 0, y: 0, ...nodeSize });

@@ -168,12 +168,28 @@ function layoutRanks(members: readonly Member[], edges: readonly LayoutEdge[]): 
     ),
   );
   const paths = routeWires(wires, columns);
-  const boxes = Object.values(nodes);
+  return framed({ nodes, edges: edges.map((edge, index) => ({ ...edge, points: paths[index] ?? [] })) });
+}
+
+/** Moves a drawing to where its upper edge is 0 and says how large it is; wires that run around nodes count too. */
+function framed({ nodes, edges }: Pick<GraphLayout, "nodes" | "edges">): GraphLayout {
+  let [top, bottom, width] = [0, 0, 0];
+  for (const box of Object.values(nodes)) {
+    bottom = Math.max(bottom, box.y + box.height);
+    width = Math.max(width, box.x + box.width);
+  }
+  for (const point of edges.flatMap((edge) => edge.points)) {
+    top = Math.min(top, point.y);
+    bottom = Math.max(bottom, point.y);
+  }
+  const height = bottom - top;
+  if (top === 0) return { width, height, nodes, edges };
+  const lowered = Object.entries(nodes).map(([id, box]) => [id, { ...box, y: box.y - top }] as const);
   return {
-    width: Math.max(...boxes.map((box) => box.x + box.width)),
-    height: Math.max(...boxes.map((box) => box.y + box.height)),
-    nodes,
-    edges: edges.map((edge, index) => ({ ...edge, points: paths[index] ?? [] })),
+    width,
+    height,
+    nodes: Object.fromEntries(lowered),
+    edges: edges.map((edge) => ({ ...edge, points: edge.points.map(({ x, y }) => ({ x, y: y - top })) })),
   };
 }
 

@@ -72,16 +72,30 @@ const cullStep = 256;
 /** Layout in a worker; until the next one arrives the last one stands. */
 function useLayout(nodes: readonly GraphNode[], edges: readonly GraphEdge[]): GraphLayout | undefined {
   const [layout, setLayout] = useState<GraphLayout>();
-  const worker = useRef<Worker>(undefined);
-  const latest = useRef(0);
+  // One request is under way at a time; of those that come meanwhile only the last is worth an answer.
+  const desk = useRef<{ worker?: Worker; busy: boolean; next?: LayoutRequest | undefined }>({ busy: false });
+  const ask = useCallback((request: LayoutRequest): void => {
+    const { worker, busy } = desk.current;
+    desk.current.next = worker && !busy ? undefined : request;
+    if (!worker || busy) return;
+    desk.current.busy = true;
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin to name
+    worker.postMessage(request);
+  }, []);
   useEffect(() => {
     const created = new Worker(new URL("./graph-layout-worker.ts", import.meta.url), { type: "module" });
     created.addEventListener("message", (event: MessageEvent<LayoutAnswer>) => {
-      if (event.data.id === latest.current) setLayout(event.data.layout);
+      setLayout(event.data.layout);
+      desk.current.busy = false;
+      if (desk.current.next) ask(desk.current.next);
     });
-    worker.current = created;
-    return () => created.terminate();
-  }, []);
+    desk.current = { worker: created, busy: false, next: desk.current.next };
+    if (desk.current.next) ask(desk.current.next);
+    return () => {
+      created.terminate();
+      desk.current = { busy: false };
+    };
+  }, [ask]);
   const structure = useMemo(
     () =>
       JSON.stringify([
@@ -92,7 +106,6 @@ function useLayout(nodes: readonly GraphNode[], edges: readonly GraphEdge[]): Gr
   );
   useEffect(() => {
     const request: LayoutRequest = {
-      id: ++latest.current,
       nodes: nodes.map((node) => ({
         id: node.id,
         ...(node.parent !== undefined && { parent: node.parent }),
@@ -101,7 +114,7 @@ function useLayout(nodes: readonly GraphNode[], edges: readonly GraphEdge[]): Gr
       })),
       edges: edges.map(({ from, to }) => ({ from, to })),
     };
-    worker.current?.postMessage(request);
+    ask(request);
     // The structure alone decides: a change of state lays nothing out anew.
   }, [structure]);
   return layout;

@@ -122,6 +122,19 @@ test("it loads by windows, then follows from the list's revision", async () => {
   assert.equal(server.watching, 0);
 });
 
+test("a list that says it is complete has all its items, even before the next frame", async () => {
+  const { server, clock } = setUp();
+  server.items = ["a", "b", "c"].map((name) => object(name, "1"));
+  const frames: (() => void)[] = [];
+  const list = new LiveList(server, {}, { clock, soon: (callback) => void frames.push(callback), windowSize: 1 });
+  list.start();
+  await settle();
+  assert.ok(list.snapshot().complete);
+  assert.equal(list.snapshot().items.length, 3);
+  assert.equal(frames.length, 1);
+  list.stop();
+});
+
 test("a broken connection keeps the data, tells since when, and reconnects", async () => {
   const { server, clock, list, names } = setUp();
   server.items = [object("a", "1")];

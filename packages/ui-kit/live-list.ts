@@ -156,7 +156,9 @@ export class LiveList<T extends KubeObject> {
   }
 
   #show(change: Pick<LiveSnapshot<T>, "phase"> & Partial<LiveSnapshot<T>>): void {
-    const { items, complete } = this.#snapshot;
+    const { complete } = this.#snapshot;
+    // Never the end of a load with the items of its beginning.
+    const items = this.#dirty ? [...this.#objects.values()] : this.#snapshot.items;
     this.#publish({ items, complete, ...change });
   }
 

@@ -129,12 +129,12 @@ function FoundRun({ run }: { readonly run: Run }) {
             {spec.state === "failed" ? (
               <ErrorPanel what={t("spec.partial")} error={spec.error} onRetry={spec.retry} />
             ) : null}
-            {tree.children.length > 0 ? (
-              <RunSteps tree={tree} run={run} selected={selected} onSelect={select} />
-            ) : tasks.complete && spec.state !== "loading" ? (
-              <EmptyState sentence={t("tasks.none")} />
-            ) : (
+            {!tasks.complete || spec.state === "loading" ? (
               <Skeleton rows={6} />
+            ) : tree.children.length > 0 ? (
+              <RunSteps tree={tree} run={run} selected={selected} onSelect={select} />
+            ) : (
+              <EmptyState sentence={t("tasks.none")} />
             )}
           </>
         ) : null}
