@@ -4,6 +4,7 @@ import type { Client } from "@headrace/client";
 import { Event, Pod } from "@headrace/k8s";
 import { ApiError, isApiError } from "@headrace/model";
 import { eventually } from "@headrace/model/testing";
+import type { Records, Scope } from "@headrace/records";
 import { stepFinalizer } from "../core/pod.ts";
 import { type Bench, compiledPipelines, createBench, type Ended, out, passTime, program } from "../testing/index.ts";
 
@@ -377,5 +378,105 @@ describe("a run", { skip }, () => {
     const ended = await bench.run(pipeline("dynamic_loop"));
     assert.equal(ended.run.state, "SUCCEEDED");
     assert.equal(most, 2);
+  });
+});
+
+/** Records whose next transactions fail, as on a full disk. */
+function failing(records: Records): { fail: number; records: Records } {
+  const disk = { fail: 0, records };
+  const scoped = <DB>(scope: Scope<DB>): Scope<DB> => ({
+    namespace: scope.namespace,
+    db: scope.db,
+    transaction: (body) => {
+      if (disk.fail === 0) return scope.transaction(body);
+      disk.fail -= 1;
+      return scope.transaction(async (tx) => {
+        await body(tx);
+        throw new ApiError("ServiceUnavailable", "The disk is full");
+      });
+    },
+  });
+  disk.records = { ...records, in: (ns) => scoped(records.in(ns)), all: () => scoped(records.all()) };
+  return disk;
+}
+
+describe("when something is wrong", { skip }, () => {
+  test("with the disk, what was not written is done again, and the node reports again", async () => {
+    let disk: { fail: number } | undefined;
+    await using bench = await createBench(
+      (step) => {
+        if (disk) disk.fail = 2;
+        return program(step);
+      },
+      {
+        wrapRecords: (records) => {
+          const wrapped = failing(records);
+          disk = wrapped;
+          return wrapped.records;
+        },
+      },
+    );
+    const run = await bench.submit(pipeline("one_step"));
+    await passTime(bench, 5, () => false);
+    const ended = await bench.ended(run);
+    assert.equal(ended.run.state, "SUCCEEDED");
+    assert.equal(bench.node.ran.length, 1);
+    assert.deepEqual(await attempts(bench, ended), [["root/add", 0, "SUCCEEDED"]]);
+  });
+
+  test("with a run's own pipeline, it fails and says so, and no other run is held up", async () => {
+    await using bench = await createBench(program);
+    bench.kill();
+    await assert.rejects(bench.submit(pipeline("one_step")).then((run) => bench.engine.terminate(run)));
+    const [broken] = await bench.records.all().db.selectFrom("run").select("id").execute();
+    await bench.records.all().transaction(async ({ db }) => {
+      await db.updateTable("document").set({ content: "{}" }).execute();
+    });
+    await bench.restart();
+    const ended = await bench.ended({ ns: "kubeflow", id: broken?.id ?? "" });
+    assert.equal(ended.run.state, "FAILED");
+    assert.match(ended.run.error ?? "", /^Cannot go on: schemaVersion: Required value/);
+    assert.equal((await bench.run(pipeline("chain"), { parameters: { a: 1 } })).run.state, "SUCCEEDED");
+  });
+
+  const ends: readonly { readonly reason: string; readonly states: readonly string[] }[] = [
+    { reason: "Evicted", states: ["LOST", "CREATED"] },
+    { reason: "OutOfcpu", states: ["FAILED"] },
+  ];
+  for (const { reason, states } of ends) {
+    test(`with a pod that ends (${reason}) and is never reported, its attempt is ${states[0]}`, async () => {
+      await using bench = await createBench(program);
+      bench.node.isPaused = true;
+      const run = await bench.submit(pipeline("one_step"));
+      const pod = await eventually("the pod is there", async () => (await pods(bench))[0]);
+      const key = { namespace: "kubeflow", name: pod.metadata.name ?? "" };
+      const target = { apiVersion: "v1", kind: "Binding", metadata: key, target: { kind: "Node", name: "n" } };
+      const client = bench.api.client.resource(Pod);
+      await client.post(key, "binding", target);
+      await client.patch(
+        key,
+        { type: "merge", body: { status: { phase: "Failed", reason } } },
+        { subresource: "status" },
+      );
+      await passTime(bench, 8, () => false);
+      await eventually("the attempt is recorded", async () => {
+        const rows = await attempts(bench, await bench.look(run));
+        return rows.map(([, , state]) => state).join() === states.join();
+      });
+    });
+  }
+
+  test("with time: a run that takes longer than its pipeline allows is stopped, and has failed", async () => {
+    await using bench = await createBench(() => new Promise(() => {}));
+    const platform = JSON.stringify({ platforms: { kubernetes: { pipelineConfig: { activeDeadlineSeconds: 30 } } } });
+    const run = await bench.submit(`${pipeline("one_step")}\n---\n${platform}\n`);
+    await eventually("the step runs", () => bench.node.ran.length === 1);
+    await bench.clock.advance(29_000);
+    assert.equal((await bench.look(run)).run.state, "RUNNING");
+    await bench.clock.advance(1_000);
+    const ended = await bench.ended(run);
+    assert.equal(ended.run.state, "FAILED");
+    assert.match(ended.run.error ?? "", /longer than the 30 s/);
+    assert.equal(ended.states["root/add"], "CANCELED");
   });
 });

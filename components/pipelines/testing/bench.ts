@@ -53,11 +53,13 @@ export interface Bench extends AsyncDisposable {
 export interface BenchOptions extends Partial<EngineOptions> {
   /** Stands between the engine and the API server, to make it fail. */
   readonly wrapClient?: (client: Client) => Client;
+  /** The same for the records. */
+  readonly wrapRecords?: (records: Records) => Records;
 }
 
 export async function createBench(
   program: Program,
-  { wrapClient = (client) => client, ...options }: BenchOptions = {},
+  { wrapClient = (client) => client, wrapRecords = (records) => records, ...options }: BenchOptions = {},
 ): Promise<Bench> {
   const api = testApi(builtIns);
   const { clock } = api;
@@ -73,7 +75,7 @@ export async function createBench(
   const nodeLife = new AbortController();
   const make = (): Engine =>
     createEngine({
-      records,
+      records: wrapRecords(records),
       client: wrapClient(api.client),
       artifacts: shelf,
       clock,
