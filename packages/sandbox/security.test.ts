@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
@@ -113,6 +113,14 @@ describe("a step", () => {
       if (!told.has(name)) assert.match(outcome, noAccess, `${name}: ${outcome}`);
   });
 
+  test("and every other user of the host find the launcher's sockets closed", async () => {
+    const directory = join(host.directory, "run");
+    assert.equal((await stat(directory)).mode & 0o777, 0o700);
+    for (const name of await readdir(directory)) {
+      if (name.endsWith(".sock")) assert.equal((await stat(join(directory, name))).mode & 0o777, 0o600, name);
+    }
+  });
+
   test("gets no mount through a link that it planted in a volume of its own", async () => {
     const source = join(host.directory, "planted");
     await mkdir(source);
@@ -143,7 +151,7 @@ describe("a step", () => {
 describe("a zygote whose packages are hostile", () => {
   let host: TestSandbox;
   before(async () => {
-    host = await testSandbox();
+    host = await testSandbox({ answerSeconds: 0.4 });
   });
   after(() => host[Symbol.asyncDispose]());
 

@@ -6,7 +6,6 @@ one cell: every answer from a cell has a deadline, every message a bound.
 
 import collections
 import os
-import select
 import signal
 import sys
 
@@ -14,7 +13,7 @@ import cell as cells
 import wire
 from container import Container, Group
 from journal import Journal
-from links import PumpLink
+from links import PumpLink, see_off
 from node import NodeServer, RequestError
 from syscalls import send_signal, watch_removals
 from verbs import Verbs
@@ -25,7 +24,6 @@ COMPLETE_SECONDS = 2
 _REPORT_BYTES = 4096
 _SPARE_SECONDS = 0.001
 _IDLE_SECONDS = 600
-_FAREWELL_MILLISECONDS = 5000
 
 
 class Launcher:
@@ -454,11 +452,9 @@ class Launcher:
         for cell in self.cells.values():
             send_signal(cell.pidfd, signal.SIGKILL)
         for cell in self.cells.values():
-            poll = select.poll()
-            poll.register(cell.pidfd, select.POLLIN)
-            poll.poll(_FAREWELL_MILLISECONDS)
+            see_off(cell.pid, cell.pidfd)
             cells.forget(cell.number)
-        self.pump.send({"leave": True})
+        self.pump.end()
         self.cgroups.remove_strangers(())
         self.cgroups.remove()
         for name in ("launcher.sock", "pump.sock", "dial.sock"):

@@ -1,6 +1,7 @@
 """The launcher's two companions, as it sees them: the pump, which outlives it, and the relay, which does not."""
 
 import os
+import select
 import selectors
 import socket
 
@@ -8,10 +9,11 @@ import network
 import pump
 import relay
 import wire
-from syscalls import PR_SET_NO_NEW_PRIVS, close_all_but, name_process, prctl, set_capabilities
+from syscalls import PR_SET_NO_NEW_PRIVS, close_all_but, name_process, open_pidfd, prctl, set_capabilities
 
 _PUMP = "pump.sock"
 _DIAL = "dial.sock"
+_FAREWELL_MILLISECONDS = 5000
 
 
 class PumpLink:
@@ -74,6 +76,26 @@ class PumpLink:
             wire.send(self.channel, message, descriptors)
         except OSError:
             pass  # it has died; what it should have had, the next one gets
+
+
+    def end(self):
+        try:
+            process = open_pidfd(self.process)
+        except ProcessLookupError:
+            return
+        self.send({"leave": True})
+        see_off(self.process, process)
+
+
+def see_off(pid, pidfd):
+    """Waits a moment for a process that is about to end, so that nothing of it is left."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    poll.poll(_FAREWELL_MILLISECONDS)
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        pass  # an earlier launcher's child
 
 
 class RelayLink:

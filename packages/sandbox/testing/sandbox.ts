@@ -42,7 +42,7 @@ async function openTestSandbox(directory: string, options: Partial<SandboxOption
     runtimeDirectory,
     clock: systemClock,
     lonelySeconds: 20,
-    answerSeconds: 0.5,
+    answerSeconds: 5,
     ...options,
   });
   const exits = collectExits(sandbox);
