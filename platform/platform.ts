@@ -1,11 +1,19 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { createApiServer } from "@headrace/apiserver";
 import { openFileStore } from "@headrace/artifacts";
 import { createClient, type Client } from "@headrace/client";
 import { createEnvironments } from "@headrace/environments";
 import { createGateway, createStaticFiles, listen } from "@headrace/gateway";
-import { createIdentity, type AuthMode, type Identity } from "@headrace/identity";
+import {
+  createIdentity,
+  createTokenReview,
+  createTokenSubresource,
+  requireSafeAddress,
+  type AuthMode,
+  type Identity,
+} from "@headrace/identity";
 import { builtIns, Pod, ServiceAccount } from "@headrace/k8s";
 import { createKubelet, type Share, type TokenIssuer } from "@headrace/kubelet";
 import {
@@ -22,13 +30,14 @@ import {
 import { createPipelines, refuseStep } from "@headrace/pipelines";
 import { openRecords } from "@headrace/records";
 import { ifPresent } from "@headrace/runtime";
-import { openSandbox } from "@headrace/sandbox";
+import { openSandbox, type PodNetwork } from "@headrace/sandbox";
 import { openSqliteStore } from "@headrace/store";
 import { createWorkloads, serviceAccountAdmission } from "@headrace/workloads";
 import { StartError } from "./errors.ts";
 import { explainRoute } from "./explain.ts";
-import { openHome, type Running } from "./home.ts";
+import { openHome, type Home, type Running } from "./home.ts";
 import { describeMachine, nodeName } from "./machine.ts";
+import { addressServices, serviceNames } from "./services.ts";
 
 export interface PlatformOptions {
   readonly dataDirectory: string;
@@ -67,7 +76,7 @@ const kubernetesVersion = "v1.33.0";
  */
 export async function createPlatform(options: PlatformOptions): Promise<Platform> {
   const home = openHome(options.dataDirectory);
-  const closers: (() => Promise<void> | void)[] = [() => home.release()];
+  const closers: Closers = [() => home.release()];
   try {
     return await start(options, home, closers);
   } catch (error) {
@@ -76,12 +85,12 @@ export async function createPlatform(options: PlatformOptions): Promise<Platform
   }
 }
 
-async function start(
-  options: PlatformOptions,
-  home: ReturnType<typeof openHome>,
-  closers: (() => Promise<void> | void)[],
-): Promise<Platform> {
+type Closers = (() => Promise<void> | void)[];
+
+async function start(options: PlatformOptions, home: Home, closers: Closers): Promise<Platform> {
+  requireSafeAddress(options.auth, options.host);
   const { paths } = home;
+  const sockets = socketDirectory(options);
   const clock = systemClock;
   const ids = systemIds;
   const onError = (error: unknown): void =>
@@ -94,13 +103,18 @@ async function start(
 
   const [store, records, artifacts, sandbox, identity] = await Promise.all([
     closing(
-      openSqliteStore({ path: paths.objects, clock, transient: transientKinds() }),
+      openSqliteStore({
+        path: paths.objects,
+        clock,
+        transient: transientKinds(),
+        sealed: { resources: ["secrets"], key: openSealingKey(join(paths.pki, "secrets.key")) },
+      }),
       (opened) => opened.close(),
       closers,
     ),
     closing(openRecords({ path: paths.records, clock, ids }), (opened) => opened.close(), closers),
     openFileStore({ root: paths.artifacts, clock, ids }),
-    openSandbox({ stateDirectory: paths.launcher, runtimeDirectory: socketDirectory(options), clock }),
+    openSandbox({ stateDirectory: paths.launcher, runtimeDirectory: sockets, clock }),
     closing(
       createIdentity({
         dataDirectory: home.directory,
@@ -158,6 +172,8 @@ async function start(
     tokens: tokenIssuer(identity, client),
     certificateAuthority: identity.pki.ca,
     shares,
+    serviceVariables: () => kubernetesVariables(sandbox.network),
+    noProxy: () => clusterServices.flatMap(serviceNames),
     onError,
   });
   const server = createApiServer({
@@ -170,6 +186,8 @@ async function start(
     clock,
     ids,
     admission: [serviceAccountAdmission(client)],
+    answers: [createTokenReview(identity)],
+    subresources: { "serviceaccounts/token": createTokenSubresource(identity.serviceAccounts) },
     version: { gitVersion: `${kubernetesVersion}+headrace-${version}`, buildDate: "2026-11-25T00:00:00Z" },
     onBug: onError,
   });
@@ -199,6 +217,7 @@ async function start(
     onError,
   });
   closers.push(() => kube.close());
+  await answerPods(sockets);
   const token = await identity.administratorToken();
   const running: Running = {
     gateway: front.url,
@@ -209,6 +228,28 @@ async function start(
     version,
     token,
   };
+
+  /**
+   * Pods come in by Unix sockets that the relay leads to. Over the gateway's own port they would look like whoever started
+   * Headrace, and be administrators.
+   */
+  async function answerPods(directory: string): Promise<void> {
+    if (sandbox.network === undefined) return;
+    const socketOf = (name: string): string => join(directory, `${name}.sock`);
+    await gateway.listen({ path: socketOf("gateway"), callers: "pods" });
+    const kubeForPods = await listen({
+      path: socketOf("kube"),
+      callers: "pods",
+      handle: toServer,
+      authenticator: identity.kubeAuthenticator,
+      clock,
+      tls: identity.pki.server,
+      onError,
+    });
+    closers.push(() => kubeForPods.close());
+    const services = clusterServices.map(({ face, ...service }) => ({ ...service, socket: socketOf(face) }));
+    await sandbox.setServices(addressServices(services, sandbox.network));
+  }
 
   closers.push(() => stopping.abort());
   for (const controller of [...components.flatMap((component) => component.controllers ?? []), kubelet]) {
@@ -224,8 +265,33 @@ async function start(
   };
 }
 
+/** What pods find by name, as on a cluster, and which of our faces answers. */
+const clusterServices = [
+  { name: "kubernetes", namespace: "default", port: 443, face: "kube" },
+  { name: "ml-pipeline", namespace: "kubeflow", port: 8888, face: "gateway" },
+  { name: "ml-pipeline-ui", namespace: "kubeflow", port: 80, face: "gateway" },
+] as const;
+
+/** How clients inside a pod find the API: by the name that its certificate is for. */
+function kubernetesVariables(network: PodNetwork | undefined): Readonly<Record<string, string>> {
+  if (network === undefined) return {};
+  return {
+    KUBERNETES_SERVICE_HOST: "kubernetes.default.svc",
+    KUBERNETES_SERVICE_PORT: "443",
+    KUBERNETES_SERVICE_PORT_HTTPS: "443",
+  };
+}
+
+/** The key that secrets are encrypted with on disk: made on first use, readable by the owner alone. */
+function openSealingKey(path: string): Uint8Array {
+  if (existsSync(path)) return readFileSync(path);
+  const key = randomBytes(32);
+  writeFileSync(path, key, { mode: 0o600, flag: "wx", flush: true });
+  return key;
+}
+
 /** Undoes what was opened, the latest first; one failure does not keep the rest open. */
-async function closeAll(closers: (() => Promise<void> | void)[]): Promise<void> {
+async function closeAll(closers: Closers): Promise<void> {
   for (let close = closers.pop(); close !== undefined; close = closers.pop()) {
     try {
       await close();
@@ -235,11 +301,7 @@ async function closeAll(closers: (() => Promise<void> | void)[]): Promise<void> 
   }
 }
 
-async function closing<T>(
-  opening: Promise<T>,
-  close: (opened: T) => Promise<void>,
-  closers: (() => Promise<void> | void)[],
-): Promise<T> {
+async function closing<T>(opening: Promise<T>, close: (opened: T) => Promise<void>, closers: Closers): Promise<T> {
   const opened = await opening;
   closers.push(() => close(opened));
   return opened;
@@ -254,7 +316,8 @@ function transientKinds() {
 
 /** Short, since a socket's path has 107 bytes at most; one for each data directory. */
 function socketDirectory({ runtimeDirectory, dataDirectory }: PlatformOptions): string {
-  return join(runtimeDirectory, `headrace-${createHash("sha256").update(dataDirectory).digest("hex").slice(0, 12)}`);
+  const name = createHash("sha256").update(dataDirectory).digest("hex").slice(0, 12);
+  return join(runtimeDirectory, `headrace-${name}`);
 }
 
 function parseShare(text: string): Share {

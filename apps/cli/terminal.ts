@@ -55,10 +55,13 @@ export function describeError(error: unknown, debug: boolean): string {
   if (error instanceof StartError) return lines(error.message, undefined, error.remedy);
   if (error instanceof CommandError) return lines(error.message, error.why, error.remedy);
   if (error instanceof ApiError) return lines(`Refused: ${error.message}`, undefined, undefined);
+  if (!(error instanceof Error)) return String(error);
+  // The packages' own errors carry a code and say in their message what to do; anything else is a bug.
+  const foreseen = "code" in error;
   return lines(
-    error instanceof Error ? error.message : String(error),
+    error.message,
     undefined,
-    "Run the command again with --debug for the stack, and report it",
+    foreseen ? undefined : "Run the command again with --debug for the stack, and report it",
   );
 }
 
