@@ -465,6 +465,17 @@ describe("steps", () => {
     const pod = await node.when("one", "is over", isOver);
     assert.match(pod.status?.message ?? "", /no such attempt/);
     assert.equal(node.sandbox.started.length, 0);
+    assert.deepEqual(node.reports, []);
+  });
+
+  test("a step that the node does not run is reported, so that its run goes on", async () => {
+    await using node = await testNode();
+    await node.run({ ...stepPod, spec: { hostNetwork: true } });
+    await node.when("one", "is over", isOver);
+    assert.deepEqual(
+      node.reports.map(({ report }) => [report.reason, /hostNetwork/.test(report.message)]),
+      [["ContainerCannotRun", true]],
+    );
   });
 
   test("a step goes warm only if its command is the one that the annotation describes", async () => {

@@ -66,6 +66,16 @@ const cases: readonly { readonly what: string; readonly pod: PodPlan; readonly a
     actions: [],
   },
   {
+    what: "a pod that was taken over ends without its volumes",
+    pod: pod({ volumes: "missing", volumesNotBefore: now + 5, containers: [isOver(0)] }),
+    actions: [{ do: "finish", phase: "Succeeded" }],
+  },
+  {
+    what: "volumes of a pod that was taken over are brought up to date",
+    pod: pod({ volumes: "missing", containers: [runs()] }),
+    actions: [{ do: "prepare" }],
+  },
+  {
     what: "main containers start together",
     pod: pod({ containers: [waits("a"), waits("b")] }),
     actions: [

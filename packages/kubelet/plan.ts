@@ -42,13 +42,17 @@ export function plan(pod: PodPlan, now: number): readonly Action[] {
   if (pod.ending !== undefined) return planEnding(pod, pod.ending, now);
   if (pod.deadline !== undefined && now >= pod.deadline) return [{ do: "end", reason: "DeadlineExceeded" }];
   const deadline: readonly Action[] = pod.deadline === undefined ? [] : [{ do: "wake", at: pod.deadline }];
-  if (pod.volumes === "preparing") return deadline;
-  if (pod.volumes === "missing") {
-    return pod.volumesNotBefore > now
-      ? [...deadline, { do: "wake", at: pod.volumesNotBefore }]
-      : [...deadline, { do: "prepare" }];
-  }
-  return [...deadline, ...planContainers(pod, now)];
+  const actions = planContainers(pod, now);
+  if (pod.volumes === "ready") return [...deadline, ...actions];
+  // Only starts need volumes: a pod that was taken over runs on, and ends, without.
+  const others = actions.filter((action) => action.do !== "start");
+  const isEnding = others.some((action) => action.do === "finish" || action.do === "end");
+  return isEnding ? [...deadline, ...others] : [...deadline, ...others, ...planVolumes(pod, now)];
+}
+
+function planVolumes(pod: PodPlan, now: number): readonly Action[] {
+  if (pod.volumes === "preparing") return [];
+  return pod.volumesNotBefore > now ? [{ do: "wake", at: pod.volumesNotBefore }] : [{ do: "prepare" }];
 }
 
 function planContainers(pod: PodPlan, now: number): readonly Action[] {

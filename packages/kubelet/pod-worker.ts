@@ -67,6 +67,7 @@ export class PodWorker {
   #pod: Pod;
   #containers: readonly ContainerState[];
   #step: StepIO | undefined;
+  #admission: "unknown" | "admitted" | "refused" = "unknown";
   #volumesState: PodPlan["volumes"] = "missing";
   #volumesNotBefore = 0;
   #volumesFailures = 0;
@@ -124,8 +125,8 @@ export class PodWorker {
       return;
     }
     try {
-      refuseUnsupported(this.#pod);
       this.#step = readStepIO(this.#pod);
+      refuseUnsupported(this.#pod);
     } catch (error) {
       this.#refuse(error);
     }
@@ -312,9 +313,8 @@ export class PodWorker {
   async #admitStep(): Promise<void> {
     if (this.#step === undefined) return;
     const refusal = await this.#services.authorizeStep(this.#pod, this.#step);
+    this.#admission = refusal === undefined ? "admitted" : "refused";
     if (refusal === undefined) return;
-    // What is no step of the engine's is not reported to it either.
-    this.#step = undefined;
     const what = `names artifacts that the pod may not use: ${refusal}`;
     throw new UnsupportedError("metadata.annotations", what, "Such pods are made by the pipeline engine alone");
   }
@@ -566,6 +566,7 @@ export class PodWorker {
     this.#verdict = { phase, reason: this.#ending?.reason ?? "", message: this.#ending?.message ?? "" };
     for (const timer of [this.#alarm, this.#renewal, this.#quiet]) timer?.[Symbol.dispose]();
     if (this.#step !== undefined) await this.#reportStep(this.#step);
+    if (signal.aborted) return;
     await this.#status.publishForCertain();
     if (signal.aborted) return;
     await this.#acknowledge();
@@ -583,6 +584,10 @@ export class PodWorker {
     const main = this.#containers.find(({ kind }) => kind === "main");
     if (main === undefined) return;
     const { artifacts, clock, signal, onError } = this.#services;
+    const retry = { clock, signal, onError, final: finalForReport };
+    // A pod that ended before it was asked for. What is no step of the engine's is not reported to it.
+    if (this.#admission === "unknown") await persist(retry, () => this.#admitStep().catch(onlyTechnical));
+    if (this.#admission !== "admitted") return;
     const report = await collectStep({
       pod: this.#pod,
       step,
@@ -591,9 +596,7 @@ export class PodWorker {
       artifacts,
       logPath: this.#logPath(main.name, main.restarts),
     });
-    await persist({ clock, signal, onError, final: finalForReport }, () =>
-      this.#services.report(step.report, report, podUser(this.#pod)),
-    );
+    await persist(retry, () => this.#services.report(step.report, report, podUser(this.#pod)));
   }
 
   /** How the step ended, also if a deadline ended it or it never began. */
@@ -747,6 +750,11 @@ function metadataText({ metadata }: Pod): string {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** A refusal is an answer; anything else is tried again. */
+function onlyTechnical(error: unknown): void {
+  if (!(error instanceof UnsupportedError)) throw error;
 }
 
 function codeOf(error: unknown): string {
