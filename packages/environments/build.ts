@@ -19,7 +19,7 @@ export interface Manifest {
 /** Raised when the way of building changes, so that environments of the old way are not taken for new ones. */
 export const recipe = 1;
 
-export const manifestName = "headrace.json";
+const manifestName = "headrace.json";
 
 /** setuptools ships one that only prepares an import hook: safe in a process that is forked later. */
 const harmlessStartup = new Set(["distutils-precedence.pth"]);

@@ -76,7 +76,7 @@ async function readSmall(path: string): Promise<string> {
 }
 
 /** The INI dialect of pip: continuation lines are indented, `[global]` is overridden by the command's own section. */
-export function parsePipConfig(text: string): Map<string, string> {
+function parsePipConfig(text: string): Map<string, string> {
   const sections = new Map<string, Map<string, string>>();
   let section: Map<string, string> | undefined;
   let key: string | undefined;

@@ -22,7 +22,7 @@ export interface Interpreter {
   readonly bundledWheels: readonly string[];
 }
 
-export const oldestPython = 9;
+const oldestPython = 9;
 
 const probe = `
 import glob, json, os, platform, sys, sysconfig

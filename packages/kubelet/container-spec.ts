@@ -10,7 +10,7 @@ import { expand } from "./variables.ts";
 /** Set to `never`, the step runs as any other container. */
 export const warmAnnotation = "headrace.io/warm";
 
-export const logRotation = { maxBytes: 10 << 20, maxFiles: 5 };
+const logRotation = { maxBytes: 10 << 20, maxFiles: 5 };
 
 const processes = 4096;
 const sharedMemoryBytes = 64 << 20;

@@ -3,7 +3,7 @@ import type { ContainerExit } from "@headrace/sandbox";
 /** `sidecar` is an init container that keeps running beside the main ones. */
 export type ContainerKind = "init" | "sidecar" | "main";
 
-export type ContainerPhase = "Waiting" | "Starting" | "Running" | "Stopping" | "Terminated";
+type ContainerPhase = "Waiting" | "Starting" | "Running" | "Stopping" | "Terminated";
 
 /** One container of a pod as the node knows it. Values are replaced, never changed. */
 export interface ContainerState {

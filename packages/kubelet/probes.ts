@@ -7,7 +7,7 @@ import type { Clock } from "@headrace/model";
 import type { CommandResult } from "./commands.ts";
 
 /** Opens a connection to a port of a pod. */
-export type Dial = (address: string, port: number) => Promise<Duplex>;
+type Dial = (address: string, port: number) => Promise<Duplex>;
 
 export interface ProbeTarget {
   readonly container: Container;

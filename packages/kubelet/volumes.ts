@@ -56,7 +56,7 @@ type Prepared =
   | { readonly kind: "directory"; readonly path: string; readonly readOnly: boolean }
   | { readonly kind: "memory"; readonly sizeBytes: number };
 
-export const serviceAccountPath = "/var/run/secrets/kubernetes.io/serviceaccount";
+const serviceAccountPath = "/var/run/secrets/kubernetes.io/serviceaccount";
 const serviceAccountVolume = "kube-api-access";
 const defaultTokenSeconds = 3607;
 const defaultMemoryBytes = 1 << 30;
