@@ -2,10 +2,12 @@ import type { Artifact, Values } from "./graph.ts";
 import type { ArtifactType, Component } from "./ir.ts";
 import type { JsonObject, JsonValue } from "./json.ts";
 
-/** The step's own writable directory, and where in it KFP's launcher keeps what a step writes besides artifacts. */
-export const scratch = "/tmp/kfp";
+/**
+ * The step's own writable directory: KFP's place for output parameters, one file each by its name. It exists before the step begins,
+ * so that a command may write there without making it. What a Python step hands back lies beside them.
+ */
+export const scratch = "/tmp/kfp/outputs";
 export const outputMetadataFile = "output_metadata.json";
-export const outputsDirectory = "outputs";
 
 /** KFP's ExecutorInput in JSON: what `{{$}}` becomes. */
 export interface ExecutorInput {
@@ -44,7 +46,7 @@ export function executorInput(component: Component, inputs: Values, directory: s
     },
     outputs: {
       parameters: mapEntries(component.outputs.parameters, (_, name) => ({
-        outputFile: `${scratch}/${outputsDirectory}/${name}`,
+        outputFile: `${scratch}/${name}`,
       })),
       artifacts: mapEntries(component.outputs.artifacts, ({ type }, name) => ({
         artifacts: [{ name, uri: `${directory}/${name}`, type, metadata: {} }],

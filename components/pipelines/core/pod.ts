@@ -1,6 +1,6 @@
 import { environmentAnnotation, type StepIO, stepIOAnnotation, warmEntryAnnotation } from "@headrace/model";
 import type { EnvVar, Pod, ResourceRequirements } from "@headrace/k8s";
-import { type ExecutorInput, outputMetadataFile, outputsDirectory, scratch } from "./executor-input.ts";
+import { type ExecutorInput, outputMetadataFile, scratch } from "./executor-input.ts";
 import type { Component, ContainerExecutor } from "./ir.ts";
 import { fillCommand, fillText, localPath, type RunFacts, type TaskNames } from "./placeholders.ts";
 import { type Resolve, withSettings } from "./kubernetes-settings.ts";
@@ -148,7 +148,7 @@ function stepIOOf({ run, task, n, component, input, directory }: AttemptPlan): S
     files: [
       { path: outputMetadataFile, limit: metadataLimit },
       ...[...component.outputs.parameters.keys()].map((name) => ({
-        path: `${outputsDirectory}/${name}`,
+        path: name,
         limit: parameterLimit,
       })),
     ],

@@ -1,6 +1,6 @@
 import type { StepReport } from "@headrace/model";
 import { PipelineFault } from "./errors.ts";
-import { outputMetadataFile, outputsDirectory, type ExecutorInput } from "./executor-input.ts";
+import { outputMetadataFile, type ExecutorInput } from "./executor-input.ts";
 import type { TaskError } from "./graph.ts";
 import type { ArtifactType, Component } from "./ir.ts";
 import { field, isList, isObject, type JsonObject, type JsonValue } from "./json.ts";
@@ -103,14 +103,13 @@ function readParameters(component: Component, report: StepReport, values: JsonOb
   const parameters = new Map<string, JsonValue>();
   for (const [name, spec] of component.outputs.parameters) {
     const value = field(values, name);
-    const path = `${outputsDirectory}/${name}`;
-    const text = report.files[path];
+    const text = report.files[name];
     if (value !== undefined)
       parameters.set(name, value === null ? null : coerce(name, { ...spec, literals: [] }, value));
     else if (text !== undefined) parameters.set(name, parseOutput(name, spec.type, text));
     else
       throw new PipelineFault(
-        report.refused[path] ?? `Cannot find output parameter "${name}": the step did not write it`,
+        report.refused[name] ?? `Cannot find output parameter "${name}": the step did not write it`,
       );
   }
   return parameters;

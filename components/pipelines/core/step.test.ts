@@ -88,7 +88,7 @@ describe("a step's command", () => {
     ["{{$.inputs.artifacts['rows'].metadata['the name']}}", ["x"]],
     ["{{$.outputs.artifacts['model'].path}}", ["/minio/b/p/7c5e/train-17/0/model"]],
     ["{{$.outputs.parameters['score'].output_file}}", ["/tmp/kfp/outputs/score"]],
-    ["{{$.outputs.output_file}}", ["/tmp/kfp/output_metadata.json"]],
+    ["{{$.outputs.output_file}}", ["/tmp/kfp/outputs/output_metadata.json"]],
     ["{{$.pipeline_job_uuid}}/{{$.pipeline_task_name}}/{{$.pipeline_root}}", ["7c5e/train/minio://b/root"]],
     ["a {{$.nothing.of['ours']}} and {{ x }}", ["a {{$.nothing.of['ours']}} and {{ x }}"]],
     ['{"Concat": ["a-", "{{$.inputs.parameters[\'size\']}}", {"Concat": ["b", "c"]}]}', ["a-2bc"]],
@@ -297,10 +297,10 @@ describe("a step's pod", () => {
         { path: "/minio/b/rows", uri: "minio://b/rows", mode: "read" },
         { path: "/minio/b/p/7c5e/train-17/0", uri: "minio://b/p/7c5e/train-17/0", mode: "write" },
       ],
-      scratch: "/tmp/kfp",
+      scratch: "/tmp/kfp/outputs",
       files: [
         { path: "output_metadata.json", limit: 8 * 1024 * 1024 },
-        { path: "outputs/score", limit: 1024 * 1024 },
+        { path: "score", limit: 1024 * 1024 },
       ],
       outputs: [{ name: "model", path: "/minio/b/p/7c5e/train-17/0/model", uri: "minio://b/p/7c5e/train-17/0/model" }],
       report: "/headrace/steps/7c5e/17/0/report",
@@ -406,7 +406,7 @@ describe("a step's report", () => {
       digest: "sha256:m",
       size: 3,
     };
-    for (const files of [metadata({ parameterValues: { score: 0.5 } }), { files: { "outputs/score": "0.5\n" } }]) {
+    for (const files of [metadata({ parameterValues: { score: 0.5 } }), { files: { score: "0.5\n" } }]) {
       assert.deepEqual(read(files), {
         kind: "succeeded",
         outputs: { parameters: new Map([["score", 0.5]]), artifacts: new Map([["model", [model]]]) },
@@ -431,7 +431,7 @@ describe("a step's report", () => {
     ["a parameter that was not written", {}, /Cannot find output parameter "score": the step did not write it/],
     ["a parameter of another type", metadata({ parameterValues: { score: "high" } }), /high is not a number/],
     ["outputs that are no JSON", { files: { "output_metadata.json": "{" } }, /Cannot read the step's outputs/],
-    ["a file over its limit", { refused: { "outputs/score": "larger than 1 MiB" } }, /larger than 1 MiB/],
+    ["a file over its limit", { refused: { score: "larger than 1 MiB" } }, /larger than 1 MiB/],
     [
       "an artifact with a link in it",
       { outputs: { model: { kind: "refused", reason: "a link" } } },
