@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { pythonWith, startFresh } from "../../conformance/fresh.ts";
+import { pythonWith, startFresh } from "@headrace/platform/testing";
 import { gapsOf, machineCpu, median, percentile, printTable, residentMiB } from "../measure.ts";
 
 const run = promisify(execFile);

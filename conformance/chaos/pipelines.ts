@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { pythonWith } from "../fresh.ts";
+import { pythonWith } from "@headrace/platform/testing";
 
 const bin = fileURLToPath(new URL("../../apps/cli/bin/headrace.js", import.meta.url));
 const workload = fileURLToPath(new URL("workload.py", import.meta.url));

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { pythonWith, startFresh } from "../fresh.ts";
+import { pythonWith, startFresh } from "@headrace/platform/testing";
 import { writeTable, type Row } from "../table.ts";
 import { goldens, type Golden } from "./goldens.ts";
 
