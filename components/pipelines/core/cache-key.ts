@@ -44,8 +44,8 @@ function isEmpty(value: JsonValue): boolean {
 /** JSON as Go's encoding/json writes it: keys in byte order, no blanks, and what HTML minds escaped. */
 function goJson(value: JsonValue): string {
   if (isList(value)) return `[${value.map(goJson).join(",")}]`;
-  if (!isObject(value))
-    return typeof value === "string" ? goString(value) : JSON.stringify(value).replace(/e-0?(\d)$/, "e-0$1");
+  if (typeof value === "string") return goString(value);
+  if (!isObject(value)) return JSON.stringify(value);
   const keys = Object.keys(value).sort(byCodePoint);
   return `{${keys.map((key) => `${goString(key)}:${goJson(value[key] ?? null)}`).join(",")}}`;
 }

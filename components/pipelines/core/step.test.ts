@@ -179,10 +179,10 @@ describe("a fingerprint", () => {
     const { task, executor } = stepOf({ command: ["sh", "-c"], args: ["a < b && c"] }, ports);
     const key =
       '{"containerSpec":{"cmdArgs":["sh","-c","a \\u003c b \\u0026\\u0026 c"],"image":"python:3.11"},' +
-      '"inputArtifactNames":{"rows":{"artifactNames":["5"]}},"inputParameterValues":{"n":1,"text":"é"},' +
+      '"inputArtifactNames":{"rows":{"artifactNames":["5"]}},"inputParameterValues":{"n":1e-7,"text":"é"},' +
       '"outputArtifactsSpec":{"model":{"name":"model","type":{"schemaTitle":"system.Model","schemaVersion":"0.0.1"}}},' +
       '"outputParametersSpec":{"score":"NUMBER_DOUBLE"}}';
-    const print = fingerprint(task, executor, values({ text: "é", n: 1 }, new Map([["rows", [dataset]]])));
+    const print = fingerprint(task, executor, values({ text: "é", n: 1e-7 }, new Map([["rows", [dataset]]])));
     assert.equal(print, createHash("sha256").update(key).digest("hex"));
   });
 
