@@ -183,6 +183,21 @@ describe("environments", () => {
     }
   });
 
+  it("asks no URL of a step's choice from outside of the sandbox, unless the steps are the operator's own", async () => {
+    for (const install of [
+      { requirements: ["mill @ https://example.test/mill.whl"] },
+      { requirements: ["git+https://example.test/mill"] },
+      { requirements: ["mill"], indexUrl: "https://example.test/simple" },
+    ]) {
+      await assert.rejects(
+        environments.resolve({ image: `python:${minor}`, packages: { installs: [install] } }),
+        (error) =>
+          error instanceof EnvironmentError && error.code === "refused" && /within its sandbox/.test(error.remedy),
+        JSON.stringify(install),
+      );
+    }
+  });
+
   it("follows an administrator's mapping before its own", async () => {
     const environment = await environments.resolve({
       image: "quay.io/me/train:7",

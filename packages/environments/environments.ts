@@ -76,7 +76,10 @@ export interface EnvironmentsOptions {
   readonly indexEnvironment: Variables;
   readonly clock: Clock;
   readonly ids: Ids;
-  /** Whether setup code of packages without a wheel may run as Headrace's own user. */
+  /**
+   * Whether pods are the operator's own. Then packages without a wheel may run their setup code, and steps may name URLs, as
+   * Headrace's own user. Otherwise both are refused, and the step's own pip does it within the sandbox.
+   */
   readonly allowSourceBuilds: boolean;
 }
 
@@ -141,9 +144,11 @@ export function createEnvironments(options: EnvironmentsOptions): Environments {
   async function installPython(
     minor: string,
     signal: AbortSignal,
+    progress: (message: string) => void,
   ): Promise<{ executable: string } | { reason: string }> {
     try {
-      const tool = await getUv(await pythons.any(`python:${minor}`, signal), () => {});
+      const tool = await getUv(await pythons.any(`python:${minor}`, signal), progress);
+      progress(`Installing Python ${minor}`);
       const installed = await tool.run({
         arguments: ["python", "install", "--quiet", minor],
         timeoutMs: 300_000,
@@ -164,7 +169,7 @@ export function createEnvironments(options: EnvironmentsOptions): Environments {
   async function resolve(request: ResolveRequest): Promise<Environment> {
     const mapped = mapImage(request.image, request.mappings ?? []);
     if (mapped.python === undefined) return bareEnvironment(request, mapped);
-    const installs = normalise(mapped, request.packages);
+    const installs = normalise(mapped, request.packages, options.allowSourceBuilds);
     const key = JSON.stringify([mapped, installs, request.image, options.allowSourceBuilds ? request.tenant : ""]);
     const known = remembered.get(key);
     if (known !== undefined && known.until > clock.now()) return orAborted(known.environment, request.signal);
@@ -189,7 +194,7 @@ export function createEnvironments(options: EnvironmentsOptions): Environments {
     const progress = request.onProgress ?? (() => {});
     prepared ??= prepare();
     const settings = await prepared;
-    const interpreter = await pythons.find(wish, request.image, stopping.signal);
+    const interpreter = await pythons.find(wish, request.image, stopping.signal, progress);
     const wanted = withSeeds(installs, interpreter);
     const requestDigest = digestOf([recipe, interpreter, wanted, settings]);
     const lock = await findLock(requestDigest, interpreter, wanted, progress);
@@ -313,11 +318,11 @@ async function readAnswer(path: string): Promise<Answer | undefined> {
 }
 
 /** The mapping's own packages come first, as they would in an image. */
-function normalise(mapped: Mapped, packages: EnvironmentRequest | undefined): readonly PipInstall[] {
+function normalise(mapped: Mapped, packages: EnvironmentRequest | undefined, trusted: boolean): readonly PipInstall[] {
   const own: PipInstall[] = mapped.requirements.length > 0 ? [{ requirements: mapped.requirements }] : [];
-  const installs = [...own, ...(packages?.installs ?? [])].filter((install) => install.requirements.length > 0);
-  checkRequest({ installs });
-  return installs;
+  checkRequest({ installs: own }, { trusted: true });
+  if (packages !== undefined) checkRequest(packages, { trusted });
+  return [...own, ...(packages?.installs ?? [])].filter((install) => install.requirements.length > 0);
 }
 
 /** Every Python image has pip; where the host's Python comes without its wheel, the index has one. */
@@ -363,15 +368,17 @@ interface Description {
 
 function describe(facts: Description): Environment {
   const { interpreter, directory, digest, lock, manifest } = facts;
+  const preloaded = preload(facts.installs, lock);
   const differs = facts.wish.patch !== undefined && facts.wish.patch !== interpreter.version;
   return {
     imageID: `headrace://${digest}`,
     mapping: `${facts.request.image} runs on Python ${interpreter.version} of this host (${facts.mapped.mapping})`,
     cell: {
-      digest,
+      // What is imported ahead is part of what a warm interpreter is.
+      digest: digestOf([digest, preloaded]),
       path: directory,
       python: join(directory, "bin", "python"),
-      preload: preload(facts.installs, lock),
+      preload: preloaded,
       trees: interpreter.trees,
     },
     variables: {

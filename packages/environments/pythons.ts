@@ -48,7 +48,11 @@ export interface PythonsOptions {
   readonly directory: string;
   readonly toolVariables: Readonly<Record<string, string>>;
   /** Installs `3.12` and returns its executable, or the reason why it cannot. */
-  readonly install: (minor: string, signal: AbortSignal) => Promise<{ executable: string } | { reason: string }>;
+  readonly install: (
+    minor: string,
+    signal: AbortSignal,
+    progress: (message: string) => void,
+  ) => Promise<{ executable: string } | { reason: string }>;
 }
 
 /** Finds interpreters on this host and remembers them while it runs. */
@@ -64,7 +68,12 @@ export class Pythons {
    * The wished Python: one of this host, else one that uv installs. Throws EnvironmentError `no-python` with the mapping to
    * apply for the image.
    */
-  async find(wish: PythonWish, image: string, signal: AbortSignal): Promise<Interpreter> {
+  async find(
+    wish: PythonWish,
+    image: string,
+    signal: AbortSignal,
+    progress: (message: string) => void = () => {},
+  ): Promise<Interpreter> {
     const [major, minor] = (wish.minor ?? "3.99").split(".").map(Number);
     if (major !== 3 || (minor ?? 0) < oldestPython) {
       throw new EnvironmentError(
@@ -82,7 +91,7 @@ export class Pythons {
       fitting ??= found;
     }
     if (fitting !== undefined) return fitting;
-    return this.#install(wish, image, signal);
+    return this.#install(wish, image, signal, progress);
   }
 
   /** Any Python that can run a script of our own. */
@@ -90,11 +99,16 @@ export class Pythons {
     return this.find({ minor: undefined, patch: undefined }, image, signal);
   }
 
-  async #install(wish: PythonWish, image: string, signal: AbortSignal): Promise<Interpreter> {
+  async #install(
+    wish: PythonWish,
+    image: string,
+    signal: AbortSignal,
+    progress: (message: string) => void,
+  ): Promise<Interpreter> {
     const installed =
       wish.minor === undefined
         ? { reason: "no Python 3 was found on PATH" }
-        : await this.#options.install(wish.minor, signal);
+        : await this.#options.install(wish.minor, signal, progress);
     const found = "executable" in installed ? await this.#probe(installed.executable) : undefined;
     if (found !== undefined && fits(found, wish)) return found;
     const reason = "reason" in installed ? installed.reason : "the installed interpreter does not start";

@@ -4,13 +4,20 @@ import { EnvironmentError } from "./errors.ts";
 const maxRequirements = 500;
 const maxLength = 2000;
 
-/** Checks what a pod asks for before it reaches a command line. Throws EnvironmentError `refused` naming the field. */
-export function checkRequest(request: EnvironmentRequest): void {
+/**
+ * Checks what a pod asks for before it reaches a command line. `trusted` says that the pods are the operator's own: others may
+ * not make this process, which stands outside of every sandbox and may hold credentials, ask URLs of their choice. Throws
+ * EnvironmentError `refused` naming the field.
+ */
+export function checkRequest(request: EnvironmentRequest, { trusted }: { readonly trusted: boolean }): void {
   const count = request.installs.reduce((sum, install) => sum + install.requirements.length, 0);
   if (count > maxRequirements) {
     throw refused("installs", `has ${count} requirements`, `Ask for at most ${maxRequirements}`);
   }
-  for (const [index, install] of request.installs.entries()) checkInstall(install, `installs[${index}]`);
+  for (const [index, install] of request.installs.entries()) {
+    checkInstall(install, `installs[${index}]`);
+    if (!trusted) refuseUrls(install, `installs[${index}]`);
+  }
 }
 
 function checkInstall(install: PipInstall, field: string): void {
@@ -32,6 +39,18 @@ function checkInstall(install: PipInstall, field: string): void {
     }
   }
   for (const host of install.trustedHosts ?? []) checkLine(host, `${field}.trustedHosts`);
+}
+
+function refuseUrls(install: PipInstall, field: string): void {
+  const remedy = "The step's own pip may ask it, from within its sandbox";
+  if (install.indexUrl !== undefined || (install.extraIndexUrls ?? []).length > 0) {
+    throw refused(`${field}.indexUrl`, "is another index than this node's", remedy);
+  }
+  for (const [index, requirement] of install.requirements.entries()) {
+    if (/:\/\/|@/.test(requirement.split(";")[0] ?? "")) {
+      throw refused(`${field}.requirements[${index}]`, `"${requirement}" is a URL`, remedy);
+    }
+  }
 }
 
 function checkLine(text: string, field: string): void {
