@@ -150,7 +150,7 @@ export function createEnvironments(options: EnvironmentsOptions): Environments {
       const tool = await getUv(await pythons.any(`python:${minor}`, signal), progress);
       progress(`Installing Python ${minor}`);
       const installed = await tool.run({
-        arguments: ["python", "install", "--quiet", minor],
+        arguments: ["python", "install", minor],
         timeoutMs: 300_000,
         signal,
       });
