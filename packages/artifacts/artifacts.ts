@@ -12,6 +12,11 @@ export interface ArtifactStore {
     uri: string,
     content: AsyncIterable<Uint8Array> | Uint8Array | string,
   ): Promise<{ readonly size: number; readonly digest: string }>;
+  /**
+   * Moves what lies at `path` beneath `root`, a directory of this host that strangers wrote to, to the URI; whatever is there
+   * already is replaced. Links on the way are refused. What is not there is `missing`.
+   */
+  take(uri: string, from: { readonly root: string; readonly path: string }): Promise<Measured>;
   list(uri: string): Promise<readonly { readonly path: string; readonly size: number }[]>;
   remove(uri: string): Promise<void>;
   /** A local path for mounting, if the store has one: made (as an empty directory) when `create`. */

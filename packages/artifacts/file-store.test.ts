@@ -189,3 +189,23 @@ test("a file cannot take the place of a tree", async (t) => {
 function sha256(content: string): string {
   return execFileSync("sha256sum", { input: content }).toString().slice(0, 64);
 }
+
+test("what a step left in its own directory is moved to its URI, in place of what was there", async (t) => {
+  const { store, outside } = await newStore(t);
+  await store.write("minio://mlpipeline/run/model", "older");
+  await mkdir(join(outside, "work"));
+  await writeFile(join(outside, "work", "model"), "weights");
+  const taken = await store.take("minio://mlpipeline/run/model", { root: outside, path: "work/model" });
+  assert.equal(taken.kind, "file");
+  assert.equal(await text(store, "minio://mlpipeline/run/model"), "weights");
+  assert.deepEqual(await readdir(join(outside, "work")), []);
+});
+
+test("nothing is taken through a link, from above the directory, or from where nothing is", async (t) => {
+  const { store, outside } = await newStore(t);
+  await symlink("/etc", join(outside, "etc"));
+  const take = (path: string) => store.take("minio://mlpipeline/run/x", { root: outside, path });
+  assert.equal((await take("etc/passwd")).kind, "refused");
+  assert.equal((await take("../root/secret")).kind, "refused");
+  assert.equal((await take("absent/file")).kind, "missing");
+});

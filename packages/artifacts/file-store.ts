@@ -6,7 +6,7 @@ import { ApiError, badRequest, type Clock, type Ids } from "@headrace/model";
 import type { ArtifactStore, Measured } from "./artifacts.ts";
 import { codeOf, Folder, ignore } from "./beneath.ts";
 import { NotPlainError, TooMuchError } from "./errors.ts";
-import { locate, temporaryPrefix } from "./locations.ts";
+import { locate, segmentFault, temporaryPrefix } from "./locations.ts";
 import { digestOf, removeWithin, type TreeLimits, walk } from "./tree.ts";
 
 export interface FileStoreOptions {
@@ -143,6 +143,24 @@ class FileStore implements ArtifactStore {
     });
   }
 
+  async take(uri: string, { root, path }: { root: string; path: string }): Promise<Measured> {
+    try {
+      const segments = path.split("/");
+      const fault = segments.map(segmentFault).find((found) => found !== undefined);
+      if (fault !== undefined) return { kind: "refused", reason: `"${path}" has ${fault}` };
+      await using source = await descend(root, segments, (folder, name) => folder.folder(name));
+      if (!source || !(await source.folder.kind(source.name))) return { kind: "missing" };
+      await using target = await this.#make(uri);
+      await removeWithin(target.folder, target.name);
+      await rename(source.folder.at(source.name), target.folder.at(target.name));
+    } catch (error) {
+      const fault = faultOf(error);
+      if (fault) return { kind: "refused", reason: this.#relative(fault) };
+      throw error;
+    }
+    return this.measure(uri);
+  }
+
   async measure(uri: string): Promise<Measured> {
     try {
       await using place = await this.#find(uri);
@@ -191,20 +209,8 @@ class FileStore implements ArtifactStore {
     return place;
   }
 
-  async #descend(
-    uri: string,
-    enter: (folder: Folder, name: string) => Promise<Folder | undefined>,
-  ): Promise<Place | undefined> {
-    const segments = segmentsOf(uri);
-    const name = segments.at(-1) ?? "";
-    let folder = await Folder.open(this.#root);
-    for (const segment of segments.slice(0, -1)) {
-      await using outer = folder;
-      const inner = await enter(outer, segment);
-      if (!inner) return undefined;
-      folder = inner;
-    }
-    return { folder, name, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
+  #descend(uri: string, enter: Enter): Promise<Place | undefined> {
+    return descend(this.#root, segmentsOf(uri), enter);
   }
 
   async #explained<R>(uri: string, body: () => Promise<R>): Promise<R> {
@@ -230,6 +236,21 @@ class FileStore implements ArtifactStore {
 }
 
 /** What is wrong with what a step left there; undefined if the failure is not the step's. */
+type Enter = (folder: Folder, name: string) => Promise<Folder | undefined>;
+
+/** The folder that holds the last of the segments, entered one by one; undefined if one of them is not there. */
+async function descend(root: string, segments: readonly string[], enter: Enter): Promise<Place | undefined> {
+  const name = segments.at(-1) ?? "";
+  let folder = await Folder.open(root);
+  for (const segment of segments.slice(0, -1)) {
+    await using outer = folder;
+    const inner = await enter(outer, segment);
+    if (!inner) return undefined;
+    folder = inner;
+  }
+  return { folder, name, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
+}
+
 function faultOf(error: unknown): string | undefined {
   if (error instanceof NotPlainError || error instanceof TooMuchError) return error.message;
   if (codeOf(error) === "EACCES") return "Cannot read it: its permissions keep everybody but the step from it";

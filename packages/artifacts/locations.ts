@@ -23,7 +23,7 @@ export function locate(uri: string): Location {
   if (key.length === 0) return refuse(`"${shorten(uri)}" names a bucket, not an artifact in it`);
   if (Buffer.byteLength(key.join("/")) > longestKey) return refuse(`the key is longer than ${longestKey} bytes`);
   for (const segment of key) {
-    const fault = faultOf(segment);
+    const fault = segmentFault(segment);
     if (fault) return refuse(`"${shorten(uri)}" has ${fault}`);
   }
   return { ok: true, segments: [bucket, ...key] };
@@ -34,7 +34,8 @@ function splitScheme(uri: string): [string, string | undefined] {
   return end > 0 ? [uri.slice(0, end), uri.slice(end + 3)] : ["", undefined];
 }
 
-function faultOf(segment: string): string | undefined {
+/** What keeps a name from being one step of a path here, if anything does. */
+export function segmentFault(segment: string): string | undefined {
   if (segment === "") return "an empty segment";
   if (segment === "." || segment === "..") return `the segment "${segment}"`;
   if (segment.includes("\0")) return "a NUL character";

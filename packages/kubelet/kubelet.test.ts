@@ -401,21 +401,38 @@ const step: StepIO = {
   ],
   scratch: "/scratch",
   files: [
-    { path: "executor.json", limit: 1000 },
-    { path: "link", limit: 1000 },
-    { path: "big", limit: 10 },
-    { path: "absent", limit: 10 },
+    { path: "/scratch/executor.json", limit: 1000 },
+    { path: "/scratch/link", limit: 1000 },
+    { path: "/scratch/big", limit: 10 },
+    { path: "/scratch/absent", limit: 10 },
+    { path: "/out/facts.json", limit: 1000 },
   ],
-  outputs: [{ name: "model", path: "/out/model", uri: "minio://mlpipeline/run/out/model" }],
+  outputs: [
+    { name: "model", uri: "minio://mlpipeline/run/out/model" },
+    {
+      name: "moved",
+      uri: "minio://mlpipeline/run/out/moved",
+      elsewhere: { file: "/out/facts.json", pointer: "/moved/custom_path" },
+    },
+    {
+      name: "stray",
+      uri: "minio://mlpipeline/run/out/stray",
+      elsewhere: { file: "/out/facts.json", pointer: "/stray/custom_path" },
+    },
+  ],
   report: "/report/1",
 };
 const stepPod = { metadata: { annotations: { [stepIOAnnotation]: JSON.stringify(step) } } };
+
+const facts = '{"moved":{"custom_path":"/scratch/elsewhere"},"stray":{"custom_path":"/etc/passwd"}}';
 
 const goodStep: SimulatedProgram = async ({ hostPath, print }) => {
   writeFileSync(hostPath("/scratch/executor.json"), '{"ok":true}');
   writeFileSync(hostPath("/scratch/big"), "far too long");
   symlinkSync("/etc/passwd", hostPath("/scratch/link"));
   writeFileSync(hostPath("/out/model"), "weights");
+  writeFileSync(hostPath("/out/facts.json"), facts);
+  writeFileSync(hostPath("/scratch/elsewhere"), "more weights");
   print("done");
 };
 
@@ -437,10 +454,20 @@ describe("steps", () => {
     assert.equal(told?.path, "/report/1");
     assert.equal(told?.user, "system:serviceaccount:default:default");
     const { files, refused, outputs, exitCode, reason, tail } = told?.report ?? {};
-    assert.deepEqual(files, { "executor.json": '{"ok":true}' });
-    assert.deepEqual(refused, { link: "it is a link or a special file", big: "it has 12 bytes, and 10 are allowed" });
-    const digest = `sha256:${createHash("sha256").update("weights").digest("hex")}`;
-    assert.deepEqual(outputs, { model: { kind: "file", size: 7, digest, files: 1 } });
+    assert.deepEqual(files, { "/scratch/executor.json": '{"ok":true}', "/out/facts.json": facts });
+    assert.deepEqual(refused, {
+      "/scratch/link": "it is a link or a special file",
+      "/scratch/big": "it has 12 bytes, and 10 are allowed",
+    });
+    const digestOf = (text: string) => `sha256:${createHash("sha256").update(text).digest("hex")}`;
+    assert.deepEqual(outputs, {
+      model: { kind: "file", size: 7, digest: digestOf("weights"), files: 1 },
+      moved: { kind: "file", size: 12, digest: digestOf("more weights"), files: 1 },
+      stray: {
+        kind: "refused",
+        reason: "it was written to /etc/passwd; what is to be kept must be written beneath /scratch",
+      },
+    });
     assert.deepEqual([exitCode, reason, tail], [0, "Completed", "done\n"]);
   });
 

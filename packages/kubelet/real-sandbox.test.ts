@@ -139,14 +139,17 @@ describe("pods in the real sandbox", () => {
   });
 
   test("what a hostile step leaves behind is refused, and nothing waits for it", async () => {
-    const files = ["good", "link", "pipe", "huge", "folder", "linked/passwd"].map((path) => ({ path, limit: 1000 }));
+    const files = ["good", "link", "pipe", "huge", "folder", "linked/passwd"].map((path) => ({
+      path: `/scratch/${path}`,
+      limit: 1000,
+    }));
     const step: StepIO = {
       artifacts: [{ path: "/out", uri: "minio://mlpipeline/hostile", mode: "write" }],
       scratch: "/scratch",
       files,
       outputs: [
-        { name: "tree", path: "/out/tree", uri: "minio://mlpipeline/hostile/tree" },
-        { name: "file", path: "/out/file", uri: "minio://mlpipeline/hostile/file" },
+        { name: "tree", uri: "minio://mlpipeline/hostile/tree" },
+        { name: "file", uri: "minio://mlpipeline/hostile/file" },
       ],
       report: "/report",
     };
@@ -154,14 +157,20 @@ describe("pods in the real sandbox", () => {
     await node.run({
       metadata: { annotations: { [stepIOAnnotation]: JSON.stringify(step) } },
       container: shell(
-        "cd /scratch && echo fine > good && ln -s /etc/passwd link && mkfifo pipe && truncate -s 10G huge && mkdir folder && ln -s /etc linked" +
+        "cd /scratch && echo fine > good && ln -s /etc/passwd link && mkfifo pipe && truncate -s 10G huge && mkdir folder && rm -r linked && ln -s /etc linked" +
           " && mkdir /out/tree && ln -s /etc/shadow /out/tree/shadow && echo model > /out/file",
       ),
     });
     await node.when("one", "is over", isOver);
     const [{ report } = assert.fail("no report")] = node.reports;
-    assert.deepEqual(report.files, { good: "fine\n" });
-    assert.deepEqual(Object.keys(report.refused).sort(), ["folder", "huge", "link", "linked/passwd", "pipe"]);
+    assert.deepEqual(report.files, { "/scratch/good": "fine\n" });
+    assert.deepEqual(Object.keys(report.refused).sort(), [
+      "/scratch/folder",
+      "/scratch/huge",
+      "/scratch/link",
+      "/scratch/linked/passwd",
+      "/scratch/pipe",
+    ]);
     assert.equal(report.outputs["tree"]?.kind, "refused");
     assert.equal(report.outputs["file"]?.kind, "file");
   });

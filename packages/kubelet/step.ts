@@ -1,8 +1,8 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, closeSync, constants, fstatSync, mkdirSync, openSync, readSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
 import type { ArtifactStore } from "@headrace/artifacts";
 import type { Pod } from "@headrace/k8s";
-import { type StepIO, stepIOAnnotation, type StepOutput, type StepReport } from "@headrace/model";
+import { type StepIO, stepIOAnnotation, type StepOutput, type StepOutputPlace, type StepReport } from "@headrace/model";
 import type { Mount } from "@headrace/sandbox";
 import type { Ended } from "./container-state.ts";
 import { ContainerConfigError, UnsupportedError } from "./errors.ts";
@@ -30,6 +30,8 @@ export function readStepIO(pod: Pod): StepIO | undefined {
     typeof step.report === "string";
   if (!complete) throw malformed("artifacts, scratch, files, outputs and report are required");
   if (!step.scratch.startsWith("/")) throw malformed("scratch must be an absolute path");
+  const crooked = step.files.find(({ path }) => normalize(path) !== path || placeOf(step, path) === undefined);
+  if (crooked) throw malformed(`the file ${crooked.path} lies neither in scratch nor in an artifact that is written`);
   return step;
 }
 
@@ -41,12 +43,24 @@ function malformed(why: string): UnsupportedError {
   );
 }
 
+/** Which writable place of the step a path lies in, and where in it. */
+function placeOf(
+  step: StepIO,
+  path: string,
+): { readonly uri: string | undefined; readonly within: string } | undefined {
+  const written = step.artifacts.filter(({ mode }) => mode === "write");
+  const places = [...written, { path: step.scratch, uri: undefined }];
+  const place = places.find((each) => path.startsWith(`${each.path}/`));
+  return place && { uri: place.uri, within: path.slice(place.path.length + 1) };
+}
+
 /** Artifacts where the step expects them, and its own scratch directory. Inputs that nobody wrote are left out: the step finds nothing there. */
 export async function stepMounts(
   step: StepIO,
   scratchDirectory: string,
   artifacts: ArtifactStore,
 ): Promise<{ mounts: Mount[]; missing: string[] }> {
+  makeFolders(step, scratchDirectory);
   const mounts: Mount[] = [{ kind: "bind", source: scratchDirectory, target: step.scratch, readOnly: false }];
   const missing: string[] = [];
   await Promise.all(
@@ -61,6 +75,21 @@ export async function stepMounts(
     }),
   );
   return { mounts, missing };
+}
+
+/** A step may write its files without making their folders first. Every user of the container may write there, as in any /tmp. */
+function makeFolders(step: StepIO, scratchDirectory: string): void {
+  for (const { path } of step.files) {
+    const place = placeOf(step, path);
+    if (place?.uri !== undefined || place === undefined) continue;
+    const segments = dirname(place.within).split("/");
+    for (let depth = 1; depth <= segments.length; depth += 1) {
+      const folder = join(scratchDirectory, ...segments.slice(0, depth));
+      if (isThere(folder)) continue;
+      mkdirSync(folder);
+      chmodSync(folder, 0o777);
+    }
+  }
 }
 
 function isThere(path: string): boolean {
@@ -93,20 +122,13 @@ export async function collectStep({
   ended,
   logPath,
 }: StepEnd): Promise<StepReport> {
-  const files: Record<string, string> = {};
-  const refused: Record<string, string> = {};
-  let room = filesLimit;
-  for (const { path, limit } of step.files) {
-    const found = readBeneath(scratchDirectory, path, Math.min(limit, room));
-    if (found === undefined) continue;
-    if ("reason" in found) refused[path] = found.reason;
-    else files[path] = found.text;
-    if ("text" in found) room -= found.text.length;
-  }
+  const { files, refused } = await readFiles(step, scratchDirectory, artifacts);
   const outputs: Record<string, StepOutput> = {};
   if (ended.exitCode === 0) {
     const measured = await Promise.all(
-      step.outputs.map(async ({ name, uri }) => [name, await artifacts.measure(uri)] as const),
+      step.outputs.map(
+        async (place) => [place.name, await takeOutput(place, step, files, scratchDirectory, artifacts)] as const,
+      ),
     );
     Object.assign(outputs, Object.fromEntries(measured));
   }
@@ -122,6 +144,62 @@ export async function collectStep({
     outputs,
     tail: logTail(logPath, tailBytes),
   };
+}
+
+async function readFiles(
+  step: StepIO,
+  scratchDirectory: string,
+  artifacts: ArtifactStore,
+): Promise<Pick<StepReport, "files" | "refused">> {
+  const files: Record<string, string> = {};
+  const refused: Record<string, string> = {};
+  let room = filesLimit;
+  for (const { path, limit } of step.files) {
+    const place = placeOf(step, path);
+    if (place === undefined) continue;
+    const root = place.uri === undefined ? scratchDirectory : await artifacts.localPath(place.uri, { create: false });
+    const found = root === undefined ? undefined : readBeneath(root, place.within, Math.min(limit, room));
+    if (found === undefined) continue;
+    if ("reason" in found) refused[path] = found.reason;
+    else files[path] = found.text;
+    if ("text" in found) room -= found.text.length;
+  }
+  return { files, refused };
+}
+
+/** Size and digest of an output; one that the step says it wrote elsewhere is fetched from there first. */
+async function takeOutput(
+  { uri, elsewhere }: StepOutputPlace,
+  { scratch }: StepIO,
+  files: StepReport["files"],
+  scratchDirectory: string,
+  artifacts: ArtifactStore,
+): Promise<StepOutput> {
+  const path = elsewhere && textAt(files[elsewhere.file], elsewhere.pointer);
+  if (path === undefined || path === "") return artifacts.measure(uri);
+  if (!path.startsWith(`${scratch}/`)) {
+    return {
+      kind: "refused",
+      reason: `it was written to ${path}; what is to be kept must be written beneath ${scratch}`,
+    };
+  }
+  return artifacts.take(uri, { root: scratchDirectory, path: path.slice(scratch.length + 1) });
+}
+
+/** The text at a JSON pointer (RFC 6901); undefined if there is none, or no JSON. */
+function textAt(json: string | undefined, pointer: string): string | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(json ?? "null");
+  } catch {
+    return undefined;
+  }
+  for (const token of pointer.split("/").slice(1)) {
+    const name = token.replaceAll("~1", "/").replaceAll("~0", "~");
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return undefined;
+    value = Reflect.get(value, name);
+  }
+  return typeof value === "string" ? value : undefined;
 }
 
 /**

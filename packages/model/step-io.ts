@@ -11,14 +11,27 @@ export const environmentAnnotation = "headrace.io/environment";
 export interface StepIO {
   /** Artifacts: the bytes at `uri` appear at `path` in the container. `write` trees are created empty; `read` ones must exist. */
   readonly artifacts: readonly { readonly path: string; readonly uri: string; readonly mode: "read" | "write" }[];
-  /** One writable directory of the attempt's own in the container; `files` are relative to it. */
+  /** One writable directory of the attempt's own in the container. */
   readonly scratch: string;
-  /** Small files to send with the report, relative to `scratch`; missing ones are left out. `limit` in bytes. */
+  /**
+   * Small files to send with the report: absolute paths beneath `scratch` or a `write` artifact, whose folders are made ahead.
+   * Missing ones are left out. `limit` in bytes.
+   */
   readonly files: readonly { readonly path: string; readonly limit: number }[];
-  /** What to measure after the exit (size, digest): paths within the `write` artifacts, by name of the output. */
-  readonly outputs: readonly { readonly name: string; readonly path: string; readonly uri: string }[];
+  /** What to measure after the exit (size, digest), by name of the output: URIs within the `write` artifacts. */
+  readonly outputs: readonly StepOutputPlace[];
   /** Path on the gateway that takes the StepReport. */
   readonly report: string;
+}
+
+export interface StepOutputPlace {
+  readonly name: string;
+  readonly uri: string;
+  /**
+   * The step may say that it wrote the output elsewhere: as a path beneath `scratch`, at this JSON pointer in one of `files`.
+   * It is moved to `uri` before it is measured.
+   */
+  readonly elsewhere?: { readonly file: string; readonly pointer: string };
 }
 
 export interface StepReport {
@@ -30,7 +43,7 @@ export interface StepReport {
   /** Milliseconds since the epoch; undefined if the container never started. */
   readonly startedAt?: number;
   readonly finishedAt: number;
-  /** Text by path relative to `scratch`; what was over its limit is in `refused` instead, with the reason. */
+  /** Text by path, as in StepIO; what was over its limit is in `refused` instead, with the reason. */
   readonly files: Readonly<Record<string, string>>;
   readonly refused: Readonly<Record<string, string>>;
   readonly outputs: Readonly<Record<string, StepOutput>>;

@@ -105,7 +105,7 @@ describe("steps", { skip }, () => {
           assert.equal(container?.resources?.requests?.["memory"], "1G");
           assert.deepEqual(container?.env, [{ name: "A", value: "b" }]);
         }
-        return { files: { out: "written" } };
+        return { files: { "/tmp/kfp/outputs/out": "written" } };
       },
     ));
 

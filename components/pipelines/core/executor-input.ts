@@ -1,13 +1,19 @@
 import type { Artifact, Values } from "./graph.ts";
 import type { ArtifactType, Component } from "./ir.ts";
 import type { JsonObject, JsonValue } from "./json.ts";
+import { localPath } from "./placeholders.ts";
+
+/** The step's own writable directory: all of /tmp, since a step may keep an artifact anywhere in it (`custom_path`). */
+export const scratch = "/tmp";
+
+/** Where KFP's launcher expects the text of an output parameter. */
+export const parameterFile = (name: string): string => `${scratch}/kfp/outputs/${name}`;
 
 /**
- * The step's own writable directory: KFP's place for output parameters, one file each by its name. It exists before the step begins,
- * so that a command may write there without making it. What a Python step hands back lies beside them.
+ * The file in which a Python step says all its outputs. The SDK takes its folder for the root of the task's artifacts
+ * (`dsl.get_uri`), so it lies where they do.
  */
-export const scratch = "/tmp/kfp/outputs";
-export const outputMetadataFile = "output_metadata.json";
+export const outputMetadataFile = (directory: string): string => `${localPath(directory)}/output_metadata.json`;
 
 /** KFP's ExecutorInput in JSON: what `{{$}}` becomes. */
 export interface ExecutorInput {
@@ -46,12 +52,12 @@ export function executorInput(component: Component, inputs: Values, directory: s
     },
     outputs: {
       parameters: mapEntries(component.outputs.parameters, (_, name) => ({
-        outputFile: `${scratch}/${name}`,
+        outputFile: parameterFile(name),
       })),
       artifacts: mapEntries(component.outputs.artifacts, ({ type }, name) => ({
         artifacts: [{ name, uri: `${directory}/${name}`, type, metadata: {} }],
       })),
-      outputFile: `${scratch}/${outputMetadataFile}`,
+      outputFile: outputMetadataFile(directory),
     },
   };
 }

@@ -1,6 +1,6 @@
 import { environmentAnnotation, type StepIO, stepIOAnnotation, warmEntryAnnotation } from "@headrace/model";
 import type { EnvVar, Pod, ResourceRequirements } from "@headrace/k8s";
-import { type ExecutorInput, outputMetadataFile, scratch } from "./executor-input.ts";
+import { type ExecutorInput, outputMetadataFile, parameterFile, scratch } from "./executor-input.ts";
 import type { Component, ContainerExecutor } from "./ir.ts";
 import { fillCommand, fillText, localPath, type RunFacts, type TaskNames } from "./placeholders.ts";
 import { type Resolve, withSettings } from "./kubernetes-settings.ts";
@@ -139,23 +139,28 @@ function stepIOOf({ run, task, n, component, input, directory }: AttemptPlan): S
     inputs.map(({ uri }) => [localPath(uri), uri]).filter((entry): entry is [string, string] => isMounted(entry[0])),
   );
   const outputs = Object.values(input.outputs.artifacts).flatMap(({ artifacts }) => artifacts);
+  const metadata = outputMetadataFile(directory);
   return {
     artifacts: [
       ...[...readable].map(([path, uri]) => ({ path, uri, mode: "read" as const })),
-      ...(outputs.length > 0 ? [{ path: localPath(directory), uri: directory, mode: "write" as const }] : []),
+      { path: localPath(directory), uri: directory, mode: "write" },
     ],
     scratch,
     files: [
-      { path: outputMetadataFile, limit: metadataLimit },
-      ...[...component.outputs.parameters.keys()].map((name) => ({
-        path: name,
-        limit: parameterLimit,
-      })),
+      { path: metadata, limit: metadataLimit },
+      ...[...component.outputs.parameters.keys()].map((name) => ({ path: parameterFile(name), limit: parameterLimit })),
     ],
-    outputs: outputs.map(({ name, uri }) => ({ name, path: localPath(uri), uri })),
+    outputs: outputs.map(({ name, uri }) => ({
+      name,
+      uri,
+      elsewhere: { file: metadata, pointer: `/artifacts/${escapePointer(name)}/artifacts/0/custom_path` },
+    })),
     report: reportPath(run.id, task.rowId, n),
   };
 }
+
+/** A name as a token of a JSON pointer (RFC 6901). */
+const escapePointer = (name: string): string => name.replaceAll("~", "~0").replaceAll("/", "~1");
 
 /** Only what has a place of its own in the container is mounted; a web address is left to the step. */
 const isMounted = (path: string | undefined): boolean => path?.startsWith("/") === true;

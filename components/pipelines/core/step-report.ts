@@ -1,11 +1,10 @@
 import type { StepReport } from "@headrace/model";
 import { PipelineFault } from "./errors.ts";
-import { outputMetadataFile, type ExecutorInput } from "./executor-input.ts";
+import { type ExecutorInput, parameterFile } from "./executor-input.ts";
 import type { TaskError } from "./graph.ts";
 import type { ArtifactType, Component } from "./ir.ts";
 import { field, isList, isObject, type JsonObject, type JsonValue } from "./json.ts";
 import { coerce, parseOutput } from "./parameters.ts";
-import { localPath } from "./placeholders.ts";
 
 /** What a step made, before it has rows. */
 export interface StepOutputs {
@@ -36,7 +35,7 @@ export function readReport(component: Component, input: ExecutorInput, report: S
     return { kind: "lost", error: { message: report.message || "the step's pod was lost" } };
   const artifacts = new Map<string, readonly ProducedArtifact[]>();
   try {
-    const written = readMetadataFile(report);
+    const written = readMetadataFile(report, input.outputs.outputFile);
     for (const name of component.outputs.artifacts.keys()) {
       artifacts.set(name, readArtifacts(name, input, report, field(asObject(written, "artifacts"), name)));
     }
@@ -79,10 +78,10 @@ function exitMessage({ exitCode, reason, message }: StepReport): string {
   }
 }
 
-function readMetadataFile(report: StepReport): JsonObject {
-  const refused = report.refused[outputMetadataFile];
+function readMetadataFile(report: StepReport, path: string): JsonObject {
+  const refused = report.refused[path];
   if (refused) throw new PipelineFault(`Cannot read the step's outputs: ${refused}`);
-  const text = report.files[outputMetadataFile];
+  const text = report.files[path];
   if (text === undefined || text.trim() === "") return {};
   try {
     const value: unknown = JSON.parse(text);
@@ -103,13 +102,14 @@ function readParameters(component: Component, report: StepReport, values: JsonOb
   const parameters = new Map<string, JsonValue>();
   for (const [name, spec] of component.outputs.parameters) {
     const value = field(values, name);
-    const text = report.files[name];
+    const path = parameterFile(name);
+    const text = report.files[path];
     if (value !== undefined)
       parameters.set(name, value === null ? null : coerce(name, { ...spec, literals: [] }, value));
     else if (text !== undefined) parameters.set(name, parseOutput(name, spec.type, text));
     else
       throw new PipelineFault(
-        report.refused[name] ?? `Cannot find output parameter "${name}": the step did not write it`,
+        report.refused[path] ?? `Cannot find output parameter "${name}": the step did not write it`,
       );
   }
   return parameters;
@@ -132,12 +132,6 @@ function readArtifacts(
   return entries.map((entry) => {
     const object = isObject(entry) ? entry : {};
     const uri = textOf(object, "uri") ?? planned.uri;
-    const customPath = textOf(object, "custom_path") ?? textOf(object, "customPath");
-    if (customPath !== undefined && customPath !== localPath(uri)) {
-      throw new PipelineFault(
-        `Cannot keep output artifact "${name}": it was written to custom path ${customPath}, which is not supported; write to its .path`,
-      );
-    }
     const metadata = field(object, "metadata");
     return {
       name,

@@ -88,7 +88,7 @@ describe("a step's command", () => {
     ["{{$.inputs.artifacts['rows'].metadata['the name']}}", ["x"]],
     ["{{$.outputs.artifacts['model'].path}}", ["/minio/b/p/7c5e/train-17/0/model"]],
     ["{{$.outputs.parameters['score'].output_file}}", ["/tmp/kfp/outputs/score"]],
-    ["{{$.outputs.output_file}}", ["/tmp/kfp/outputs/output_metadata.json"]],
+    ["{{$.outputs.output_file}}", ["/minio/b/p/7c5e/train-17/0/output_metadata.json"]],
     ["{{$.pipeline_job_uuid}}/{{$.pipeline_task_name}}/{{$.pipeline_root}}", ["7c5e/train/minio://b/root"]],
     ["a {{$.nothing.of['ours']}} and {{ x }}", ["a {{$.nothing.of['ours']}} and {{ x }}"]],
     ['{"Concat": ["a-", "{{$.inputs.parameters[\'size\']}}", {"Concat": ["b", "c"]}]}', ["a-2bc"]],
@@ -297,12 +297,21 @@ describe("a step's pod", () => {
         { path: "/minio/b/rows", uri: "minio://b/rows", mode: "read" },
         { path: "/minio/b/p/7c5e/train-17/0", uri: "minio://b/p/7c5e/train-17/0", mode: "write" },
       ],
-      scratch: "/tmp/kfp/outputs",
+      scratch: "/tmp",
       files: [
-        { path: "output_metadata.json", limit: 8 * 1024 * 1024 },
-        { path: "score", limit: 1024 * 1024 },
+        { path: "/minio/b/p/7c5e/train-17/0/output_metadata.json", limit: 8 * 1024 * 1024 },
+        { path: "/tmp/kfp/outputs/score", limit: 1024 * 1024 },
       ],
-      outputs: [{ name: "model", path: "/minio/b/p/7c5e/train-17/0/model", uri: "minio://b/p/7c5e/train-17/0/model" }],
+      outputs: [
+        {
+          name: "model",
+          uri: "minio://b/p/7c5e/train-17/0/model",
+          elsewhere: {
+            file: "/minio/b/p/7c5e/train-17/0/output_metadata.json",
+            pointer: "/artifacts/model/artifacts/0/custom_path",
+          },
+        },
+      ],
       report: "/headrace/steps/7c5e/17/0/report",
     });
     assert.equal(JSON.parse(pod.metadata.annotations?.[warmEntryAnnotation] ?? "{}").kind, "kfp-executor");
@@ -395,7 +404,7 @@ describe("a step's report", () => {
     ...more,
   });
   const read = (more: Partial<StepReport>) => readReport(component, input, report(more));
-  const metadata = (value: JsonObject) => ({ files: { "output_metadata.json": JSON.stringify(value) } });
+  const metadata = (value: JsonObject) => ({ files: { [input.outputs.outputFile]: JSON.stringify(value) } });
 
   test("gives parameters from the file of all outputs, or else from their own", () => {
     const model = {
@@ -406,7 +415,10 @@ describe("a step's report", () => {
       digest: "sha256:m",
       size: 3,
     };
-    for (const files of [metadata({ parameterValues: { score: 0.5 } }), { files: { score: "0.5\n" } }]) {
+    for (const files of [
+      metadata({ parameterValues: { score: 0.5 } }),
+      { files: { "/tmp/kfp/outputs/score": "0.5\n" } },
+    ]) {
       assert.deepEqual(read(files), {
         kind: "succeeded",
         outputs: { parameters: new Map([["score", 0.5]]), artifacts: new Map([["model", [model]]]) },
@@ -430,17 +442,17 @@ describe("a step's report", () => {
   const failures: readonly [what: string, more: Partial<StepReport>, says: RegExp][] = [
     ["a parameter that was not written", {}, /Cannot find output parameter "score": the step did not write it/],
     ["a parameter of another type", metadata({ parameterValues: { score: "high" } }), /high is not a number/],
-    ["outputs that are no JSON", { files: { "output_metadata.json": "{" } }, /Cannot read the step's outputs/],
-    ["a file over its limit", { refused: { score: "larger than 1 MiB" } }, /larger than 1 MiB/],
+    ["outputs that are no JSON", { files: { [input.outputs.outputFile]: "{" } }, /Cannot read the step's outputs/],
+    ["a file over its limit", { refused: { "/tmp/kfp/outputs/score": "larger than 1 MiB" } }, /larger than 1 MiB/],
     [
       "an artifact with a link in it",
       { outputs: { model: { kind: "refused", reason: "a link" } } },
       /Cannot keep output artifact "model": a link/,
     ],
     [
-      "a custom path",
-      metadata({ parameterValues: { score: 1 }, artifacts: { model: { artifacts: [{ custom_path: "/data/x" }] } } }),
-      /custom path \/data\/x, which is not supported/,
+      "an output that was written where nothing is kept",
+      { outputs: { model: { kind: "refused", reason: "it was written to /data/x" } } },
+      /Cannot keep output artifact "model": it was written to \/data\/x/,
     ],
     ["its exit code", { exitCode: 3, reason: "Error", tail: "boom" }, /the step exited with code 3/],
     [

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { outputMetadataFile, scratch } from "../core/executor-input.ts";
+import { type ExecutorInput, parameterFile } from "../core/executor-input.ts";
 import { recognise } from "../core/recognise.ts";
 import type { Program, SimulatedEnd } from "./simulated-node.ts";
 
@@ -18,23 +18,20 @@ export function pythonProgram(python: string, directory: string): Program {
     try {
       const source = join(own, "component.py");
       await writeFile(source, words[known.entry.sourceIndex] ?? "");
-      const args = words.slice(known.entry.argumentsIndex).map((word) => word.replaceAll(`"${scratch}/`, `"${own}/`));
-      await Promise.all(artifactPaths(args[1] ?? "").map((path) => mkdir(dirname(path), { recursive: true })));
+      const args = words.slice(known.entry.argumentsIndex).map((word) => word.replaceAll(parameterFile(""), `${own}/`));
+      const { outputs } = JSON.parse(args[1] ?? "{}") as ExecutorInput;
+      await Promise.all(artifactPaths(outputs).map((path) => mkdir(dirname(path), { recursive: true })));
       const end = await execute(python, ["-m", "kfp.dsl.executor_main", "--component_module_path", source, ...args]);
-      const outputs = await readFile(join(own, outputMetadataFile), "utf8").catch(() => "{}");
-      return { ...end, files: { [outputMetadataFile]: outputs } };
+      const metadata = await readFile(outputs.outputFile, "utf8").catch(() => "{}");
+      return { ...end, files: { [outputs.outputFile]: metadata } };
     } finally {
       await rm(own, { recursive: true, force: true });
     }
   };
 }
 
-function artifactPaths(executorInput: string): readonly string[] {
-  const { outputs } = JSON.parse(executorInput);
-  const lists: readonly { readonly artifacts: readonly { readonly uri: string }[] }[] = Object.values(
-    outputs.artifacts,
-  );
-  return lists.flatMap(({ artifacts }) => artifacts.map(({ uri }) => uri));
+function artifactPaths({ artifacts }: ExecutorInput["outputs"]): readonly string[] {
+  return Object.values(artifacts).flatMap((list) => list.artifacts.map(({ uri }) => uri));
 }
 
 function execute(command: string, args: readonly string[]): Promise<SimulatedEnd> {

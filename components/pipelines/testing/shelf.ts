@@ -21,6 +21,7 @@ export function createShelf(): Shelf {
       uris.add(uri);
       return { size: 1, digest: "sha256:x" };
     },
+    take: async () => ({ kind: "missing" }),
     list: async () => [],
     remove: async (uri) => void uris.delete(uri),
     localPath: async () => undefined,

@@ -10,7 +10,7 @@ import {
   type StepReport,
 } from "@headrace/model";
 import { createInformer, ifPresent } from "@headrace/runtime";
-import { type ExecutorInput, outputMetadataFile } from "../core/executor-input.ts";
+import type { ExecutorInput } from "../core/executor-input.ts";
 import { isObject, type JsonValue } from "../core/json.ts";
 import { refOf } from "../controllers/pods.ts";
 import type { Engine } from "../engine.ts";
@@ -184,7 +184,7 @@ function reportOf(
     reason: end.reason ?? (exitCode === 0 ? "Completed" : "Error"),
     message: "",
     ...times,
-    files: { ...(step.input && { [outputMetadataFile]: JSON.stringify(metadata) }), ...end.files },
+    files: { ...(step.input && { [step.input.outputs.outputFile]: JSON.stringify(metadata) }), ...end.files },
     refused: {},
     outputs: Object.fromEntries(outputs),
     tail: end.tail ?? "",
