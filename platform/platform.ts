@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { isAbsolute, join } from "node:path";
+import { join } from "node:path";
 import { createApiServer } from "@headrace/apiserver";
 import { openFileStore } from "@headrace/artifacts";
 import { createClient, type Client } from "@headrace/client";
@@ -15,7 +15,7 @@ import {
   type Identity,
 } from "@headrace/identity";
 import { builtIns, Pod, ServiceAccount } from "@headrace/k8s";
-import { createKubelet, type Share, type TokenIssuer } from "@headrace/kubelet";
+import { createKubelet, type TokenIssuer } from "@headrace/kubelet";
 import {
   ApiError,
   platformUser,
@@ -33,11 +33,11 @@ import { ifPresent } from "@headrace/runtime";
 import { openSandbox, type PodNetwork } from "@headrace/sandbox";
 import { openSqliteStore } from "@headrace/store";
 import { createWorkloads, serviceAccountAdmission } from "@headrace/workloads";
-import { StartError } from "./errors.ts";
 import { explainRoute } from "./explain.ts";
 import { openHome, type Home, type Running } from "./home.ts";
 import { describeMachine, nodeName } from "./machine.ts";
 import { addressServices, serviceNames } from "./services.ts";
+import { readShares } from "./shares.ts";
 
 export interface PlatformOptions {
   readonly dataDirectory: string;
@@ -91,6 +91,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
   requireSafeAddress(options.auth, options.host);
   const { paths } = home;
   const sockets = socketDirectory(options);
+  const shares = readShares(options.shares, [home.directory, sockets]);
   const clock = systemClock;
   const ids = systemIds;
   const onError = (error: unknown): void =>
@@ -141,7 +142,6 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
   });
   closers.push(() => environments.close());
 
-  const shares = options.shares.map(parseShare);
   const pipelines = createPipelines({
     records,
     artifacts,
@@ -149,6 +149,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
     authorizer: identity.authorizer,
     clock,
     ids,
+    sharedFolders: shares,
     podLog: (pod, { follow, signal }) => podLog(toServer, pod, follow, signal),
     report: onError,
   });
@@ -318,17 +319,6 @@ function transientKinds() {
 function socketDirectory({ runtimeDirectory, dataDirectory }: PlatformOptions): string {
   const name = createHash("sha256").update(dataDirectory).digest("hex").slice(0, 12);
   return join(runtimeDirectory, `headrace-${name}`);
-}
-
-function parseShare(text: string): Share {
-  const readOnly = text.endsWith(":ro");
-  const path = readOnly ? text.slice(0, -3) : text;
-  if (!isAbsolute(path))
-    throw new StartError(
-      `Cannot share "${text}": the folder's path is not absolute`,
-      "Write --share /path/to/folder[:ro]",
-    );
-  return { path, readOnly };
 }
 
 async function reportStep(gateway: Handler, path: string, report: StepReport, user: User): Promise<void> {

@@ -11,6 +11,7 @@ import { createExplain } from "./controllers/explain.ts";
 import { PipelineCache } from "./controllers/pipeline-cache.ts";
 import { runProjection } from "./controllers/run-projection.ts";
 import { taskProjection } from "./controllers/task-projection.ts";
+import type { SharedFolder } from "./core/shared-folders.ts";
 import type { Engine } from "./engine.ts";
 import { pipelineMigrations } from "./records/migrations.ts";
 import { runs, tasks } from "./resources/index.ts";
@@ -18,6 +19,7 @@ import { runs, tasks } from "./resources/index.ts";
 export { withoutCaching } from "./core/caching.ts";
 export { documentValue, parsePipelineDocuments } from "./core/spec.ts";
 export type { Engine, RunKey } from "./engine.ts";
+export type { SharedFolder } from "./core/shared-folders.ts";
 export { refuseStep } from "./records/step-authority.ts";
 export type { Tenancy } from "./api/context.ts";
 
@@ -34,6 +36,8 @@ export interface PipelinesOptions {
   /** Single-user in namespace `kubeflow` unless it says otherwise. */
   readonly tenancy?: Tenancy;
   readonly defaultPipelineRoot?: string;
+  /** Folders of the host that every step sees at the same path. What lies there is not part of a step's cache key. */
+  readonly sharedFolders?: readonly SharedFolder[];
   readonly podLog?: NonNullable<ApiContext["podLog"]>;
   /** Told of errors that are bugs; the caller sees only that there was one. */
   readonly report: (error: unknown) => void;

@@ -7,6 +7,7 @@ import { InconsistentRun, PipelineFault } from "../core/errors.ts";
 import type { Node } from "../core/graph.ts";
 import { podName, podOf } from "../core/pod.ts";
 import { localPath } from "../core/placeholders.ts";
+import type { SharedFolder } from "../core/shared-folders.ts";
 import { valueIn } from "../core/resolve.ts";
 import type { StepResult } from "../core/step-report.ts";
 import type { Engine, RunKey } from "../engine.ts";
@@ -27,6 +28,8 @@ export interface EngineOptions {
   readonly defaultPipelineRoot?: string;
   /** Shared with the projections, so that each pipeline is read once. */
   readonly pipelines?: PipelineCache;
+  /** Folders of the host that steps see at the same path. */
+  readonly sharedFolders?: readonly SharedFolder[];
   /** Told of failures that the engine gets over by itself. */
   readonly onError?: (error: unknown) => void;
 }
@@ -385,6 +388,7 @@ class RunEngine implements Engine {
         input,
         directory: run.directory(node, n),
         resolve: (source) => (node.parent ? valueIn(node.parent, source) : undefined),
+        sharedFolders: this.#options.sharedFolders ?? [],
       });
       const isWanted = () => this.#active.get(run.id) === run && node.attempts.open === n && !run.graph.stopping;
       this.#pods.ensure(this.#refOf(run, node, n), pod, isWanted);

@@ -5,6 +5,7 @@ import type { Component, ContainerExecutor } from "./ir.ts";
 import { fillCommand, fillText, localPath, type RunFacts, type TaskNames } from "./placeholders.ts";
 import { type Resolve, withSettings } from "./kubernetes-settings.ts";
 import { recognise } from "./recognise.ts";
+import { type SharedFolder, withSharedFolders } from "./shared-folders.ts";
 
 /** Dropped by the engine once it has recorded how the step ended. */
 export const stepFinalizer = "headrace.io/step";
@@ -27,6 +28,8 @@ export interface AttemptPlan {
   readonly directory: string;
   /** Reads what the platform settings take from the DAG around the step. */
   readonly resolve: Resolve;
+  /** Folders of the host that steps see at the same path. */
+  readonly sharedFolders?: readonly SharedFolder[];
 }
 
 /** Bytes of an output parameter, and of the file that holds all outputs of a Python step. */
@@ -39,7 +42,8 @@ const metadataLimit = 8 * 1024 * 1024;
  */
 export function podOf(plan: AttemptPlan): Pod {
   const { kubernetes } = plan.executor;
-  return kubernetes ? withSettings(plainPod(plan), kubernetes, plan.resolve) : plainPod(plan);
+  const pod = kubernetes ? withSettings(plainPod(plan), kubernetes, plan.resolve) : plainPod(plan);
+  return withSharedFolders(pod, plan.sharedFolders ?? []);
 }
 
 function plainPod(plan: AttemptPlan): Pod {
