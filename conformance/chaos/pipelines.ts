@@ -1,148 +1,106 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { pythonWith } from "@headrace/platform/testing";
+import { Client, type Acknowledged, type Verdict } from "./client.ts";
+import { Headrace } from "./headrace.ts";
+import { findLauncher, traces, type Place } from "./traces.ts";
 
-const bin = fileURLToPath(new URL("../../apps/cli/bin/headrace.js", import.meta.url));
-const workload = fileURLToPath(new URL("workload.py", import.meta.url));
-/** One in so many kills hits the launcher instead of Headrace. */
-const launcherShare = 5;
+const runsPerKill = 2;
+/** How long Headrace is left alone before the next kill, at most; and when it is killed while it starts. In milliseconds. */
+const longestPeace = 1500;
+const longestStart = 1200;
 
-interface Verdict {
-  readonly run: string;
-  readonly problems: readonly string[];
-  readonly begun: number;
-}
+type Victim = "Headrace" | "launcher" | "both" | "starting Headrace";
 
-/** Resolves to the exit status: 0 if nothing was lost. */
+/** How often each is hit, in hundredths. */
+const victims: readonly (readonly [Victim, number])[] = [
+  ["Headrace", 55],
+  ["launcher", 15],
+  ["both", 15],
+  ["starting Headrace", 15],
+];
+
+/** Resolves to the exit status: 0 if nothing was lost, doubled or left over. */
 export async function main({ kills, seed }: { kills: number; seed: number }): Promise<number> {
   const python = await pythonWith("kfp==2.17.3");
   const directory = mkdtempSync(join(tmpdir(), "headrace-chaos-"));
-  const ledger = join(directory, "ledger");
-  mkdirSync(ledger);
-  chmodSync(ledger, 0o777);
-  writeFileSync(join(ledger, "begun"), "", { mode: 0o666 });
-  chmodSync(join(ledger, "begun"), 0o666);
-  const before = leftovers();
+  const [home, runtime, ledger] = ["home", "run", "ledger"].map((name) => join(directory, name));
+  if (home === undefined || runtime === undefined || ledger === undefined) return 2;
+  for (const folder of [runtime, ledger]) mkdirSync(folder);
+  writeFileSync(join(ledger, "begun"), "");
+  const place: Place = { home, runtime };
+  const start = (port: number): Headrace => new Headrace({ home, runtime, shared: ledger, port });
+
+  let headrace = start(0);
+  const gateway = await headrace.ready;
+  const port = Number(new URL(gateway).port);
+  const client = new Client(python, gateway, ledger);
+  // The first one waits for the environment, which is built once.
+  const acknowledged: Acknowledged[] = [...(await client.submit(1))];
   const random = generator(seed);
-  const home = join(directory, "home");
-  const runs: string[] = [];
-  let headrace = await start(home, ledger);
-  let killed = { headrace: 0, launcher: 0 };
+  const killed = new Map<Victim, number>(victims.map(([victim]) => [victim, 0]));
   for (let n = 0; n < kills; n += 1) {
-    runs.push(...(await submit(python, headrace.gateway, ledger, 2)));
-    await pause(random() * 1500);
-    if (n % launcherShare === launcherShare - 1 && killLauncher(home)) {
-      killed = { ...killed, launcher: killed.launcher + 1 };
-    } else {
-      headrace.child.kill("SIGKILL");
-      await once(headrace.child, "exit");
-      killed = { ...killed, headrace: killed.headrace + 1 };
-      headrace = await start(home, ledger);
-    }
-  }
-  console.log(
-    `killed Headrace ${killed.headrace} times and its launcher ${killed.launcher} times; ${runs.length} runs were acknowledged (seed ${seed})`,
-  );
-  const verdicts = await judge(python, headrace.gateway, ledger, runs);
-  headrace.child.kill("SIGTERM");
-  await once(headrace.child, "exit");
-  const after = leftovers().filter((name) => !before.includes(name));
-  const bad = verdicts.filter(({ problems }) => problems.length > 0);
-  for (const { run, problems } of bad) console.log(`  ${run}: ${problems.join("; ")}`);
-  console.log(
-    `${verdicts.length - bad.length} of ${runs.length} runs ended right; ${verdicts.reduce((sum, { begun }) => sum + begun, 0)} steps began`,
-  );
-  console.log(after.length === 0 ? "nothing is left running" : `left over: ${after.join(", ")}`);
-  const lost = runs.length - verdicts.length + bad.length + after.length;
-  if (lost === 0) rmSync(directory, { recursive: true, force: true });
-  else console.log(`kept for inspection: ${directory}`);
-  return lost === 0 ? 0 : 1;
-}
-
-async function start(home: string, ledger: string): Promise<{ child: ChildProcess; gateway: string }> {
-  const child = spawn(
-    process.execPath,
-    [bin, "up", "--data-dir", home, "--port", "0", "--kube-port", "0", "--share", ledger, "--output", "json"],
-    {
-      stdio: ["ignore", "pipe", "inherit"],
-    },
-  );
-  if (child.stdout === null) throw new TypeError("The child has no output");
-  for await (const line of createInterface({ input: child.stdout })) {
-    if (line.startsWith("{")) return { child, gateway: (JSON.parse(line) as { gateway: string }).gateway };
-  }
-  throw new RangeError("Headrace ended before it was ready");
-}
-
-async function submit(python: string, gateway: string, ledger: string, count: number): Promise<readonly string[]> {
-  const lines = await linesOf(python, ["submit", gateway, ledger, String(count)], "");
-  return lines.filter((line) => line.startsWith("run ")).map((line) => line.slice(4));
-}
-
-async function judge(
-  python: string,
-  gateway: string,
-  ledger: string,
-  runs: readonly string[],
-): Promise<readonly Verdict[]> {
-  const lines = await linesOf(python, ["judge", gateway, ledger], `${runs.join("\n")}\n`);
-  return lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line) as Verdict);
-}
-
-async function linesOf(python: string, args: readonly string[], input: string): Promise<readonly string[]> {
-  const child = spawn(python, [workload, ...args], { stdio: ["pipe", "pipe", "inherit"] });
-  child.stdin.end(input);
-  const lines: string[] = [];
-  for await (const line of createInterface({ input: child.stdout })) lines.push(line);
-  return lines;
-}
-
-/** The launcher says its pid in its state directory; false if there is none to kill. */
-function killLauncher(home: string): boolean {
-  const file = join(home, "launcher", "launcher.pid");
-  if (!existsSync(file)) return false;
-  process.kill(Number(readFileSync(file, "utf8").split(/\s/)[0]), "SIGKILL");
-  return true;
-}
-
-/** What a sandbox could leave behind: its processes, control groups and network interfaces. */
-function leftovers(): readonly string[] {
-  const processes = readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => {
-      try {
-        const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
-        return /launcher\/\w+\.py|headrace-zygote/.test(command) ? [`process ${pid} (${command.trim()})`] : [];
-      } catch {
-        return [];
+    const submitting = client.submit(runsPerKill);
+    await pause(random() * longestPeace);
+    const victim = choose(random());
+    killed.set(victim, (killed.get(victim) ?? 0) + 1);
+    if (victim !== "Headrace") killLauncherOf(place, victim);
+    if (victim !== "launcher") {
+      await headrace.kill();
+      headrace = start(port);
+      if (victim === "starting Headrace") {
+        await pause(random() * longestStart);
+        await headrace.kill();
+        headrace = start(port);
       }
-    });
-  const groups = ["/sys/fs/cgroup", "/sys/fs/cgroup/memory"].flatMap((root) =>
-    existsSync(root)
-      ? readdirSync(root)
-          .filter((name) => name.startsWith("headrace"))
-          .map((name) => `cgroup ${root}/${name}`)
-      : [],
-  );
-  const interfaces = readdirSync("/sys/class/net")
-    .filter((name) => name.startsWith("hr"))
-    .map((name) => `interface ${name}`);
-  return [...processes, ...groups, ...interfaces];
+      await headrace.ready;
+    }
+    acknowledged.push(...(await submitting));
+  }
+  const tally = [...killed].map(([victim, times]) => `${victim} ${times}`).join(", ");
+  console.log(`${kills} kills (${tally}), seed ${seed}: ${acknowledged.length} runs were acknowledged`);
+
+  const verdicts = await client.judge();
+  client.close();
+  const lost = report(acknowledged, verdicts);
+  const status = await headrace.stop();
+  if (status !== 0) console.log(`Headrace stopped with status ${status}`);
+  const left = traces(place);
+  console.log(left.length === 0 ? "nothing is left over" : `left over: ${left.join(", ")}`);
+  const isWhole = lost === 0 && left.length === 0 && status === 0 && acknowledged.length > 0;
+  if (isWhole) rmSync(directory, { recursive: true, force: true });
+  else console.log(`kept for inspection: ${directory} (${readdirSync(directory).join(", ")})`);
+  return isWhole ? 0 : 1;
+}
+
+/** Prints what is wrong with each run, and resolves to how many there are. */
+function report(acknowledged: readonly Acknowledged[], verdicts: readonly Verdict[]): number {
+  const known = new Set(verdicts.map(({ run }) => run));
+  const missing = acknowledged.filter(({ run }) => !known.has(run));
+  const bad = verdicts.filter(({ problems }) => problems.length > 0);
+  for (const { run, name } of missing) console.log(`  ${run} (${name}): acknowledged, and not there any more`);
+  for (const { run, problems } of bad) console.log(`  ${run}: ${problems.join("; ")}`);
+  const begun = verdicts.reduce((sum, verdict) => sum + verdict.begun, 0);
+  const right = verdicts.length - bad.length;
+  console.log(`${right} of ${verdicts.length} runs ended right; ${begun} steps began; ${missing.length} runs are lost`);
+  return bad.length + missing.length;
+}
+
+function killLauncherOf(place: Place, victim: Victim): void {
+  if (victim === "starting Headrace") return;
+  const launcher = findLauncher(place);
+  if (launcher !== undefined) process.kill(launcher, "SIGKILL");
+}
+
+function choose(chance: number): Victim {
+  let left = chance * 100;
+  for (const [victim, share] of victims) {
+    left -= share;
+    if (left < 0) return victim;
+  }
+  return "Headrace";
 }
 
 /** Mulberry32: a seed that finds a fault finds it again. */

@@ -1,11 +1,14 @@
-"""The pipelines that chaos runs, and the client that submits them and judges how they ended.
+"""The pipeline that chaos runs, and the client that submits it and judges how its runs ended.
 
-usage: workload.py submit HOST LEDGER COUNT   one line for each acknowledged run: id
-       workload.py judge HOST LEDGER          runs ids on standard input; waits for their ends; one JSON line for each
+usage: workload.py HOST LEDGER
+
+Obeys lines on standard input: `submit COUNT` answers with one JSON line for each run that was acknowledged, then `done`;
+`judge` waits for the end of all runs and answers with one JSON line for each, then `done`.
 
 Every step writes a line into LEDGER, a folder shared with the host, when its code begins: who ran twice shows there.
 """
 
+import collections
 import json
 import pathlib
 import sys
@@ -17,6 +20,7 @@ warnings.simplefilter("ignore")
 from kfp import Client, dsl  # noqa: E402
 
 IMAGE = "python:3.11"
+PATIENCE_SECONDS = 300
 
 
 @dsl.component(base_image=IMAGE)
@@ -25,8 +29,8 @@ def work(ledger: str, run: str, step: str, value: int) -> int:
     import socket
     import time
 
-    line = f"{run} {step} {socket.gethostname()}\n".encode()
-    file = os.open(os.path.join(ledger, "begun"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    line = f"{run} {step}-{value} {socket.gethostname()}\n".encode()
+    file = os.open(os.path.join(ledger, "begun"), os.O_WRONLY | os.O_APPEND)
     os.write(file, line)
     os.close(file)
     time.sleep(0.05)
@@ -38,6 +42,9 @@ def fail_first(ledger: str, run: str) -> str:
     import os
     import socket
 
+    file = os.open(os.path.join(ledger, "begun"), os.O_WRONLY | os.O_APPEND)
+    os.write(file, f"{run} fail-first {socket.gethostname()}\n".encode())
+    os.close(file)
     marker = os.path.join(ledger, f"failed-{run}")
     if not os.path.exists(marker):
         open(marker, "w").close()
@@ -58,59 +65,96 @@ def say_goodbye(ledger: str, run: str, status: dsl.PipelineTaskFinalStatus):
 
 
 @dsl.pipeline(name="chaos")
-def chaos(ledger: str, run: str) -> int:
+def chaos(ledger: str, run: str):
     goodbye = say_goodbye(ledger=ledger, run=run)
     with dsl.ExitHandler(goodbye):
         fail_first(ledger=ledger, run=run).set_retry(num_retries=5, backoff_duration="0s").set_caching_options(False)
         first = work(ledger=ledger, run=run, step="first", value=0).set_caching_options(False)
         with dsl.ParallelFor([1, 2, 3, 4, 5]) as item:
             looped = work(ledger=ledger, run=run, step="loop", value=item).set_caching_options(False).after(first)
-        total = add_up(values=dsl.Collected(looped.output))
-    return total.output
+        add_up(values=dsl.Collected(looped.output))
 
 
-EXPECTED = 20
+TOTAL = 20
+OVER = ("SUCCEEDED", "FAILED", "SKIPPED", "CANCELED")
+BEGUN = {"first-0": 1, "fail-first": 2, **{f"loop-{number}": 1 for number in range(1, 6)}}
 
 
-def submit(host, ledger, count):
-    client = Client(host=host)
+def submit(client, ledger, count):
     for _ in range(count):
         name = f"r{time.time_ns()}"
-        run = client.create_run_from_pipeline_func(
-            chaos, arguments={"ledger": ledger, "run": name}, run_name=name, enable_caching=False
-        )
-        print(f"run {run.run_id} {name}", flush=True)
+        arguments = {"ledger": ledger, "run": name}
+        try:
+            run = client.create_run_from_pipeline_func(chaos, arguments=arguments, run_name=name, enable_caching=False)
+        except Exception:
+            continue  # nobody acknowledged it; it may run all the same
+        say(json.dumps({"run": run.run_id, "name": name}))
 
 
 def judge(host, ledger):
-    client = Client(host=host)
-    begun = [line.split() for line in pathlib.Path(ledger, "begun").read_text().splitlines()]
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    begun = collections.defaultdict(list)
+    runs = all_runs(host)
+    while any(run.get("state") not in OVER for run in runs) and time.monotonic() < deadline:
+        time.sleep(0.2)
+        runs = all_runs(host)
+    for line in pathlib.Path(ledger, "begun").read_text().splitlines():
+        name, step, pod = line.split()
+        begun[name].append((step, pod))
+    for run in runs:
+        problems = list(problems_of(host, ledger, run, begun[run["display_name"]]))
+        say(json.dumps({"run": run["run_id"], "problems": problems, "begun": len(begun[run["display_name"]])}))
+
+
+def problems_of(host, ledger, run, begun):
+    if run.get("state") != "SUCCEEDED":
+        yield f"state {run.get('state')}: {run.get('error')}"
+    tasks = ask(f"{host}/kube/apis/headrace.io/v1alpha1/namespaces/kubeflow/tasks?labelSelector=headrace.io%2Frun={run['run_id']}")["items"]
+    totals = [task["status"]["outputs"]["parameters"].get("Output") for task in tasks if task["spec"]["name"] == "add-up"]
+    if totals != [TOTAL]:
+        yield f"the total is {totals}"
+    for task in tasks:
+        lost = [attempt for attempt in task["status"]["attempts"] if attempt["state"] == "LOST"]
+        if lost:
+            yield f"{task['spec']['key']} was lost: {lost}"
+    if not pathlib.Path(ledger, f"goodbye-{run['display_name']}-COMPLETE").exists():
+        yield "the exit handler did not run, or with another status"
+    counts = collections.Counter(step for step, _ in begun)
+    for step, times in BEGUN.items():
+        if counts[step] != times:
+            yield f"{step} began {counts[step]} times, not {times}: {[pod for name, pod in begun if name == step]}"
+
+
+def all_runs(host):
+    runs, token = [], ""
+    while True:
+        page = ask(f"{host}/apis/v2beta1/runs?page_size=200&page_token={token}")
+        runs += page.get("runs", [])
+        token = page.get("next_page_token", "")
+        if not token:
+            return runs
+
+
+def ask(url):
+    with urllib.request.urlopen(url, timeout=60) as answer:
+        return json.load(answer)
+
+
+def say(line):
+    print(line, flush=True)
+
+
+def main(host, ledger):
+    client = None
     for line in sys.stdin:
-        run, name = line.split()
-        problems = []
-        state = client.wait_for_run_completion(run, 300, sleep_duration=0.1).state
-        if state != "SUCCEEDED":
-            problems.append(f"state {state}")
-        with urllib.request.urlopen(f"{host}/apis/v2beta1/runs/{run}/tasks?page_size=200") as answer:
-            tasks = json.load(answer)["tasks"]
-        outputs = [
-            parameter["value"]
-            for task in tasks
-            if task.get("type") == "ROOT"
-            for parameter in task.get("outputs", {}).get("parameters", [])
-        ]
-        if [int(value) for value in outputs] != [EXPECTED]:
-            problems.append(f"outputs {outputs}")
-        if not pathlib.Path(ledger, f"goodbye-{name}-COMPLETE").exists():
-            problems.append("the exit handler did not run, or with another status")
-        pods = [pod for owner, _, pod in begun if owner == name]
-        if len(pods) != len(set(pods)):
-            problems.append("a pod's code began twice")
-        print(json.dumps({"run": run, "problems": problems, "begun": len(pods)}), flush=True)
+        verb, *rest = line.split()
+        if verb == "submit":
+            client = client or Client(host=host)
+            submit(client, ledger, int(rest[0]))
+        else:
+            judge(host, ledger)
+        say("done")
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "submit":
-        submit(sys.argv[2], sys.argv[3], int(sys.argv[4]))
-    else:
-        judge(sys.argv[2], sys.argv[3])
+    main(sys.argv[1], sys.argv[2])

@@ -1,0 +1,58 @@
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+export interface Place {
+  /** The data directory. */
+  readonly home: string;
+  /** Where Headrace makes the directory of its sockets. */
+  readonly runtime: string;
+}
+
+/** Where the sockets of this data directory are. */
+export function socketsOf({ home, runtime }: Place): string {
+  return join(runtime, `headrace-${createHash("sha256").update(home).digest("hex").slice(0, 12)}`);
+}
+
+/** What a Headrace that was stopped in order has left of this data directory: processes, control groups, sockets. */
+export function traces(place: Place): readonly string[] {
+  const sockets = socketsOf(place);
+  const files = existsSync(sockets) ? readdirSync(sockets).filter((name) => name !== "launcher.lock") : [];
+  return [
+    ...processesOf(place).map(({ pid, name }) => `process ${pid} (${name})`),
+    ...groupsOf(place).map((path) => `cgroup ${path}`),
+    ...files.map((name) => `${sockets}/${name}`),
+  ];
+}
+
+/** The launcher that serves now; undefined if none does. */
+export function findLauncher(place: Place): number | undefined {
+  return processesOf(place).find(({ name }) => name === "headrace-node")?.pid;
+}
+
+/** All that runs for this data directory, by what it was started with: forks of the launcher keep its words. */
+function processesOf({ home }: Place): readonly { readonly pid: number; readonly name: string }[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      const words = read(`/proc/${pid}/cmdline`);
+      // Who has ended and was not yet waited for has no words.
+      return words.includes(home) && !words.includes("conformance")
+        ? [{ pid: Number(pid), name: read(`/proc/${pid}/comm`).trim() }]
+        : [];
+    });
+}
+
+function groupsOf({ home }: Place): readonly string[] {
+  const name = `headrace-${createHash("sha256").update(join(home, "launcher")).digest("hex").slice(0, 12)}`;
+  const root = "/sys/fs/cgroup";
+  return ["", ...readdirSync(root)].map((hierarchy) => join(root, hierarchy, name)).filter((path) => existsSync(path));
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
