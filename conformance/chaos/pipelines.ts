@@ -1,11 +1,9 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { pythonWith } from "@headrace/platform/testing";
+import { findLauncher, HeadraceProcess, holdings, pythonWith, traces, type Place } from "@headrace/platform/testing";
 import { Client, type Acknowledged, type Verdict } from "./client.ts";
-import { Headrace } from "./headrace.ts";
-import { findLauncher, traces, type Place } from "./traces.ts";
 
 const runsPerKill = 2;
 /** How long Headrace is left alone before the next kill, at most; and when it is killed while it starts. In milliseconds. */
@@ -31,7 +29,11 @@ export async function main({ kills, seed }: { kills: number; seed: number }): Pr
   for (const folder of [runtime, ledger]) mkdirSync(folder);
   writeFileSync(join(ledger, "begun"), "");
   const place: Place = { home, runtime };
-  const start = (port: number): Headrace => new Headrace({ home, runtime, shared: ledger, port });
+  const start = (port: number): HeadraceProcess => {
+    const process = new HeadraceProcess({ home, runtime, shares: [ledger], port });
+    void process.ended.then(() => appendFileSync(join(directory, "headrace.log"), `${process.words}---\n`));
+    return process;
+  };
 
   let headrace = start(0);
   const gateway = await headrace.ready;
@@ -39,6 +41,7 @@ export async function main({ kills, seed }: { kills: number; seed: number }): Pr
   const client = new Client(python, gateway, ledger);
   // The first one waits for the environment, which is built once.
   const acknowledged: Acknowledged[] = [...(await client.submit(1))];
+  console.log(`held at the start: ${JSON.stringify(holdings(place))}`);
   const random = generator(seed);
   const killed = new Map<Victim, number>(victims.map(([victim]) => [victim, 0]));
   for (let n = 0; n < kills; n += 1) {
@@ -65,6 +68,7 @@ export async function main({ kills, seed }: { kills: number; seed: number }): Pr
   const verdicts = await client.judge();
   client.close();
   const lost = report(acknowledged, verdicts);
+  console.log(`held at the end: ${JSON.stringify(holdings(place))}`);
   const status = await headrace.stop();
   if (status !== 0) console.log(`Headrace stopped with status ${status}`);
   const left = traces(place);

@@ -5,30 +5,40 @@ import { fileURLToPath } from "node:url";
 
 const bin = fileURLToPath(new URL("../../apps/cli/bin/headrace.js", import.meta.url));
 
-export interface HeadraceOptions {
+export interface ProcessOptions {
   readonly home: string;
+  /** Where it makes the directory of its sockets. */
   readonly runtime: string;
-  readonly shared: string;
+  readonly shares?: readonly string[];
   /** 0 for the first one, then the same again, so that clients go on. */
-  readonly port: number;
+  readonly port?: number;
 }
 
 /** `headrace up` as a process of its own, which can be killed. */
-export class Headrace {
+export class HeadraceProcess {
   readonly #child: ChildProcess;
-  /** The gateway's URL; rejects if the process ends before it has one. */
+  /** The gateway's URL; rejects with its last words if the process ends before it has one. */
   readonly ready: Promise<string>;
   readonly ended: Promise<unknown>;
+  #words = "";
 
-  constructor({ home, runtime, shared, port }: HeadraceOptions) {
-    const words = ["--data-dir", home, "--port", String(port), "--kube-port", "0", "--share", shared];
-    this.#child = spawn(process.execPath, [bin, "up", ...words, "--output", "json"], {
-      stdio: ["ignore", "pipe", "inherit"],
+  constructor({ home, runtime, shares = [], port = 0 }: ProcessOptions) {
+    const words = ["--data-dir", home, "--port", String(port), "--kube-port", "0"];
+    const shared = shares.flatMap((share) => ["--share", share]);
+    const child = spawn(process.execPath, [bin, "up", ...words, ...shared, "--output", "json"], {
+      stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, XDG_RUNTIME_DIR: runtime },
     });
-    this.ended = once(this.#child, "exit");
+    this.#child = child;
+    child.stderr.on("data", (chunk: Buffer) => (this.#words = `${this.#words}${chunk.toString()}`.slice(-20_000)));
+    this.ended = once(child, "close");
     this.ready = this.#announcement();
     this.ready.catch(() => {});
+  }
+
+  /** What it complained of, the latest 20,000 characters. */
+  get words(): string {
+    return this.#words;
   }
 
   async #announcement(): Promise<string> {
@@ -37,7 +47,8 @@ export class Headrace {
     for await (const line of createInterface({ input: stdout })) {
       if (line.startsWith("{")) return (JSON.parse(line) as { gateway: string }).gateway;
     }
-    throw new RangeError("Headrace ended before it was ready");
+    await this.ended;
+    throw new RangeError(`Headrace ended before it was ready: ${this.#words}`);
   }
 
   async kill(): Promise<void> {
@@ -45,7 +56,7 @@ export class Headrace {
     await this.ended;
   }
 
-  /** Ctrl-C: everything ends in order. Resolves to the exit status. */
+  /** As Ctrl-C does: everything ends in order. Resolves to the exit status. */
   async stop(): Promise<number | null> {
     this.#child.kill("SIGTERM");
     await this.ended;

@@ -17,7 +17,7 @@ export function socketsOf({ home, runtime }: Place): string {
 /** What a Headrace that was stopped in order has left of this data directory: processes, control groups, sockets. */
 export function traces(place: Place): readonly string[] {
   const sockets = socketsOf(place);
-  const files = existsSync(sockets) ? readdirSync(sockets).filter((name) => name !== "launcher.lock") : [];
+  const files = list(sockets).filter((name) => name !== "launcher.lock");
   return [
     ...processesOf(place).map(({ pid, name }) => `process ${pid} (${name})`),
     ...groupsOf(place).map((path) => `cgroup ${path}`),
@@ -30,23 +30,44 @@ export function findLauncher(place: Place): number | undefined {
   return processesOf(place).find(({ name }) => name === "headrace-node")?.pid;
 }
 
+/** How much of each kind a running Headrace and its launcher hold: what grows without end is a leak. */
+export function holdings(place: Place): Readonly<Record<string, number>> {
+  const processes = processesOf(place);
+  const launcher = processes.find(({ name }) => name === "headrace-node")?.pid;
+  const descriptors = processes.flatMap(({ pid }) => list(`/proc/${pid}/fd`));
+  const links = launcher === undefined ? [] : read(`/proc/${launcher}/net/dev`).split("\n").slice(2);
+  return {
+    processes: processes.length,
+    descriptors: descriptors.length,
+    links: links.filter((line) => line !== "").length,
+    cgroups: groupsOf(place).flatMap((path) => list(path).filter((name) => /^c\d+$/.test(name))).length,
+    cells: list(socketsOf(place)).filter((name) => /^cell-\d+\.json$/.test(name)).length,
+  };
+}
+
 /** All that runs for this data directory, by what it was started with: forks of the launcher keep its words. */
 function processesOf({ home }: Place): readonly { readonly pid: number; readonly name: string }[] {
-  return readdirSync("/proc")
+  return list("/proc")
     .filter((name) => /^\d+$/.test(name))
     .flatMap((pid) => {
       const words = read(`/proc/${pid}/cmdline`);
       // Who has ended and was not yet waited for has no words.
-      return words.includes(home) && !words.includes("conformance")
-        ? [{ pid: Number(pid), name: read(`/proc/${pid}/comm`).trim() }]
-        : [];
+      return words.includes(home) ? [{ pid: Number(pid), name: read(`/proc/${pid}/comm`).trim() }] : [];
     });
 }
 
 function groupsOf({ home }: Place): readonly string[] {
   const name = `headrace-${createHash("sha256").update(join(home, "launcher")).digest("hex").slice(0, 12)}`;
   const root = "/sys/fs/cgroup";
-  return ["", ...readdirSync(root)].map((hierarchy) => join(root, hierarchy, name)).filter((path) => existsSync(path));
+  return ["", ...list(root)].map((hierarchy) => join(root, hierarchy, name)).filter((path) => existsSync(path));
+}
+
+function list(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
 }
 
 function read(path: string): string {
