@@ -134,6 +134,20 @@ describe("the network of a pod", () => {
     assert.match(output, /refused|unreachable/);
   });
 
+  const deaths = { launcher: () => host.launcherProcess(), relay: () => host.relayProcess() };
+  for (const [victim, find] of Object.entries(deaths)) {
+    test(`leads to Headrace again after kill -9 of the ${victim}`, async () => {
+      const services = [{ address: "10.191.0.9", port: 8888, target: `127.0.0.1:${port}`, names: ["again.kubeflow"] }];
+      await host.sandbox.setServices(services);
+      const launcher = await host.launcherProcess();
+      process.kill(await find(), "SIGKILL");
+      await host.syncAfter(launcher);
+      const ask = `import socket; print(socket.create_connection(("again.kubeflow", 8888), timeout=5).recv(100).decode())`;
+      assert.equal((await host.run({ command: python(ask) })).output, "served by Headrace\n");
+      await host.sandbox.setServices([]);
+    });
+  }
+
   test("is reached by Headrace at any port that a container listens on", async () => {
     const server = host.spec({ command: python(`print("ready", flush=True); ${listener}`) });
     const { address } = await host.sandbox.start(server);

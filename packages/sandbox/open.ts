@@ -8,7 +8,6 @@ import { dialPod } from "./dial.ts";
 import { SandboxError } from "./errors.ts";
 import { openExec } from "./exec.ts";
 import {
-  isFields,
   list,
   protocolVersion,
   readExit,
@@ -78,6 +77,8 @@ class LauncherSandbox implements Sandbox {
   #reconnecting: Promise<void> | undefined;
   #capabilities: Capabilities | undefined;
   #network: PodNetwork | undefined;
+  /** What a launcher that takes over has to be told again. */
+  #services: readonly ServiceAddress[] | undefined;
   #closed = false;
 
   constructor(options: SandboxOptions, socketPath: string) {
@@ -131,24 +132,24 @@ class LauncherSandbox implements Sandbox {
   }
 
   async signal(id: string, signal: "SIGTERM" | "SIGKILL" | "SIGINT"): Promise<void> {
-    await this.#request("signal", { id, signal });
+    await this.#repeat("signal", { id, signal });
   }
 
   async acknowledge(id: string): Promise<void> {
-    await this.#request("acknowledge", { id });
+    await this.#repeat("acknowledge", { id });
   }
 
   async sync(): Promise<{ readonly running: readonly Started[]; readonly exits: readonly ContainerExit[] }> {
-    const answer = await this.#request("sync");
+    const answer = await this.#repeat("sync");
     return { running: list(answer["running"]).map(readStarted), exits: list(answer["exits"]).map(readExit) };
   }
 
   async removeGroup(group: string): Promise<void> {
-    await this.#request("remove-group", { group });
+    await this.#repeat("remove-group", { group });
   }
 
   async warm(cell: CellSpec): Promise<void> {
-    await this.#request("warm", { cell });
+    await this.#repeat("warm", { cell });
   }
 
   async exec(id: string, options: ExecOptions): Promise<ExecSession> {
@@ -161,11 +162,12 @@ class LauncherSandbox implements Sandbox {
   }
 
   async setServices(services: readonly ServiceAddress[]): Promise<void> {
-    await this.#request("services", { services });
+    this.#services = services;
+    await this.#repeat("services", { services });
   }
 
   async stats(): Promise<SandboxStats> {
-    return readStats(await this.#request("stats"));
+    return readStats(await this.#repeat("stats"));
   }
 
   async shutdown(): Promise<void> {
@@ -186,8 +188,22 @@ class LauncherSandbox implements Sandbox {
     return connection.request(verb, fields);
   }
 
+  /** For what does no harm if it is done twice: if the launcher dies before it answers, its successor is asked. */
+  async #repeat(verb: string, fields: Readonly<Record<string, unknown>> = {}): Promise<Record<string, unknown>> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#request(verb, fields);
+      } catch (error) {
+        if (!(error instanceof SandboxError) || error.code !== "launcher-lost" || attempt === startAttempts)
+          throw error;
+      }
+    }
+  }
+
   async #ready(): Promise<Connection> {
     if (this.#closed) throw new SandboxError("closed", "Cannot use the sandbox: it was closed");
+    // Whoever needs a launcher that could not be started again has it tried once more.
+    if (this.#connection === undefined) this.#reconnecting ??= this.#reconnect();
     await this.#reconnecting;
     if (this.#connection === undefined)
       throw new SandboxError(
@@ -243,22 +259,33 @@ class LauncherSandbox implements Sandbox {
   #lose(): void {
     if (this.#connection === undefined) return;
     this.#connection = undefined;
-    if (!this.#closed) this.#reconnecting = this.#reconnect().finally(() => (this.#reconnecting = undefined));
+    if (!this.#closed) this.#reconnecting ??= this.#reconnect();
   }
 
   /** The launcher was killed or restarted; its successor adopts what runs, and tells again what was not acknowledged. */
   async #reconnect(): Promise<void> {
-    for (const delay of reconnectDelays) {
-      await this.#pause(delay);
-      if (this.#closed) return;
-      try {
-        await this.connect();
-        const answer = await this.#connection?.request("sync");
-        for (const exit of list(isFields(answer) ? answer["exits"] : undefined)) this.#tell(readExit(exit));
-        return;
-      } catch {
-        // Tried again after a longer pause; the next request says what is wrong.
+    try {
+      for (const delay of reconnectDelays) {
+        await this.#pause(delay);
+        if (this.#closed || (await this.#succeed())) return;
       }
+    } finally {
+      this.#reconnecting = undefined;
+    }
+  }
+
+  /** False if there is no successor yet, or it died at once: then it is tried again, and the next request says what is wrong. */
+  async #succeed(): Promise<boolean> {
+    try {
+      await this.connect();
+      const connection = this.#connection;
+      if (connection === undefined) return false;
+      if (this.#services !== undefined) await connection.request("services", { services: this.#services });
+      const answer = await connection.request("sync");
+      for (const exit of list(answer["exits"])) this.#tell(readExit(exit));
+      return this.#connection === connection;
+    } catch {
+      return false;
     }
   }
 

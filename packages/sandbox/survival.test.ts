@@ -95,6 +95,28 @@ test("a container that is lost with its cell while no launcher is there is told 
   assert.match(exit.message ?? "", /was lost/);
 });
 
+test("what a launcher had begun to make when it was killed is ended by the next one", async () => {
+  await using host = await testSandbox();
+  await host.run({ command: ["true"] });
+  const [cell] = await host.cellProcesses();
+  for (const name of await readdir(join(host.directory, "run")))
+    if (name.startsWith("cell-")) await rm(join(host.directory, "run", name));
+  const launcher = await host.launcherProcess();
+  process.kill(launcher, "SIGKILL");
+  await host.syncAfter(launcher);
+  while (runs(cell ?? 0)) await host.pause(5);
+  assert.equal((await host.run({ command: ["echo", "on"] })).output, "on\n");
+});
+
+test("a request that a launcher leaves unanswered is put to the next one", async () => {
+  await using host = await testSandbox();
+  const container = host.spec({ command: ["sleep", "1000"] });
+  await host.sandbox.start(container);
+  process.kill(await host.launcherProcess(), "SIGKILL");
+  await host.sandbox.signal(container.id, "SIGKILL");
+  assert.equal((await host.exitOf(container.id)).exitCode, 137);
+});
+
 test("two that open the same directories share one launcher", async () => {
   await using host = await testSandbox();
   const options = {

@@ -1,5 +1,9 @@
 """Taking over what a launcher that was killed has left: cells, their containers, and the ends that nobody has heard of."""
 
+import json
+import os
+import signal
+
 import cell as cells
 import wire
 from container import Container, now
@@ -18,6 +22,7 @@ class Adoption:
                 self.adopt_cell(number, facts)
             except (OSError, wire.ProtocolError):
                 cells.forget(number)
+        self.end_strangers()
         for container_id, facts in list(self.launcher.journal.started.items()):
             if container_id in self.launcher.containers:
                 continue
@@ -74,8 +79,27 @@ class Adoption:
         self.launcher.containers[container_id] = cell.containers[container_id] = container
         group.containers.add(container_id)
 
+    def end_strangers(self):
+        """Ends cells and pumps of earlier launchers that cannot be reached: killed while they made one, they had told nobody."""
+        known = {cell.pid for cell in self.launcher.cells.values()} | {self.launcher.pump.process, os.getpid()}
+        for entry in os.listdir("/proc"):
+            if entry.isdigit() and int(entry) not in known and _is_ours(entry, self.launcher.settings["stateDirectory"]):
+                os.kill(int(entry), signal.SIGKILL)
+
     def write_off(self, container_id, facts):
         """It ended with its cell while no launcher was there."""
         end = {"id": container_id, "exitCode": 137, "reason": "Lost", "startedAt": facts["startedAt"], "finishedAt": now()}
         end.update({"cpuMillis": 0, "maxResidentBytes": 0, "message": "The container was lost while the launcher was away"})
         self.launcher.journal.exit(container_id, end)
+
+
+def _is_ours(process, state_directory):
+    """Whether it is a cell's first process, or a pump, of a launcher of this directory: they keep its name and its arguments."""
+    try:
+        with open(f"/proc/{process}/comm") as file:
+            if file.read().strip() not in ("headrace-cell", "headrace-pump"):
+                return False
+        with open(f"/proc/{process}/cmdline", "rb") as file:
+            return json.loads(file.read().split(b"\0")[-2])["stateDirectory"] == state_directory
+    except (OSError, ValueError, LookupError, TypeError):
+        return False  # it has ended, or is a stranger of that name

@@ -25,6 +25,7 @@ export interface TestSandbox extends AsyncDisposable {
   syncAfter(launcher: number): ReturnType<Sandbox["sync"]>;
   cellProcesses(): Promise<number[]>;
   pumpProcess(): Promise<number>;
+  relayProcess(): Promise<number>;
   /** Kills the interpreters that containers are forked from, as an out-of-memory killer might. */
   killZygotes(): Promise<void>;
 }
@@ -102,14 +103,8 @@ async function openTestSandbox(directory: string, options: Partial<SandboxOption
       }
     },
     cellProcesses,
-    async pumpProcess() {
-      const launcher = await ownerOf(join(runtimeDirectory, "launcher.lock"));
-      const children = await readFile(`/proc/${launcher}/task/${launcher}/children`, "utf8");
-      for (const child of children.trim().split(" ")) {
-        if ((await readFile(`/proc/${child}/comm`, "utf8")) === "headrace-pump\n") return Number(child);
-      }
-      return Number.NaN;
-    },
+    pumpProcess: () => childOf(join(runtimeDirectory, "launcher.lock"), "headrace-pump"),
+    relayProcess: () => childOf(join(runtimeDirectory, "launcher.lock"), "headrace-relay"),
     async killZygotes() {
       for (const cell of await cellProcesses()) {
         const children = await readFile(`/proc/${cell}/task/${cell}/children`, "utf8");
@@ -128,6 +123,15 @@ async function openTestSandbox(directory: string, options: Partial<SandboxOption
 /** The launcher writes its process id into its lock. */
 async function ownerOf(lock: string): Promise<number> {
   return Number(await readFile(lock, "utf8"));
+}
+
+async function childOf(lock: string, name: string): Promise<number> {
+  const launcher = await ownerOf(lock);
+  const children = await readFile(`/proc/${launcher}/task/${launcher}/children`, "utf8");
+  for (const child of children.trim().split(" ")) {
+    if ((await readFile(`/proc/${child}/comm`, "utf8")).trim() === name) return Number(child);
+  }
+  return Number.NaN;
 }
 
 function collectExits(sandbox: Sandbox) {
