@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { createApiServer } from "@headrace/apiserver";
 import { openFileStore } from "@headrace/artifacts";
 import { createClient, type Client } from "@headrace/client";
-import { createEnvironments } from "@headrace/environments";
+import { createEnvironments, ImageMapping } from "@headrace/environments";
 import { createGateway, createStaticFiles, listen } from "@headrace/gateway";
 import {
   createIdentity,
@@ -62,6 +62,8 @@ export interface PlatformOptions {
 
 export interface Platform {
   readonly running: Running;
+  /** As the platform's own controllers use it. */
+  readonly client: Client;
   /** Ends everything in order. With `keepPods` pods go on and are found again at the next start. */
   stop(options: { readonly keepPods: boolean }): Promise<void>;
 }
@@ -153,7 +155,8 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
     podLog: (pod, { follow, signal }) => podLog(toServer, pod, follow, signal),
     report: onError,
   });
-  const definitions = [...builtIns, ...pipelines.resources];
+  const stored = [...builtIns, ImageMapping];
+  const definitions = [...stored, ...pipelines.resources];
   const workloads = createWorkloads({ client, clock, ids, definitions, rootCa: identity.pki.ca, onError });
   const components: readonly Component[] = [workloads, pipelines];
 
@@ -172,6 +175,8 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
     authorizeStep: (pod, step) => refuseStep(records, pod, step),
     tokens: tokenIssuer(identity, client),
     certificateAuthority: identity.pki.ca,
+    imageMappings: components.flatMap((component) => component.imageMappings ?? []),
+    servesImageMappings: true,
     shares,
     serviceVariables: () => kubernetesVariables(sandbox.network),
     noProxy: () => clusterServices.flatMap(serviceNames),
@@ -179,7 +184,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
   });
   const server = createApiServer({
     store,
-    definitions: builtIns,
+    definitions: stored,
     projections: components.flatMap((component) => component.projections ?? []),
     node: kubelet,
     authorizer: identity.authorizer,
@@ -259,6 +264,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
   home.announce(running);
   return {
     running,
+    client,
     async stop({ keepPods }) {
       if (!keepPods) endPods = () => sandbox.shutdown();
       await closeAll(closers);

@@ -2,9 +2,11 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { pythonWith, startFresh } from "@headrace/platform/testing";
+import type { Client } from "@headrace/client";
+import { pythonWith, startFresh, type Fresh } from "@headrace/platform/testing";
 import { writeTable, type Row } from "../table.ts";
-import { goldens, type Golden } from "./goldens.ts";
+import { ImageMapping } from "@headrace/environments";
+import { goldens, sharedFolder, type Golden } from "./goldens.ts";
 
 interface Result {
   readonly name: string;
@@ -20,8 +22,9 @@ export async function main(checkout: string, filter: string): Promise<number> {
   const chosen = goldens.filter((golden) => golden.name.includes(filter));
   await using headrace = await startFresh();
   const python = await pythonWith(sdk);
+  await mapImages(headrace.platform.client);
   const results = new Map<string, Result>();
-  for await (const result of runGoldens(python, headrace.platform.running.gateway, checkout, chosen)) {
+  for await (const result of runGoldens(python, headrace, checkout, chosen)) {
     results.set(result.name, result);
     const golden = chosen.find(({ name }) => name === result.name);
     const passed = golden?.ends === result.state;
@@ -39,18 +42,29 @@ export async function main(checkout: string, filter: string): Promise<number> {
 
 async function* runGoldens(
   python: string,
-  gateway: string,
+  { platform, shared }: Fresh,
   checkout: string,
   chosen: readonly Golden[],
 ): AsyncGenerator<Result> {
   const script = fileURLToPath(new URL("run_goldens.py", import.meta.url));
-  const child = spawn(python, [script, gateway, checkout], { stdio: ["pipe", "pipe", "inherit"] });
-  child.stdin.end(JSON.stringify(chosen.filter(({ skip }) => skip === undefined)));
+  const child = spawn(python, [script, platform.running.gateway, checkout], { stdio: ["pipe", "pipe", "inherit"] });
+  const wanted = chosen.filter(({ skip }) => skip === undefined);
+  child.stdin.end(JSON.stringify(wanted).replaceAll(sharedFolder, shared));
   const ended = once(child, "exit");
   for await (const line of createInterface({ input: child.stdout })) {
     if (line.startsWith("{")) yield JSON.parse(line) as Result;
   }
   await ended;
+}
+
+/** One golden names an image that is no Python of Docker Hub's: a user would map it, too. */
+async function mapImages(client: Client): Promise<void> {
+  await client.resource(ImageMapping).create({
+    apiVersion: "headrace.io/v1alpha1",
+    kind: "ImageMapping",
+    metadata: { name: "ubi8-python" },
+    spec: { image: "registry.redhat.io/ubi8/python-39*", python: "3.11" },
+  });
 }
 
 function toRow(golden: Golden, result: Result | undefined): Row {

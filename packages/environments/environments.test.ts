@@ -74,7 +74,7 @@ describe("environments", () => {
     (await run(path, ["-I", "-c", code])).stdout.trim();
 
   it("gives distributions and node the host's own root, and says so", async () => {
-    const bare = await environments.resolve({ image: "docker.io/library/alpine:3.20" });
+    const bare = await environments.resolve({ image: "public.ecr.aws/docker/library/alpine:3.20" });
     assert.equal(bare.cell, undefined);
     assert.match(bare.mapping, /host's own root/);
     assert.equal(bare.variables["PATH"]?.includes("/usr/bin"), true);

@@ -100,9 +100,9 @@ function withoutDigest(image: string): string {
   return image.replace(/@[a-z0-9]+:[0-9a-f]+$/i, "");
 }
 
-/** Docker's short form: `docker.io/library/python:3.11@sha256:…` is `python:3.11`. */
+/** Docker's short form: `docker.io/library/python:3.11@sha256:…` is `python:3.11`, and so is Amazon's public copy of it. */
 function shortReference(image: string): string {
-  return withoutDigest(image).replace(/^(?:(?:index\.)?docker\.io\/)?(?:library\/)?/, "");
+  return withoutDigest(image).replace(/^(?:(?:index\.)?docker\.io\/|public\.ecr\.aws\/docker\/)?(?:library\/)?/, "");
 }
 
 /** `*` stands for any characters. A glob without a tag matches every tag. */
