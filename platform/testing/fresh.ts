@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createPlatform, type Platform } from "../platform.ts";
@@ -17,6 +17,8 @@ export const packaging: Readonly<Record<string, string>> = Object.fromEntries(
 export interface Fresh extends AsyncDisposable {
   readonly platform: Platform;
   readonly directory: string;
+  /** A folder that anyone may write, and that steps see at the same path. */
+  readonly shared: string;
   /** What it complained of, one entry a line. */
   readonly complaints: readonly string[];
 }
@@ -24,6 +26,10 @@ export interface Fresh extends AsyncDisposable {
 /** Starts a Headrace on a directory and ports of its own; disposing stops it and removes everything. */
 export async function startFresh(): Promise<Fresh> {
   const directory = await mkdtemp(join(tmpdir(), "headrace-"));
+  const shared = join(directory, "shared");
+  await chmod(directory, 0o755);
+  await mkdir(shared);
+  await chmod(shared, 0o777);
   const complaints: string[] = [];
   const platform = await createPlatform({
     dataDirectory: join(directory, "home"),
@@ -33,13 +39,14 @@ export async function startFresh(): Promise<Fresh> {
     port: 0,
     kubePort: 0,
     auth: "local",
-    shares: [],
+    shares: [shared],
     packaging,
     log: (line) => complaints.push(line),
   });
   return {
     platform,
     directory,
+    shared,
     complaints,
     async [Symbol.asyncDispose]() {
       await platform.stop({ keepPods: false });

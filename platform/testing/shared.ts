@@ -16,4 +16,5 @@ export function sharedPlatform(): Promise<Fresh> {
 after(async () => {
   const fresh = await started?.catch(() => undefined);
   await fresh?.[Symbol.asyncDispose]();
+  for (const complaint of fresh?.complaints ?? []) process.stderr.write(`The shared platform: ${complaint}\n`);
 });

@@ -1,0 +1,205 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { createClient, createHttpTransport, type Client } from "@headrace/client";
+import { runLabel, type Task, tasks } from "@headrace/pipelines/resources";
+import { pythonWith, startProgram, type PythonProgram } from "./testing/index.ts";
+import { sharedPlatform } from "./testing/shared.ts";
+
+/** What `testing/programs/kfp_features.py` says of a run. */
+interface RunWords {
+  readonly run: string;
+  readonly state: string;
+  readonly error: string | null;
+}
+
+/** A run that has ended, with its tasks. */
+interface Ended extends RunWords {
+  readonly output: unknown;
+  readonly tasks: readonly Task[];
+  task(key: string): Task;
+}
+
+const namespace = "kubeflow";
+
+describe("pipelines of the stock SDK", { timeout: 120_000 }, () => {
+  let program: PythonProgram;
+  let client: Client;
+
+  before(async () => {
+    const python = await pythonWith("kfp==2.17.3");
+    const { platform, shared } = await sharedPlatform();
+    const { gateway, token } = platform.running;
+    client = createClient({
+      transport: createHttpTransport({
+        server: `${gateway}/kube`,
+        headers: () => ({ authorization: `Bearer ${token}` }),
+      }),
+    });
+    program = await startProgram(python, "kfp_features.py", [gateway, shared]);
+  });
+  after(() => program[Symbol.asyncDispose]());
+
+  async function ended(name: string): Promise<Ended> {
+    const words = (await program.said(name)) as unknown as RunWords;
+    const { items } = await client.resource(tasks).list({ namespace, labelSelector: `${runLabel}=${words.run}` });
+    const task = (key: string): Task =>
+      items.find(({ spec }) => spec.key === key) ??
+      assert.fail(`${name} has no task ${key}: ${words.error} ${items.map(({ spec }) => spec.key).join(", ")}`);
+    return {
+      ...words,
+      tasks: items,
+      task,
+      output: words.run === "" ? undefined : parametersOf(task("root"))["Output"],
+    };
+  }
+
+  async function gives(name: string, output: unknown): Promise<Ended> {
+    const run = await ended(name);
+    assert.deepEqual([run.error, run.state, run.output], [null, "SUCCEEDED", output]);
+    return run;
+  }
+
+  test("a loop over items that are written down collects its results", async () => {
+    await gives("static-loop", 12);
+  });
+
+  test("a loop over items that a step computed collects its results", async () => {
+    await gives("dynamic-loop", 12);
+  });
+
+  test("a loop in a loop collects lists of lists", async () => {
+    await gives("nested-loop", [10, 20, 20, 40]);
+  });
+
+  test("a loop over nothing collects nothing", async () => {
+    await gives("empty-loop", 0);
+  });
+
+  test("a loop hands out the fields of its items", async () => {
+    await gives("loop-of-structs", "fourteen");
+  });
+
+  test("one branch of a condition runs, and its output is the one", async () => {
+    const run = await gives("conditions", "medium");
+    const states = run.tasks.filter(({ spec }) => spec.type === "RUNTIME").map(({ status }) => status.state);
+    assert.equal(states.filter((state) => state === "SUCCEEDED").length, 1);
+  });
+
+  test("an exit handler hears how its tasks ended, whether well", async () => {
+    const run = await ended("exit-handler");
+    assert.deepEqual([run.error, run.state], [null, "SUCCEEDED"]);
+    assert.equal(parametersOf(run.task("root/farewell"))["Output"], "exit-handler-1");
+  });
+
+  test("an exit handler hears how its tasks ended, or badly", async () => {
+    const run = await ended("exit-handler-after-failure");
+    assert.equal(run.state, "FAILED");
+    assert.equal(run.task("root/farewell").status.state, "SUCCEEDED");
+    assert.equal(run.task("root/exit-handler-1/double").status.state, "SKIPPED");
+  });
+
+  test("a failed run names the step and its last words", async () => {
+    const run = await ended("failure");
+    assert.equal(run.state, "FAILED");
+    assert.match(run.error ?? "", /load the rows|fail/);
+    assert.match(run.error ?? "", /ValueError: the file has no rows/);
+  });
+
+  test("a step that imports what lies beside the pipeline's file fails and names the module", async () => {
+    const run = await ended("sibling-import");
+    assert.equal(run.state, "FAILED");
+    assert.match(run.error ?? "", /No module named 'my_features'/);
+  });
+
+  test("a step that may be retried is tried again", async () => {
+    const run = await gives("retry", "second");
+    assert.deepEqual(attemptsOf(run.task("root/fail-once")), ["FAILED", "SUCCEEDED"]);
+  });
+
+  test("a step is not tried more often than it may be", async () => {
+    const run = await ended("no-more-retries");
+    assert.equal(run.state, "FAILED");
+    assert.deepEqual(attemptsOf(run.task("root/fail")), ["FAILED", "FAILED"]);
+  });
+
+  test("a task may ignore that what it waits for has failed", async () => {
+    const run = await ended("ignored-failure");
+    assert.equal(run.task("root/double").status.state, "SUCCEEDED");
+  });
+
+  test("what ran before is taken from cache, all of it", async () => {
+    const first = await ended("cached first");
+    const second = await gives("cached second", first.output);
+    const steps = second.tasks.filter(({ spec }) => spec.type === "RUNTIME");
+    assert.deepEqual(
+      steps.map(({ status }) => status.state),
+      ["CACHED", "CACHED", "CACHED"],
+    );
+    assert.deepEqual(new Set(steps.map(({ status }) => status.cachedFrom?.run)), new Set([first.run]));
+  });
+
+  test("artifacts of every type carry their files and metadata", async () => {
+    const run = await gives("artifacts", "leaf1,2");
+    const made = run.task("root/make-artifacts").status.outputs.artifacts;
+    const metadataOf = (name: string): unknown => made[name]?.[0]?.metadata;
+    assert.deepEqual(Object.fromEntries(Object.entries(made).map(([name, [artifact]]) => [name, artifact?.type])), {
+      rows: "system.Dataset",
+      model: "system.Model",
+      scores: "system.Metrics",
+      curve: "system.ClassificationMetrics",
+      matrix: "system.ClassificationMetrics",
+      page: "system.HTML",
+      note: "system.Markdown",
+      tree: "system.Artifact",
+    });
+    assert.deepEqual(metadataOf("scores"), { accuracy: 0.75 });
+    assert.match(JSON.stringify(metadataOf("curve")), /"confidenceThreshold":0\.5/);
+    assert.match(JSON.stringify(metadataOf("matrix")), /"displayName":"cat"/);
+  });
+
+  test("an importer makes an artifact of what lies at an address", async () => {
+    await gives("importer", 1.5);
+  });
+
+  test("a container component finds its placeholders filled in, and shells see no more than they should", async () => {
+    await gives("containers", `hello, it's "me".|hello, $HOME!|row`);
+  });
+
+  test("inputs of every type arrive as they were given", async () => {
+    await gives("inputs", 'ü "quoted" \\ {{x}} \n$HOME');
+  });
+
+  test("a step sees the variables that were set for it", async () => {
+    await gives("environment", "blue");
+  });
+
+  test("a step finds the packages that it asked for", async () => {
+    await gives("packages", "2.0.0");
+  });
+
+  test("a pipeline is a step of another", async () => {
+    await gives("pipeline-in-pipeline", 24);
+  });
+
+  test("a terminated run ends, and what waited does not run", async () => {
+    const run = await ended("terminated");
+    assert.equal(run.state, "FAILED");
+    assert.equal(run.task("root/wait-for-ever").status.state, "CANCELED");
+    assert.notEqual(run.tasks.find(({ spec }) => spec.key === "root/double")?.status.state, "SUCCEEDED");
+  });
+
+  test("a failed run that is retried goes on from what succeeded", async () => {
+    const first = await ended("retried-run first");
+    assert.equal(first.state, "FAILED");
+    const second = await gives("retried-run", "second");
+    assert.equal(attemptsOf(second.task("root/double")).length, 1);
+  });
+});
+
+function parametersOf(task: Task): Readonly<Record<string, unknown>> {
+  return task.status.outputs.parameters as Readonly<Record<string, unknown>>;
+}
+
+function attemptsOf(task: Task): readonly string[] {
+  return task.status.attempts.map(({ state }) => state);
+}
