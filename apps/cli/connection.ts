@@ -85,14 +85,18 @@ export async function startDetached(home: string, flags: readonly string[]): Pro
   const answer = await new Promise<StartAnswer>((resolve) => {
     child.once("message", (message) => resolve(message as StartAnswer));
     child.once("exit", (code) =>
-      resolve({ error: `it ended with status ${code}`, remedy: `Read ${join(home, "logs", "headrace.log")}` }),
+      resolve({
+        error: `Headrace ended with status ${code} before it was ready`,
+        remedy: `Read ${join(home, "logs", "headrace.log")}`,
+      }),
     );
   });
-  if ("error" in answer) throw new CommandError(answer.error, { remedy: answer.remedy });
+  if ("error" in answer)
+    throw new CommandError(answer.error, { ...(answer.remedy !== undefined && { remedy: answer.remedy }) });
   child.disconnect();
   child.unref();
   return answer.running;
 }
 
 /** What a detached `up` tells the process that started it. */
-export type StartAnswer = { readonly running: Running } | { readonly error: string; readonly remedy: string };
+export type StartAnswer = { readonly running: Running } | { readonly error: string; readonly remedy?: string };

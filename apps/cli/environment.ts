@@ -20,7 +20,11 @@ const packagingPattern =
   /^(PATH$|HOME$|PIP_|UV_|SSL_CERT_|REQUESTS_CA_BUNDLE$|CURL_CA_BUNDLE$|(HTTPS?|NO|ALL)_PROXY$)/i;
 
 export function readSurroundings(): Surroundings {
-  const { env, stdout } = process;
+  const { stdout } = process;
+  // A variable that is set to nothing is not set, as in any shell.
+  const env: Readonly<Record<string, string | undefined>> = Object.fromEntries(
+    Object.entries(process.env).filter(([, value]) => value !== ""),
+  );
   const interactive = stdout.isTTY === true;
   return {
     home: env["HEADRACE_HOME"] ?? join(homedir(), ".headrace"),

@@ -25,7 +25,10 @@ export async function up(flags: UpFlags, surroundings: Surroundings, terminal: T
   try {
     return await serve(home, flags, surroundings, terminal);
   } catch (error) {
-    if (error instanceof StartError) tellParent({ error: error.message, remedy: error.remedy });
+    tellParent({
+      error: error instanceof Error ? error.message : String(error),
+      ...(error instanceof StartError && { remedy: error.remedy }),
+    });
     throw error;
   }
 }
