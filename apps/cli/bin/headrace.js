@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Plain JavaScript that any Node since 20 runs: it finds Node 26, which npm installed beside it, and hands over.
 import { spawn } from "node:child_process";
-import { createRequire, enableCompileCache } from "node:module";
+import module, { createRequire } from "node:module";
 import { constants, homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 const main = new URL("../main.ts", import.meta.url);
 
 if (Number(process.versions.node.split(".")[0]) >= 26) {
-  enableCompileCache?.(join(process.env.HEADRACE_CACHE ?? join(homedir(), ".cache", "headrace"), "compile"));
+  module.enableCompileCache(join(process.env.HEADRACE_CACHE ?? join(homedir(), ".cache", "headrace"), "compile"));
   await import(main.href);
 } else {
   handOver(findNode());

@@ -4,6 +4,7 @@ Both are a tmpfs with the host's programs and the environment mounted read-only,
 imports packages is what its steps will find.
 """
 
+import contextlib
 import os
 import shutil
 import stat
@@ -181,6 +182,16 @@ def open_etc():
             shutil.copyfile(entry.path, copy)
     mount("/mnt", "/etc", None, MS_BIND | MS_REC)
     unmount("/mnt")
+
+
+@contextlib.contextmanager
+def kept_in_sight(shared, target):
+    """What the interpreter needs stays where it is, also if it lies beneath a place that is about to be mounted over (/tmp)."""
+    hidden = [(path, open_tree(path)) for path in shared if path != target and covered(path, (target,))]
+    yield
+    for path, descriptor in hidden:
+        attach_volume(descriptor, path)
+        os.close(descriptor)
 
 
 def attach_volume(descriptor, target):

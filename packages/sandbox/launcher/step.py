@@ -77,7 +77,8 @@ def confine(request, descriptors, settings, prepared):
     if any(root.covered(target, ("/etc",)) for target, _ in request["mounts"]):
         root.open_etc()
     for target, memory_bytes in request["mounts"]:
-        _mount(target, memory_bytes, rest)
+        with root.kept_in_sight(settings["shared"], target):
+            _mount(target, memory_bytes, rest)
     _write_identity(request)
     _prepare_directories(request)
     _limit(request)
