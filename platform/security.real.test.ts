@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import { networkInterfaces } from "node:os";
+import { before, describe, test } from "node:test";
+import { createClient, createHttpTransport, type Client } from "@headrace/client";
+import { Namespace, Pod, ServiceAccount } from "@headrace/k8s";
+import type { Running } from "./index.ts";
+import { sharedPlatform } from "./testing/shared.ts";
+
+/** Tries to connect to each `host:port`, directly and by the proxy that pods are given; one line for each. */
+const knock = `
+import os, socket, sys, urllib.parse
+proxy = urllib.parse.urlsplit(os.environ.get("HTTP_PROXY") or os.environ["http_proxy"])
+for place in sys.argv[1:]:
+    host, _, port = place.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=2).close()
+        print(place, "directly: connected")
+    except OSError:
+        print(place, "directly: no")
+    with socket.create_connection((proxy.hostname, proxy.port), timeout=5) as connection:
+        connection.sendall(f"CONNECT {place} HTTP/1.1\\r\\nhost: {place}\\r\\n\\r\\n".encode())
+        status = connection.recv(100).split(b" ")[1].decode()
+        print(place, "by proxy:", "connected" if status == "200" else "no")
+`;
+
+/** Asks for each URL, without a token and with the pod's own; prints the status. */
+const ask = `
+import ssl, sys, urllib.error, urllib.request
+token = open("/var/run/secrets/kubernetes.io/serviceaccount/token").read()
+direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=ssl._create_unverified_context()))
+for url in sys.argv[1:]:
+    for who, headers in (("anonymous", {}), ("itself", {"authorization": "Bearer " + token}), ("claiming", {"kubeflow-userid": "admin", "x-remote-user": "admin", "x-remote-group": "system:masters"})):
+        try:
+            print(url, who, direct.open(urllib.request.Request(url, headers=headers), timeout=10).status)
+        except urllib.error.HTTPError as error:
+            print(url, who, error.code)
+`;
+
+const python = (program: string, ...args: readonly string[]) => ["python3", "-c", program, ...args];
+
+describe("a step", { timeout: 120_000 }, () => {
+  let client: Client;
+  let running: Running;
+  let fetchText: (path: string) => Promise<string>;
+
+  before(async () => {
+    ({ running } = (await sharedPlatform()).platform);
+    const headers = { authorization: `Bearer ${running.token}` };
+    client = createClient({
+      transport: createHttpTransport({ server: `${running.gateway}/kube`, headers: () => headers }),
+    });
+    fetchText = async (path) => (await fetch(`${running.gateway}/kube${path}`, { headers })).text();
+    for (const name of ["tenant-one", "tenant-two"]) {
+      await client.resource(Namespace).create({ apiVersion: "v1", kind: "Namespace", metadata: { name }, spec: {} });
+      await seen(client, ServiceAccount, name, "default", () => true);
+    }
+  });
+
+  async function start(namespace: string, name: string, command: readonly string[]): Promise<void> {
+    await client.resource(Pod).create({
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { namespace, name },
+      spec: {
+        restartPolicy: "Never",
+        containers: [{ name: "main", image: "python:3", command: [...command] }],
+      },
+    });
+  }
+
+  /** What a pod printed, line by line. */
+  async function run(namespace: string, name: string, command: readonly string[]): Promise<readonly string[]> {
+    await start(namespace, name, command);
+    await seen(client, Pod, namespace, name, ({ status }) => /Succeeded|Failed/.test(status?.phase ?? ""));
+    const log = await fetchText(`/api/v1/namespaces/${namespace}/pods/${name}/log`);
+    return log.trimEnd().split("\n");
+  }
+
+  test("reaches neither the host's loopback, nor the host's own addresses, nor metadata services", async () => {
+    const port = new URL(running.gateway).port;
+    const kubePort = new URL(running.kube).port;
+    const own = Object.values(networkInterfaces())
+      .flatMap((addresses) => addresses ?? [])
+      .find(({ family, internal }) => family === "IPv4" && !internal)?.address;
+    const places = [
+      `127.0.0.1:${port}`,
+      `127.0.0.1:${kubePort}`,
+      `localhost:${port}`,
+      `0.0.0.0:${port}`,
+      ...(own === undefined ? [] : [`${own}:${port}`]),
+      "169.254.169.254:80",
+    ];
+    const lines = await run("tenant-one", "knocks", python(knock, ...places));
+    assert.equal(lines.length, 2 * places.length, lines.join("\n"));
+    assert.deepEqual(
+      lines.filter((line) => !line.endsWith(": no")),
+      [],
+    );
+  });
+
+  test("is nobody to the front door, and only its own service account to the API", async () => {
+    const secrets = "api/v1/namespaces/kubeflow/secrets";
+    const urls = [
+      `https://kubernetes.default.svc/${secrets}`,
+      `http://ml-pipeline.kubeflow:8888/kube/${secrets}`,
+      "http://ml-pipeline.kubeflow:8888/apis/v2beta1/runs?namespace=kubeflow",
+    ];
+    const lines = await run("tenant-one", "asks", python(ask, ...urls));
+    assert.equal(lines.length, 3 * urls.length, lines.join("\n"));
+    assert.deepEqual(
+      lines.filter((line) => !/ (401|403)$/.test(line)),
+      [],
+    );
+  });
+
+  test("reaches pods of its own tenant, and none of another's", async () => {
+    const listen = "import socket\ns = socket.create_server(('', 7000))\nwhile True: s.accept()[0].close()";
+    await start("tenant-one", "listens", python(listen));
+    const { status } = await seen(
+      client,
+      Pod,
+      "tenant-one",
+      "listens",
+      (pod) => pod.status?.phase === "Running" && pod.status.podIP !== undefined,
+    );
+    const place = `${status?.podIP}:7000`;
+    const insist = `import socket, time\nfor _ in range(100):\n  try: socket.create_connection(("${status?.podIP}", 7000), timeout=2); print("connected"); break\n  except ConnectionRefusedError: time.sleep(0.05)`;
+    assert.deepEqual(await run("tenant-one", "neighbour", python(insist)), ["connected"]);
+    assert.deepEqual(await run("tenant-two", "stranger", python(knock, place)), [
+      `${place} directly: no`,
+      `${place} by proxy: no`,
+    ]);
+  });
+});
+
+/** Watches until the object is there and is as wanted. */
+async function seen<R extends typeof Pod | typeof ServiceAccount>(
+  client: Client,
+  definition: R,
+  namespace: string,
+  name: string,
+  isWanted: (object: Pod) => boolean,
+): Promise<Pod> {
+  const stop = new AbortController();
+  for await (const { type, object } of client
+    .resource(definition as typeof Pod)
+    .watch({ namespace, fieldSelector: `metadata.name=${name}`, signal: stop.signal })) {
+    if (type === "BOOKMARK" || type === "DELETED" || !isWanted(object)) continue;
+    stop.abort();
+    return object;
+  }
+  return assert.fail(`the watch of ${name} ended`);
+}

@@ -1,0 +1,68 @@
+import { execFile, spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { packaging } from "./fresh.ts";
+
+/** The stock kubectl with the kubeconfig that Headrace writes. */
+export interface Kubectl extends AsyncDisposable {
+  /** Output of a command that must succeed; `input` is what `-f -` reads. Rejects with what it printed. */
+  ok(command: string, input?: string): Promise<string>;
+  /** What a command prints on standard error when it fails, as it must. */
+  fails(command: string, input?: string): Promise<string>;
+  /** Runs until it has printed what `isEnough` likes, or ends; then stops it and gives what it printed. */
+  until(command: string, isEnough: (output: string) => boolean): Promise<string>;
+}
+
+export class KubectlError extends Error {
+  override readonly name = "KubectlError";
+}
+
+/** undefined where there is no kubectl on the PATH. Arguments are split at blanks. */
+export async function findKubectl(kubeconfig: string): Promise<Kubectl | undefined> {
+  const home = await mkdtemp(join(tmpdir(), "headrace-kubectl-"));
+  const options = { env: { PATH: packaging["PATH"], HOME: home, KUBECONFIG: kubeconfig }, timeout: 60_000 };
+  const remove = (): Promise<void> => rm(home, { recursive: true, force: true });
+
+  const run = (command: string, input = ""): Promise<{ ok: boolean; stdout: string; stderr: string }> =>
+    new Promise((resolve) => {
+      const child = execFile("kubectl", command.split(" "), options, (error, stdout, stderr) =>
+        resolve({ ok: error === null, stdout, stderr }),
+      );
+      child.stdin?.on("error", () => {});
+      child.stdin?.end(input);
+    });
+
+  const probe = await run("version --client");
+  if (!probe.ok) {
+    await remove();
+    return undefined;
+  }
+  return {
+    async ok(command, input) {
+      const { ok, stdout, stderr } = await run(command, input);
+      if (!ok) throw new KubectlError(`kubectl ${command} failed: ${stdout}${stderr}`);
+      return stdout;
+    },
+    async fails(command, input) {
+      const { ok, stdout, stderr } = await run(command, input);
+      if (ok) throw new KubectlError(`kubectl ${command} should have failed: ${stdout}`);
+      return stderr;
+    },
+    until(command, isEnough) {
+      const child = spawn("kubectl", command.split(" "), { ...options, stdio: ["ignore", "pipe", "pipe"] });
+      return new Promise((resolve, reject) => {
+        let output = "";
+        const take = (chunk: Buffer): void => {
+          output += chunk.toString();
+          if (isEnough(output)) child.kill();
+        };
+        child.stdout.on("data", take);
+        child.stderr.on("data", take);
+        child.once("error", reject);
+        child.once("close", () => resolve(output));
+      });
+    },
+    [Symbol.asyncDispose]: remove,
+  };
+}

@@ -1,0 +1,84 @@
+"""Uses the stock Kubernetes client as a user's program does. usage: kubernetes_client.py KUBECONFIG
+
+Says one JSON line for each thing that worked.
+"""
+
+import json
+import sys
+import threading
+
+from kubernetes import client, config, watch
+from kubernetes.client.exceptions import ApiException
+
+config.load_kube_config(sys.argv[1])
+core = client.CoreV1Api()
+ns = "python-client"
+
+
+def say(name, **words):
+    print(json.dumps({"name": name, **words}), flush=True)
+
+
+version = client.VersionApi().get_code()
+say("version", version=version.git_version, client=client.__version__ if hasattr(client, "__version__") else "")
+
+core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=ns)))
+assert ns in [item.metadata.name for item in core.list_namespace().items]
+say("namespace")
+
+core.create_namespaced_config_map(ns, client.V1ConfigMap(metadata=client.V1ObjectMeta(name="one"), data={"a": "1"}))
+core.patch_namespaced_config_map("one", ns, {"data": {"b": "2"}})
+found = core.read_namespaced_config_map("one", ns)
+assert found.data == {"a": "1", "b": "2"}, found.data
+found.data["a"] = "3"
+core.replace_namespaced_config_map("one", ns, found)
+try:
+    core.replace_namespaced_config_map("one", ns, found)
+    raise AssertionError("a stale object was taken")
+except ApiException as error:
+    assert error.status == 409 and json.loads(error.body)["reason"] == "Conflict", error
+core.delete_namespaced_config_map("one", ns)
+try:
+    core.read_namespaced_config_map("one", ns)
+    raise AssertionError("it is still there")
+except ApiException as error:
+    assert error.status == 404, error
+say("config map")
+
+phases = []
+
+
+def follow():
+    for event in watch.Watch().stream(core.list_namespaced_pod, ns, timeout_seconds=60):
+        phases.append(event["object"].status.phase)
+        if phases[-1] in ("Succeeded", "Failed"):
+            return
+
+
+following = threading.Thread(target=follow)
+following.start()
+container = client.V1Container(name="main", image="busybox", command=["sh", "-c", "echo from python; sleep 0.2"])
+spec = client.V1PodSpec(containers=[container], restart_policy="Never")
+core.create_namespaced_pod(ns, client.V1Pod(metadata=client.V1ObjectMeta(name="one"), spec=spec))
+following.join()
+assert phases[-1] == "Succeeded" and "Running" in phases, phases
+assert core.read_namespaced_pod_log("one", ns) == "from python\n"
+say("pod")
+
+try:
+    core.create_namespaced_pod(ns, {"metadata": {"name": "nothing"}, "spec": {"containers": []}})
+    raise AssertionError("an invalid pod was taken")
+except ApiException as error:
+    causes = json.loads(error.body)["details"]["causes"]
+    assert error.status == 422 and causes, error
+say("invalid", fields=[cause["field"] for cause in causes])
+
+custom = client.CustomObjectsApi()
+assert "items" in custom.list_namespaced_custom_object("headrace.io", "v1alpha1", "kubeflow", "runs")
+say("custom objects")
+
+core.delete_namespace(ns)
+for event in watch.Watch().stream(core.list_namespace, field_selector=f"metadata.name={ns}", timeout_seconds=30):
+    if event["type"] == "DELETED":
+        say("deletion")
+        break
