@@ -1,6 +1,7 @@
 export { diagnose } from "./diagnose.ts";
 export { SandboxError, type SandboxErrorCode } from "./errors.ts";
 export { openSandbox, type SandboxOptions } from "./open.ts";
+export { selfTest, type SelfTestOptions } from "./self-test.ts";
 export type {
   Capabilities,
   CellSpec,

@@ -1,70 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdir, readdir, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
+import { systemClock, systemIds } from "@headrace/model";
+
+import { judge, selfTest } from "./self-test.ts";
 import type { ContainerSpec } from "./sandbox.ts";
 import { moduleEnvironment } from "./testing/environment.ts";
 import { testSandbox, type TestSandbox } from "./testing/sandbox.ts";
-
-/** Prints `name: outcome` for each thing that a container tries: the error's name, or what it got. */
-const attempts = `
-import ctypes, errno, os, socket, sys
-libc = ctypes.CDLL(None, use_errno=True)
-arm = os.uname().machine == "aarch64"
-
-def call(x86, arm64, *arguments):
-    if libc.syscall(arm64 if arm else x86, *arguments) < 0:
-        raise OSError(ctypes.get_errno(), "")
-
-def attempt(name, action):
-    try:
-        result = action()
-        print(f"{name}: {'done' if result is None else result}")
-    except OSError as error:
-        print(f"{name}: {errno.errorcode[error.errno]}")
-
-def write(path):
-    with open(path, "w") as file:
-        file.write("x")
-
-status = dict(line.split(":\\t", 1) for line in open("/proc/self/status").read().splitlines() if ":\\t" in line)
-print("capabilities:", {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")})
-print("no new privileges:", status["NoNewPrivs"], "filter:", status["Seccomp"])
-print("processes:", sorted(name for name in os.listdir("/proc") if name.isdigit()))
-print("descriptors:", sorted(os.listdir("/proc/self/fd"))[:3], len(os.listdir("/proc/self/fd")))
-attempt("kill all", lambda: os.kill(-1, 9))
-attempt("kill host process", lambda: os.kill(PROCESS, 9))
-for path in ("/usr/x", "/etc/x", "/dev/x", "/read-only/x", "/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger"):
-    attempt("write " + path, lambda: write(path))
-attempt("write /tmp/x", lambda: write("/tmp/x"))
-attempt("see launcher's files", lambda: os.listdir("DIRECTORY/state"))
-attempt("see the cell's code", lambda: os.listdir("/.headrace"))
-attempt("see cgroups", lambda: os.listdir("/sys/fs/cgroup"))
-attempt("read shadow", lambda: open("/etc/shadow").read())
-attempt("mount", lambda: call(165, 40, b"none", b"/mnt", b"tmpfs", 0, None))
-attempt("umount", lambda: call(166, 39, b"/read-only", 0))
-attempt("pivot_root", lambda: call(155, 41, b"/", b"/mnt"))
-attempt("chroot", lambda: os.chroot("/tmp"))
-attempt("setns", lambda: call(308, 268, os.open("/proc/self/ns/net", os.O_RDONLY), 0))
-attempt("unshare", lambda: call(272, 97, 0x10000000))
-attempt("clone a user namespace", lambda: call(56, 220, 0x10000000 | 17, 0, 0, 0, 0))
-attempt("clone3", lambda: call(435, 435, b"\\0" * 88, 88))
-attempt("mknod", lambda: os.mknod("/tmp/disk", 0o60600, os.makedev(8, 0)))
-attempt("sethostname", lambda: socket.sethostname("other"))
-attempt("ptrace", lambda: call(101, 117, 0, 0, 0, 0))
-attempt("bpf", lambda: call(321, 280, 0, 0, 0))
-attempt("keyctl", lambda: call(250, 219, 0, 0, 0))
-attempt("io_uring", lambda: call(425, 425, 1, 0))
-attempt("userfaultfd", lambda: call(323, 282, 0))
-attempt("perf_event_open", lambda: call(298, 241, 0, 0, 0, 0, 0))
-attempt("open_by_handle_at", lambda: call(304, 265, 0, 0, 0))
-attempt("raw socket", lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1).close())
-attempt("packet socket", lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close())
-attempt("abstract sockets", lambda: len([line for line in open("/proc/net/unix") if "@" in line]))
-attempt("kcore", lambda: len(open("/proc/kcore", "rb").read(8)))
-attempt("keys", lambda: len(open("/proc/keys").read()))
-`;
 
 describe("a step", () => {
   let host: TestSandbox;
@@ -74,51 +18,19 @@ describe("a step", () => {
   after(() => host[Symbol.asyncDispose]());
 
   test("holds no rights, sees nothing of its host, and is refused every way out", async () => {
-    const source = join(host.directory, "read-only");
-    await mkdir(source);
-    const program = attempts.replace("PROCESS", String(process.pid)).replace("DIRECTORY", host.directory);
-    const { output } = await host.run({
-      command: ["/usr/bin/python3", "-c", program],
-      uid: process.getuid?.() === 0 ? 1000 : 0,
-      mounts: [{ kind: "bind", source, target: "/read-only", readOnly: true }],
+    const directory = join(host.directory, "self-test");
+    await mkdir(directory);
+    const findings = await selfTest(host.sandbox, {
+      directory,
+      privateDirectories: [join(host.directory, "state"), join(host.directory, "run")],
+      clock: systemClock,
+      ids: systemIds,
     });
-    const seen = Object.fromEntries(
-      output
-        .trim()
-        .split("\n")
-        .map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 2)]),
+    assert.deepEqual(
+      findings.filter(({ ok }) => !ok),
+      [],
     );
-    const noAccess = /^(EPERM|EACCES|EROFS|ENOENT|ESRCH|ENOSPC)$/;
-    assert.equal(seen["capabilities"], "{'0000000000000000'}");
-    assert.equal(seen["no new privileges"], "1 filter: 2");
-    assert.equal(seen["processes"], "['1']");
-    assert.equal(seen["descriptors"], "['0', '1', '2'] 4");
-    assert.equal(seen["write /tmp/x"], "done");
-    assert.equal(seen["clone3"], "ENOSYS");
-    assert.equal(seen["abstract sockets"], "0");
-    assert.match(String(seen["kcore"]), /^(0|ENOENT|EACCES|EPERM)$/);
-    assert.match(String(seen["keys"]), /^(0|ENOENT)$/);
-    const told = new Set([
-      "capabilities",
-      "no new privileges",
-      "processes",
-      "descriptors",
-      "write /tmp/x",
-      "clone3",
-      "abstract sockets",
-      "kcore",
-      "keys",
-    ]);
-    for (const [name, outcome] of Object.entries(seen))
-      if (!told.has(name)) assert.match(outcome, noAccess, `${name}: ${outcome}`);
-  });
-
-  test("and every other user of the host find the launcher's sockets closed", async () => {
-    const directory = join(host.directory, "run");
-    assert.equal((await stat(directory)).mode & 0o777, 0o700);
-    for (const name of await readdir(directory)) {
-      if (name.endsWith(".sock")) assert.equal((await stat(join(directory, name))).mode & 0o777, 0o600, name);
-    }
+    assert.ok(findings.length > 40);
   });
 
   test("gets no mount through a link that it planted in a volume of its own", async () => {
@@ -145,6 +57,46 @@ describe("a step", () => {
       mounts,
     });
     assert.equal(output, "value\npod\n");
+  });
+});
+
+describe("the self-test", () => {
+  const mount = { name: "mount", tries: "mount()", holds: /^EPERM$/ };
+
+  test("fails a line that any container got past, and a line that none answered", () => {
+    const chroot = { name: "chroot", tries: "chroot()", holds: /^EPERM$/ };
+    const findings = judge([mount, chroot], ['["mount", "EPERM"]\n', '["mount", "done"]\n["mount", "EPERM"]\n']);
+    assert.deepEqual(
+      findings.map(({ ok, detail }) => [ok, detail]),
+      [
+        [false, 'A step got "done"'],
+        [false, 'A step got "no answer"'],
+      ],
+    );
+  });
+
+  test("says what was seen where all is well", () => {
+    assert.deepEqual(judge([mount], ['["mount", "EPERM"]\n']), [{ name: "mount", ok: true, detail: "EPERM" }]);
+  });
+
+  test("tells a directory that others may enter", async () => {
+    await using host = await testSandbox();
+    const directory = join(host.directory, "self-test");
+    const open = join(host.directory, "open");
+    await mkdir(directory);
+    await mkdir(open);
+    await chmod(open, 0o755);
+    const findings = await selfTest(host.sandbox, {
+      directory,
+      privateDirectories: [open],
+      clock: systemClock,
+      ids: systemIds,
+    });
+    const bad = findings.filter(({ ok }) => !ok);
+    assert.deepEqual(
+      bad.map(({ remedy }) => remedy),
+      [`chmod go-rwx ${open}`],
+    );
   });
 });
 
@@ -185,6 +137,19 @@ describe("a zygote whose packages are hostile", () => {
       assert.notEqual(exit.exitCode, 0);
     });
   }
+
+  test("keeps its environment in sight when a volume covers the place that it lies in", async () => {
+    const environment = await moduleEnvironment(host.directory, "covered", "");
+    const volume = join(host.directory, "covers");
+    await mkdir(volume);
+    const { output } = await host.run({
+      cell: { tenant: "team-a/default", environment },
+      command: ["sh", "-c", `ls ${environment.path} | wc -l; touch /tmp/mine`],
+      mounts: [{ kind: "bind", source: volume, target: "/tmp", readOnly: false }],
+    });
+    assert.notEqual(output.trim(), "0");
+    assert.ok((await readdir(volume)).includes("mine"));
+  });
 
   test("cannot look into the first process of its cell, nor reach what only that may do", async () => {
     const probe = `
