@@ -254,7 +254,14 @@ function readError(text: string | null): TaskFacts["error"] {
 }
 
 export function artifactOf(row: ArtifactRow): Artifact {
-  return { id: row.id, name: row.name ?? "", uri: row.uri, type: typeOf(row), metadata: parseObject(row.metadata) };
+  return {
+    id: row.id,
+    name: row.name ?? "",
+    uri: row.uri,
+    type: typeOf(row),
+    metadata: parseObject(row.metadata),
+    written: row.digest !== null,
+  };
 }
 
 /** `type_schema` holds an instance schema's text, or a title's version. */

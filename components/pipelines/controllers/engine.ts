@@ -410,7 +410,7 @@ class RunEngine implements Engine {
   }
 
   async #verify(run: ActiveRun, verification: Verification): Promise<void> {
-    const artifacts = [...verification.hit.outputs.artifacts.values()].flat();
+    const artifacts = [...verification.hit.outputs.artifacts.values()].flat().filter(({ written }) => written);
     const found = await Promise.all(artifacts.map(({ uri }) => this.#exists(uri)));
     this.#tell(keyOf(run), { kind: "verified", verification, areThere: found.every(Boolean) });
   }

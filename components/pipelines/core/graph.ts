@@ -10,6 +10,8 @@ export interface Artifact {
   readonly uri: string;
   readonly type: ArtifactType;
   readonly metadata: JsonObject;
+  /** There were bytes when its step ended. Metrics and the like are metadata alone. */
+  readonly written?: boolean;
 }
 
 export interface Values {
