@@ -12,24 +12,27 @@ const tick = 250;
 
 /** Follows a run until it ends: a live tree on a terminal, a line for each change elsewhere. Resolves to the exit status. */
 export async function followRun(connection: Connection, id: string, terminal: Terminal): Promise<number> {
-  const run = await watchToEnd(connection.client, id, terminal);
+  const begun = systemClock.now();
+  const said = new Map<string, Task["status"]["state"]>();
+  const run = await watchToEnd(connection.client, id, terminal, (task) => sayChange(task, said, terminal));
   const found = await connection.client
     .resource(tasks)
     .list({ namespace: run.metadata.namespace ?? "", labelSelector: `headrace.io/run=${id}` });
-  report(connection, run, found.items, terminal);
+  // The run's end may be seen before that of its last tasks.
+  if (!terminal.interactive) for (const task of found.items) sayChange(task, said, terminal);
+  report(connection, run, found.items, systemClock.now() - begun, terminal);
   return run.status.state === "SUCCEEDED" ? 0 : 1;
 }
 
-async function watchToEnd(client: Client, id: string, terminal: Terminal): Promise<Run> {
+async function watchToEnd(client: Client, id: string, terminal: Terminal, say: (task: Task) => void): Promise<Run> {
   const stop = new AbortController();
   const known = new Map<string, Task>();
   const draw = (): void => terminal.redraw(renderTree([...known.values()], systemClock.now(), terminal.paint));
   const ticking = startTicking(draw, terminal.interactive, stop.signal);
   const following = followTasks(client, id, stop.signal, (task) => {
-    const before = known.get(task.metadata.name ?? "");
     known.set(task.metadata.name ?? "", task);
     if (terminal.interactive) draw();
-    else if (before?.status.state !== task.status.state) sayChange(task, terminal);
+    else say(task);
   });
   try {
     for await (const { object, type } of client
@@ -74,12 +77,15 @@ function startTicking(draw: () => void, wanted: boolean, signal: AbortSignal): D
   return { [Symbol.dispose]: () => timer?.[Symbol.dispose]() };
 }
 
-function sayChange(task: Task, terminal: Terminal): void {
+/** One line for each state that a task comes to. `said` is what was said of each last. */
+function sayChange(task: Task, said: Map<string, Task["status"]["state"]>, terminal: Terminal): void {
   if (terminal.json || task.spec.type === "ROOT" || task.status.state === "PENDING") return;
+  if (said.get(task.spec.key) === task.status.state) return;
+  said.set(task.spec.key, task.status.state);
   terminal.print(`${task.status.state.toLowerCase().padEnd(10)} ${task.spec.key}`);
 }
 
-function report(connection: Connection, run: Run, all: readonly Task[], terminal: Terminal): void {
+function report(connection: Connection, run: Run, all: readonly Task[], tookMs: number, terminal: Terminal): void {
   const root = all.find((task) => task.spec.type === "ROOT");
   const outputs = root?.status.outputs.parameters ?? {};
   const url = `${connection.running.gateway}/#/runs/details/${run.metadata.name}`;
@@ -99,11 +105,8 @@ function report(connection: Connection, run: Run, all: readonly Task[], terminal
   terminal.print("");
   for (const [name, value] of Object.entries(outputs))
     terminal.print(`  ${name.padEnd(20)} ${typeof value === "string" ? value : JSON.stringify(value)}`);
-  const took = formatDuration(
-    Date.parse(run.status.finishedAt ?? "") - Date.parse(run.metadata.creationTimestamp ?? ""),
-  );
   terminal.print(
-    `${terminal.paint("bold", `${run.spec.displayName} ${run.status.state.toLowerCase()}`)} in ${took}   ${url}`,
+    `${terminal.paint("bold", `${run.spec.displayName} ${run.status.state.toLowerCase()}`)} in ${formatDuration(tookMs)}   ${url}`,
   );
   if (run.status.state === "SUCCEEDED") return;
   const failed = all.find((task) => task.status.state === "FAILED" && task.spec.type === "RUNTIME");

@@ -1,22 +1,26 @@
-import type { Reason } from "@headrace/model";
+import type { Client } from "@headrace/client";
+import { Pod } from "@headrace/k8s";
+import type { KubeObject, Reason } from "@headrace/model";
+import { tasks } from "@headrace/pipelines/resources";
 import { connect } from "../connection.ts";
 import { findRun } from "./logs.ts";
 import { CommandError, type Terminal } from "../terminal.ts";
 
-const kinds = new Set(["run", "task", "pod"]);
+export interface ExplainFlags {
+  readonly namespace?: string;
+}
 
 /** Says why something waits or failed. `ref` is `run/ID`, `task/NAME` or `pod/NAME`. Resolves to the exit status. */
-export async function explain(ref: string, home: string, terminal: Terminal): Promise<number> {
-  const at = ref.indexOf("/");
-  const kind = ref.slice(0, at);
-  if (!kinds.has(kind))
+export async function explain(ref: string, flags: ExplainFlags, home: string, terminal: Terminal): Promise<number> {
+  const [kind = "", ...rest] = ref.split("/");
+  const find = finders[kind];
+  if (find === undefined || rest.length !== 1)
     throw new CommandError(`Cannot explain "${ref}"`, { remedy: "Write run/ID, task/NAME or pod/NAME" });
   const connection = connect(home);
-  const name =
-    kind === "run" ? ((await findRun(connection.client, ref.slice(at + 1))).metadata.name ?? "") : ref.slice(at + 1);
+  const { namespace = "", name = "" } = (await find(connection.client, rest[0] ?? "", flags.namespace ?? "")).metadata;
   const { reasons } = (await connection.call(
     "GET",
-    `/apis/headrace.io/v1/namespaces/kubeflow/explain/${kind}/${encodeURIComponent(name)}`,
+    `/apis/headrace.io/v1/namespaces/${encodeURIComponent(namespace)}/explain/${kind}/${encodeURIComponent(name)}`,
   )) as { reasons: readonly Reason[] };
   if (terminal.json) terminal.print(JSON.stringify(reasons));
   else if (reasons.length === 0) terminal.print(`Nothing keeps ${ref}`);
@@ -27,4 +31,32 @@ export async function explain(ref: string, home: string, terminal: Terminal): Pr
     }
   }
   return 0;
+}
+
+type Find = (client: Client, name: string, namespace: string) => Promise<KubeObject>;
+
+const finders: Readonly<Record<string, Find>> = {
+  run: (client, id) => findRun(client, id),
+  task: async (client, name, namespace) => {
+    const { items } = await client.resource(tasks).list({ namespace });
+    return theOne(
+      "task",
+      name,
+      items.filter(({ metadata }) => metadata.name === name),
+    );
+  },
+  pod: async (client, name, namespace) => {
+    const { items } = await client.resource(Pod).list({ namespace, fieldSelector: `metadata.name=${name}` });
+    return theOne("pod", name, items);
+  },
+};
+
+function theOne(kind: string, name: string, found: readonly KubeObject[]): KubeObject {
+  const [first] = found;
+  if (first === undefined)
+    throw new CommandError(`There is no ${kind} ${name}`, { remedy: `List them: kubectl get ${kind}s -A` });
+  if (found.length === 1) return first;
+  throw new CommandError(`There are ${found.length} ${kind}s called ${name}`, {
+    remedy: `Say which with -n: ${found.map(({ metadata }) => metadata.namespace).join(", ")}`,
+  });
 }

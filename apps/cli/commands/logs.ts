@@ -16,8 +16,13 @@ export async function logs(
   const steps = await findSteps(connection.client, found, wanted);
   for (const step of steps) {
     if (steps.length > 1) terminal.note(terminal.paint("bold", `── ${step.spec.key} ──`));
-    for (const attempt of step.status.attempts)
-      await printLog(connection, found, attempt.pod, flags.follow && attempt.finishedAt === undefined);
+    for (const attempt of step.status.attempts) {
+      if (attempt.startedAt === undefined) {
+        terminal.note(`${step.spec.key} has not begun, so it has no log: headrace explain task/${step.metadata.name}`);
+      } else {
+        await printLog(connection, found, attempt.pod, flags.follow && attempt.finishedAt === undefined);
+      }
+    }
   }
   return 0;
 }

@@ -1,0 +1,141 @@
+import { Command, Option } from "commander";
+import type { Surroundings } from "./environment.ts";
+import { createTerminal, describeError, type Terminal } from "./terminal.ts";
+
+const version = "0.1.0";
+
+interface GlobalFlags {
+  readonly output: "text" | "json";
+  readonly debug: boolean;
+}
+
+const collect = (value: string, previous: readonly string[]): readonly string[] => [...previous, value];
+/** The commands and their flags. Each command's code is loaded only when it runs. */
+export function createProgram(surroundings: Surroundings): Command {
+  const finish = (command: Command, action: (terminal: Terminal) => Promise<number>): Promise<void> =>
+    run(command, surroundings, action);
+  const program = new Command("headrace")
+    .description("Kubeflow in one process")
+    .version(version, "-V, --version")
+    .addOption(new Option("--output <format>", "how to print results").choices(["text", "json"]).default("text"))
+    .option("--debug", "print stacks with errors", false)
+    .configureHelp({ showGlobalOptions: true });
+
+  program
+    .command("up")
+    .description("Start Headrace and stay in the foreground")
+    .option("--data-dir <dir>", "where everything is kept (default: $HEADRACE_HOME or ~/.headrace)")
+    .option("--port <port>", "port of the gateway; 0 picks a free one", "8080")
+    .option("--kube-port <port>", "port of the Kubernetes API; 0 picks a free one", "6443")
+    .option("--host <address>", "address to listen on", "127.0.0.1")
+    .addOption(new Option("--auth <mode>", "who may call").choices(["local", "token"]).default("local"))
+    .option("--share <dir[:ro]>", "show a folder of yours at the same path in steps (repeatable)", collect, [])
+    .option("--detach", "return once it is ready, and leave it running", false)
+    .addHelpText("after", "\nExample:\n  headrace up --detach")
+    .action(async (flags, command) =>
+      finish(command, async (terminal) => (await import("./commands/up.ts")).up(flags, surroundings, terminal)),
+    );
+
+  program
+    .command("down")
+    .description("Stop Headrace; nothing of it is left running")
+    .option("--keep-pods", "leave pods running; the next `up` finds them", false)
+    .addHelpText("after", "\nExample:\n  headrace down")
+    .action(async (flags, command) =>
+      finish(command, async (terminal) =>
+        (await import("./commands/down.ts")).down(surroundings.home, flags, terminal),
+      ),
+    );
+
+  program
+    .command("status")
+    .description("Say what runs, where, and since when")
+    .addHelpText("after", "\nExample:\n  headrace status --output json | jq -r .kubeconfig")
+    .action(async (_flags, command) =>
+      finish(command, async (terminal) => (await import("./commands/status.ts")).status(surroundings.home, terminal)),
+    );
+
+  program
+    .command("run <file>")
+    .description("Run a pipeline (.py or compiled .yaml), follow it, and print its outputs")
+    .option("-p, --parameter <name=value>", "an input: text, JSON or @file (repeatable)", collect, [])
+    .option("--pipeline <function>", "which pipeline of a Python file that has several")
+    .option("--name <name>", "display name of the run")
+    .option("--experiment <name>", "experiment to file it under; made if absent")
+    .option("--no-cache", "run every step, even those that ran before")
+    .addHelpText("after", "\nExample:\n  headrace run examples/digits/pipeline.py -p max_iter=200")
+    .action(async (file, flags, command) =>
+      finish(command, async (terminal) =>
+        (await import("./commands/run.ts")).runFile(file, flags, surroundings, terminal),
+      ),
+    );
+
+  program
+    .command("logs <run> [task]")
+    .description("Print the log of a run's steps, or of one")
+    .option("-f, --follow", "go on as the log grows", false)
+    .addHelpText("after", "\nExample:\n  headrace logs 3f6c9a52 root/train")
+    .action(async (run, task, flags, command) =>
+      finish(command, async (terminal) =>
+        (await import("./commands/logs.ts")).logs(run, task, flags, surroundings.home, terminal),
+      ),
+    );
+
+  program
+    .command("explain <kind/name>")
+    .description("Say why a run, task or pod waits or failed, and what to do")
+    .option("-n, --namespace <name>", "namespace of the object (default: wherever it is found)")
+    .addHelpText("after", "\nExample:\n  headrace explain run/3f6c9a52")
+    .action(async (ref, flags, command) =>
+      finish(command, async (terminal) =>
+        (await import("./commands/explain.ts")).explain(ref, flags, surroundings.home, terminal),
+      ),
+    );
+
+  program
+    .command("doctor")
+    .description("Say what this machine can and cannot do for Headrace, with the remedies")
+    .addHelpText("after", "\nExample:\n  headrace doctor")
+    .action(async (_flags, command) =>
+      finish(command, async (terminal) => (await import("./commands/doctor.ts")).doctor(surroundings, terminal)),
+    );
+
+  program
+    .command("demo")
+    .description("Run the digits example twice: once for real, once from cache")
+    .addHelpText("after", "\nExample:\n  headrace demo")
+    .action(async (_flags, command) =>
+      finish(command, async (terminal) => (await import("./commands/demo.ts")).demo(surroundings, terminal)),
+    );
+
+  program
+    .command("version")
+    .description("Print the version")
+    .action(async (_flags, command) =>
+      finish(command, async (terminal) => {
+        terminal.print(
+          terminal.json
+            ? JSON.stringify({ version, node: process.versions.node })
+            : `headrace ${version} (Node ${process.versions.node})`,
+        );
+        return 0;
+      }),
+    );
+  return program;
+}
+
+/** Runs a command's action; its number is the exit status. */
+async function run(
+  command: Command,
+  surroundings: Surroundings,
+  action: (terminal: Terminal) => Promise<number>,
+): Promise<void> {
+  const { output, debug } = command.optsWithGlobals<GlobalFlags>();
+  const terminal = createTerminal(surroundings, { json: output === "json" });
+  try {
+    process.exitCode = await action(terminal);
+  } catch (error) {
+    terminal.note(describeError(error, debug));
+    process.exitCode = 1;
+  }
+}
