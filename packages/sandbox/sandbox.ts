@@ -148,7 +148,7 @@ export interface ContainerExit {
   readonly exitCode: number;
   /** Set when a signal ended it; exitCode is then 128 + signal. */
   readonly signal?: number;
-  /** `Lost`: it ended while no launcher was there to see how. */
+  /** `Lost`: what it ran in has ended, or it did while no launcher was there to see how: no fault of its own. */
   readonly reason: "Completed" | "Error" | "OOMKilled" | "StartError" | "Lost";
   readonly message?: string;
   readonly startedAt: number;

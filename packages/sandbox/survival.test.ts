@@ -95,6 +95,23 @@ test("a container that is lost with its cell while no launcher is there is told 
   assert.match(exit.message ?? "", /was lost/);
 });
 
+test("containers that are lost with their cell, running or about to, are told as lost", async () => {
+  await using host = await testSandbox();
+  const first = host.spec({ command: ["sleep", "1000"] });
+  await host.sandbox.start(first);
+  const [cell] = await host.cellProcesses();
+  const second = host.spec({ command: ["sleep", "1000"] });
+  process.kill(cell ?? 0, "SIGSTOP");
+  const starting = host.sandbox.start(second).catch(() => {});
+  process.kill(cell ?? 0, "SIGKILL");
+  await starting;
+  for (const { id } of [first, second]) {
+    const exit = await host.exitOf(id);
+    assert.deepEqual([exit.exitCode, exit.reason], [137, "Lost"], id);
+  }
+  assert.equal((await host.run({ command: ["echo", "on"] })).output, "on\n");
+});
+
 test("what a launcher had begun to make when it was killed is ended by the next one", async () => {
   await using host = await testSandbox();
   await host.run({ command: ["true"] });

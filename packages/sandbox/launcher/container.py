@@ -27,6 +27,7 @@ class Container:
         self.running = False
         self.started_at = None
         self.problem = None  # (exit code, message) of a container that could not be started
+        self.lost = False  # what it ran in has ended, which is no fault of its own
         self.warm = False
         self.end = None
         self.entering = []  # (connection, request number, what was asked) that wait for the container's process
@@ -80,7 +81,7 @@ class Container:
             end["signal"] = -status
         if self.problem is not None:
             code, end["message"] = self.problem
-            end["reason"] = "Error" if self.running else "StartError"
+            end["reason"] = "Lost" if self.lost else "Error" if self.running else "StartError"
             end["exitCode"] = exit_code if code is None else code
         elif self.cgroup is not None and exit_code != 0 and self.cgroup.ran_out_of_memory():
             end["reason"] = "OOMKilled"

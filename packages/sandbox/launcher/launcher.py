@@ -133,6 +133,7 @@ class Launcher:
             container = cell.containers.get(message["lost"])
             if container is not None:
                 container.problem = (128, f"The environment's interpreter was lost before the container ran. {cell.problem}".strip())
+                container.lost = True
                 self.finish(container, 128, 0, 0)
         elif "zygote" in message:
             self.note_lost_zygote(cell, message)
@@ -200,8 +201,11 @@ class Launcher:
         cell.tenant.cells.remove(cell)
         self.forget_tenant_if_gone(cell.tenant)
         why = f"The container's cell ended: {cell.problem or 'it was killed'}"
+        waiting = [entry for entry in cell.waiting if isinstance(entry, Container)]
+        cell.waiting = [entry for entry in cell.waiting if entry not in waiting]
         self.refuse_waiting(cell, why)
-        for container in list(cell.containers.values()):
+        for container in [*waiting, *cell.containers.values()]:
+            container.lost = container.problem is None
             container.problem = container.problem or (137, why)
             self.finish(container, -signal.SIGKILL, 0, 0)
 
