@@ -35,9 +35,9 @@ export class Client {
     return lines.map((line) => JSON.parse(line) as Acknowledged);
   }
 
-  /** Waits for the end of every run. */
-  async judge(): Promise<readonly Verdict[]> {
-    const lines = await this.#ask("judge");
+  /** Waits for the end of every run. With `losses` a step may have been lost, and must have run again. */
+  async judge({ losses }: { readonly losses: boolean }): Promise<readonly Verdict[]> {
+    const lines = await this.#ask(losses ? "judge losses" : "judge");
     return lines.map((line) => JSON.parse(line) as Verdict);
   }
 

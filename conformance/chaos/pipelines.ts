@@ -2,7 +2,7 @@ import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileS
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { findLauncher, HeadraceProcess, holdings, pythonWith, traces, type Place } from "@headrace/platform/testing";
+import { findProcess, HeadraceProcess, holdings, pythonWith, traces, type Place } from "@headrace/platform/testing";
 import { Client, type Acknowledged, type Verdict } from "./client.ts";
 
 const runsPerKill = 2;
@@ -10,18 +10,40 @@ const runsPerKill = 2;
 const longestPeace = 1500;
 const longestStart = 1200;
 
-type Victim = "Headrace" | "launcher" | "both" | "starting Headrace";
+/** What may happen, and how often as compared with the others. */
+interface Fault {
+  readonly name: string;
+  readonly weight: number;
+  /** Whom SIGKILL hits besides. */
+  readonly worker?: "launcher" | "pump" | "relay" | "cell";
+  /** `twice`: again while it starts. `stop`: in order, as Ctrl-C does. */
+  readonly headrace?: "kill" | "twice" | "stop";
+}
 
-/** How often each is hit, in hundredths. */
-const victims: readonly (readonly [Victim, number])[] = [
-  ["Headrace", 55],
-  ["launcher", 15],
-  ["both", 15],
-  ["starting Headrace", 15],
+const faults: readonly Fault[] = [
+  { name: "Headrace", weight: 50, headrace: "kill" },
+  { name: "launcher", weight: 15, worker: "launcher" },
+  { name: "both", weight: 15, worker: "launcher", headrace: "kill" },
+  { name: "starting Headrace", weight: 15, headrace: "twice" },
+  { name: "pump", weight: 5, worker: "pump" },
+  { name: "relay", weight: 5, worker: "relay" },
+];
+/** These take steps along. */
+const losingFaults: readonly Fault[] = [
+  { name: "cell", weight: 15, worker: "cell" },
+  { name: "cell and Headrace", weight: 15, worker: "cell", headrace: "kill" },
+  { name: "stop", weight: 30, headrace: "stop" },
 ];
 
+interface Options {
+  readonly kills: number;
+  readonly seed: number;
+  /** Whether steps may be lost, to run again. */
+  readonly losses: boolean;
+}
+
 /** Resolves to the exit status: 0 if nothing was lost, doubled or left over. */
-export async function main({ kills, seed }: { kills: number; seed: number }): Promise<number> {
+export async function main({ kills, seed, losses }: Options): Promise<number> {
   const python = await pythonWith("kfp==2.17.3");
   const directory = mkdtempSync(join(tmpdir(), "headrace-chaos-"));
   const [home, runtime, ledger] = ["home", "run", "ledger"].map((name) => join(directory, name));
@@ -41,19 +63,21 @@ export async function main({ kills, seed }: { kills: number; seed: number }): Pr
   const client = new Client(python, gateway, ledger);
   // The first one waits for the environment, which is built once.
   const acknowledged: Acknowledged[] = [...(await client.submit(1))];
+  await client.judge({ losses });
   console.log(`held at the start: ${JSON.stringify(holdings(place))}`);
   const random = generator(seed);
-  const killed = new Map<Victim, number>(victims.map(([victim]) => [victim, 0]));
+  const possible = losses ? [...faults, ...losingFaults] : faults;
+  const happened = new Map(possible.map(({ name }) => [name, 0]));
   for (let n = 0; n < kills; n += 1) {
     const submitting = client.submit(runsPerKill);
     await pause(random() * longestPeace);
-    const victim = choose(random());
-    killed.set(victim, (killed.get(victim) ?? 0) + 1);
-    if (victim !== "Headrace") killLauncherOf(place, victim);
-    if (victim !== "launcher") {
-      await headrace.kill();
+    const fault = choose(possible, random());
+    happened.set(fault.name, (happened.get(fault.name) ?? 0) + 1);
+    if (fault.worker !== undefined) killWorker(place, fault.worker);
+    if (fault.headrace !== undefined) {
+      await (fault.headrace === "stop" ? headrace.stop() : headrace.kill());
       headrace = start(port);
-      if (victim === "starting Headrace") {
+      if (fault.headrace === "twice") {
         await pause(random() * longestStart);
         await headrace.kill();
         headrace = start(port);
@@ -62,10 +86,10 @@ export async function main({ kills, seed }: { kills: number; seed: number }): Pr
     }
     acknowledged.push(...(await submitting));
   }
-  const tally = [...killed].map(([victim, times]) => `${victim} ${times}`).join(", ");
+  const tally = [...happened].map(([name, times]) => `${name} ${times}`).join(", ");
   console.log(`${kills} kills (${tally}), seed ${seed}: ${acknowledged.length} runs were acknowledged`);
 
-  const verdicts = await client.judge();
+  const verdicts = await client.judge({ losses });
   client.close();
   const lost = report(acknowledged, verdicts);
   console.log(`held at the end: ${JSON.stringify(holdings(place))}`);
@@ -92,19 +116,18 @@ function report(acknowledged: readonly Acknowledged[], verdicts: readonly Verdic
   return bad.length + missing.length;
 }
 
-function killLauncherOf(place: Place, victim: Victim): void {
-  if (victim === "starting Headrace") return;
-  const launcher = findLauncher(place);
-  if (launcher !== undefined) process.kill(launcher, "SIGKILL");
+function killWorker(place: Place, worker: NonNullable<Fault["worker"]>): void {
+  const found = findProcess(place, worker);
+  if (found !== undefined) process.kill(found, "SIGKILL");
 }
 
-function choose(chance: number): Victim {
-  let left = chance * 100;
-  for (const [victim, share] of victims) {
-    left -= share;
-    if (left < 0) return victim;
-  }
-  return "Headrace";
+function choose(possible: readonly Fault[], chance: number): Fault {
+  let left = chance * possible.reduce((sum, { weight }) => sum + weight, 0);
+  const chosen = possible.find(({ weight }) => {
+    left -= weight;
+    return left < 0;
+  });
+  return chosen ?? { name: "nothing", weight: 0 };
 }
 
 /** Mulberry32: a seed that finds a fault finds it again. */

@@ -27,7 +27,19 @@ export function traces(place: Place): readonly string[] {
 
 /** The launcher that serves now; undefined if none does. */
 export function findLauncher(place: Place): number | undefined {
-  return processesOf(place).find(({ name }) => name === "headrace-node")?.pid;
+  return findProcess(place, "launcher");
+}
+
+const processNames = {
+  launcher: "headrace-node",
+  pump: "headrace-pump",
+  relay: "headrace-relay",
+  cell: "headrace-cell",
+} as const;
+
+/** One of the processes that work for Headrace; undefined if there is none now. */
+export function findProcess(place: Place, kind: keyof typeof processNames): number | undefined {
+  return processesOf(place).find(({ name }) => name === processNames[kind])?.pid;
 }
 
 /** How much of each kind a running Headrace and its launcher hold: what grows without end is a leak. */
