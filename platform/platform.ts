@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createApiServer } from "@headrace/apiserver";
 import { openFileStore } from "@headrace/artifacts";
@@ -135,6 +136,13 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
   ]);
   let endPods = (): Promise<void> => sandbox.disconnect();
   closers.push(() => endPods());
+
+  /** Ends what runs, and takes away the place of its sockets. */
+  async function endSandbox(): Promise<void> {
+    await sandbox.shutdown();
+    await rm(sockets, { recursive: true, force: true });
+  }
+
   const environments = createEnvironments({
     cacheDirectory: options.cacheDirectory,
     indexEnvironment: options.packaging,
@@ -266,7 +274,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
     running,
     client,
     async stop({ keepPods }) {
-      if (!keepPods) endPods = () => sandbox.shutdown();
+      if (!keepPods) endPods = endSandbox;
       await closeAll(closers);
     },
   };
