@@ -23,6 +23,8 @@ export interface Interpreter {
 }
 
 const oldestPython = 9;
+/** The minors of Python 3 that are looked for by name. */
+const supportedMinors = [9, 10, 11, 12, 13, 14];
 
 const probe = `
 import glob, json, os, platform, sys, sysconfig
@@ -97,6 +99,19 @@ export class Pythons {
   /** Any Python that can run a script of our own. */
   async any(image: string, signal: AbortSignal): Promise<Interpreter> {
     return this.find({ minor: undefined, patch: undefined }, image, signal);
+  }
+
+  /** One of each version that this host has, the newest first. Each is asked once. */
+  async all(): Promise<readonly Interpreter[]> {
+    const minors = [...supportedMinors.map((minor) => `3.${minor}`), undefined];
+    const paths = new Set((await Promise.all(minors.map((minor) => this.#candidates(minor)))).flat());
+    const found = (await Promise.all([...paths].map((path) => this.#probe(path)))).filter(
+      (interpreter) => interpreter !== undefined && fits(interpreter, { minor: undefined, patch: undefined }),
+    );
+    const byMinor = new Map<string, Interpreter>();
+    for (const interpreter of found)
+      if (interpreter !== undefined && !byMinor.has(interpreter.minor)) byMinor.set(interpreter.minor, interpreter);
+    return [...byMinor.values()].sort((one, other) => compareVersions(other.minor, one.minor));
   }
 
   async #install(

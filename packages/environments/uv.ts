@@ -114,6 +114,17 @@ export class Uv {
   }
 }
 
+/** The uv of this host, or the one that was fetched before; undefined if one would have to be fetched. */
+export async function presentUv(options: Omit<UvOptions, "ids" | "settings">): Promise<string | undefined> {
+  const fetched = fetchedUv(options.cacheDirectory);
+  for (const path of [...onPath(options.variables), fetched]) {
+    if ((await isExecutable(path)) && (path === fetched || (await isNewEnough(options, path)))) return path;
+  }
+  return undefined;
+}
+
+const fetchedUv = (cacheDirectory: string): string => join(cacheDirectory, "uv", pinned.version, "uv");
+
 /** uv from PATH if it is new enough, else our pinned one, fetched once through the host's pip configuration. */
 export async function findUv(
   options: UvOptions,
@@ -121,11 +132,9 @@ export async function findUv(
   signal: AbortSignal,
   progress: (message: string) => void,
 ): Promise<Uv> {
-  const fetched = join(options.cacheDirectory, "uv", pinned.version, "uv");
-  for (const path of [...onPath(options.variables), fetched]) {
-    if ((await isExecutable(path)) && (path === fetched || (await isNewEnough(options, path))))
-      return new Uv(options, path);
-  }
+  const present = await presentUv(options);
+  if (present !== undefined) return new Uv(options, present);
+  const fetched = fetchedUv(options.cacheDirectory);
   progress(`Fetching uv ${pinned.version}`);
   await withLock(python.executable, join(options.cacheDirectory, "locks", `uv-${pinned.version}`), signal, async () => {
     if (!(await isExecutable(fetched))) await fetchUv(options, python, fetched, signal);
@@ -140,10 +149,10 @@ function onPath(variables: Variables): string[] {
     .map((directory) => join(directory, "uv"));
 }
 
-async function isNewEnough(options: UvOptions, path: string): Promise<boolean> {
+async function isNewEnough(options: Omit<UvOptions, "ids" | "settings">, path: string): Promise<boolean> {
   const result = await runTool(options.clock, {
     command: [path, "--version"],
-    directory: options.cacheDirectory,
+    directory: "/",
     environment: toolVariables(options.variables),
     timeoutMs: 20_000,
   });
