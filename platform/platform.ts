@@ -134,7 +134,11 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
       closers,
     ),
   ]);
-  let endPods = (): Promise<void> => sandbox.disconnect();
+  // Should the start fail, pods of an earlier one stay for the next; a launcher that has none was started for nothing.
+  let endPods = async (): Promise<void> => {
+    const { running, exits } = await sandbox.sync();
+    await (running.length + exits.length === 0 ? endSandbox() : sandbox.disconnect());
+  };
   closers.push(() => endPods());
 
   /** Ends what runs, and takes away the place of its sockets. */
@@ -274,7 +278,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
     running,
     client,
     async stop({ keepPods }) {
-      if (!keepPods) endPods = endSandbox;
+      endPods = keepPods ? () => sandbox.disconnect() : endSandbox;
       await closeAll(closers);
     },
   };

@@ -1,0 +1,170 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { existsSync, globSync, readdirSync, readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { pythonWith } from "@headrace/platform/testing";
+
+const bin = join(import.meta.dirname, "bin", "headrace.js");
+const pipeline = join(import.meta.dirname, "testing", "greetings.py");
+
+interface Finished {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+describe("the command line", { timeout: 180_000 }, () => {
+  let directory: string;
+  let path: string;
+  let gateway: string;
+  let pid: number;
+  let failedRun: string;
+
+  /** Runs `headrace` as a user does, with a home and a directory for sockets below `directory`. */
+  function headrace(args: readonly string[], home = "home"): Promise<Finished> {
+    const env = {
+      PATH: path,
+      HOME: process.env["HOME"] ?? directory,
+      HEADRACE_HOME: join(directory, home),
+      XDG_RUNTIME_DIR: directory,
+      ...Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(HEADRACE_CACHE|PIP_|UV_)/.test(name))),
+    };
+    return new Promise((resolve) => {
+      execFile(process.execPath, [bin, ...args], { env, timeout: 120_000 }, (error, stdout, stderr) => {
+        const code = error === null ? 0 : typeof error.code === "number" ? error.code : -1;
+        resolve({ code, stdout, stderr });
+      });
+    });
+  }
+
+  async function ok(...args: readonly string[]): Promise<string> {
+    const { code, stdout, stderr } = await headrace(args);
+    assert.equal(code, 0, `headrace ${args.join(" ")}: ${stdout}${stderr}`);
+    return stdout;
+  }
+
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), "headrace-cli-"));
+    const python = await pythonWith("kfp==2.17.3");
+    path = `${dirname(python)}:${process.env["PATH"] ?? ""}`;
+  });
+  after(async () => {
+    await headrace(["down"]);
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  test("says that nothing runs, with systemd's exit status", async () => {
+    const { code, stdout } = await headrace(["status"]);
+    assert.equal(code, 3);
+    assert.match(stdout, /No Headrace runs on/);
+  });
+
+  test("refuses to be reached by other machines without passwords, and leaves nothing behind", async () => {
+    const { code, stderr } = await headrace(["up", "--host", "0.0.0.0", "--port", "0", "--kube-port", "0"]);
+    assert.equal(code, 1);
+    assert.match(stderr, /0\.0\.0\.0 with --auth local/);
+    assert.deepEqual(processesOf(directory), []);
+  });
+
+  test("starts in the background and says where", async () => {
+    const said = JSON.parse(await ok("--output", "json", "up", "--detach", "--port", "0", "--kube-port", "0"));
+    assert.deepEqual(Object.keys(said), ["gateway", "kube", "kubeconfig", "dataDir", "pid"]);
+    ({ gateway, pid } = said as { gateway: string; pid: number });
+    const status = JSON.parse(await ok("status", "--output", "json"));
+    assert.deepEqual([status.running, status.gateway, status.pid, status.runs], [true, gateway, pid, 0]);
+  });
+
+  test("is refused on a directory that another holds, and told by whom", async () => {
+    const { code, stderr } = await headrace(["up", "--port", "0", "--kube-port", "0"]);
+    assert.equal(code, 1);
+    assert.match(stderr, new RegExp(`another Headrace holds it \\(pid ${pid}, ${gateway}\\)`));
+    assert.match(stderr, /How to fix it/);
+  });
+
+  test("is refused a port that is taken, told by whom, and leaves nothing behind", async () => {
+    const args = ["up", "--port", new URL(gateway).port, "--kube-port", "0"];
+    const { code, stderr } = await headrace(args, "second");
+    assert.equal(code, 1);
+    assert.match(stderr, new RegExp(`it is held by .*\\(pid ${pid}\\)`));
+    assert.deepEqual(processesOf(join(directory, "second")), []);
+  });
+
+  test("runs a pipeline's source with parameters and prints its outputs", async () => {
+    const args = ["run", pipeline, "-p", "name=mill", "-p", "times=2", "--output", "json"];
+    const { state, outputs } = JSON.parse(await ok(...args));
+    assert.deepEqual([state, outputs], ["SUCCEEDED", { Output: "hello mill, hello mill" }]);
+  });
+
+  test("runs the same again from cache, in words", async () => {
+    const said = await ok("run", pipeline, "-p", "name=mill", "-p", "times=2");
+    assert.match(said, /hello mill, hello mill/);
+    assert.match(said, /greetings succeeded in/);
+  });
+
+  test("ends with the run's failure and says what failed", async () => {
+    const { code, stdout } = await headrace(["run", pipeline, "-p", "name=nobody", "--output", "json"]);
+    const { run, state, error } = JSON.parse(stdout);
+    assert.deepEqual([code, state], [1, "FAILED"]);
+    assert.match(error, /greet.*\n[^]*ValueError: there is nobody to greet/);
+    failedRun = run;
+  });
+
+  test("refuses a parameter that the pipeline does not have", async () => {
+    const { code, stderr } = await headrace(["run", pipeline, "-p", "nome=mill"]);
+    assert.equal(code, 1);
+    assert.match(stderr, /nome/);
+  });
+
+  test("prints the log of a step, and explains what failed", async () => {
+    assert.match(await ok("logs", failedRun), /greeting nobody/);
+    assert.match(await ok("explain", `run/${failedRun}`), /there is nobody to greet/);
+  });
+
+  test("stops, and nothing is left: no process, socket, control group or interface", async () => {
+    const launchers = processesOf(directory);
+    assert.notDeepEqual(launchers, []);
+    const groups = launchers.flatMap(groupsOf);
+    const interfaces = readdirSync("/sys/class/net").filter((name) => name.startsWith("hr"));
+    assert.match(await ok("down"), new RegExp(`pid ${pid}\\) has stopped`));
+    assert.deepEqual(processesOf(directory), []);
+    assert.deepEqual(
+      readdirSync(directory).filter((name) => name.startsWith("headrace-")),
+      [],
+    );
+    assert.deepEqual(
+      groups.filter((group) => existsSync(group)),
+      [],
+    );
+    const left = readdirSync("/sys/class/net").filter((name) => name.startsWith("hr"));
+    assert.deepEqual(
+      left.filter((name) => !interfaces.includes(name)),
+      [],
+    );
+    assert.equal((await headrace(["status"])).code, 3);
+  });
+});
+
+/** Processes whose command names a path: ids. */
+function processesOf(path: string): readonly string[] {
+  return globSync("/proc/[0-9]*/cmdline")
+    .filter((file) => {
+      try {
+        return readFileSync(file, "utf8").includes(path);
+      } catch {
+        return false; // it has ended meanwhile
+      }
+    })
+    .map((file) => file.split("/")[2] ?? "");
+}
+
+/** Directories of Headrace's control groups that a process is in. */
+function groupsOf(pid: string): readonly string[] {
+  return readFileSync(`/proc/${pid}/cgroup`, "utf8")
+    .split("\n")
+    .map((line) => line.split(":"))
+    .filter(([, , path = ""]) => path.includes("headrace-"))
+    .map(([, controllers = "", path = ""]) => join("/sys/fs/cgroup", controllers, path));
+}
