@@ -121,8 +121,13 @@ function refuseForeign(directory: string): void {
   );
 }
 
+/** The name of the network file system that a directory lies on; undefined on a local one. */
+export function networkFileSystem(directory: string): string | undefined {
+  return networkFileSystems.get(Number(statfsSync(directory).type) >>> 0);
+}
+
 function refuseNetwork(directory: string): void {
-  const name = networkFileSystems.get(Number(statfsSync(directory).type) >>> 0);
+  const name = networkFileSystem(directory);
   if (name === undefined) return;
   throw new StartError(
     `Cannot use ${directory}: it lies on ${name}, where a database cannot be locked safely`,

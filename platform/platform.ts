@@ -35,6 +35,7 @@ import { openSandbox, type PodNetwork } from "@headrace/sandbox";
 import { openSqliteStore } from "@headrace/store";
 import { createWorkloads, serviceAccountAdmission } from "@headrace/workloads";
 import { explainRoute } from "./explain.ts";
+import { hostProxy } from "./proxy.ts";
 import { openHome, type Home, type Running } from "./home.ts";
 import { describeMachine, nodeName } from "./machine.ts";
 import { addressServices, serviceNames } from "./services.ts";
@@ -118,7 +119,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
     ),
     closing(openRecords({ path: paths.records, clock, ids }), (opened) => opened.close(), closers),
     openFileStore({ root: paths.artifacts, clock, ids }),
-    openSandbox({ stateDirectory: paths.launcher, runtimeDirectory: sockets, clock }),
+    openSandbox({ stateDirectory: paths.launcher, runtimeDirectory: sockets, clock, ...hostProxy(options.packaging) }),
     closing(
       createIdentity({
         dataDirectory: home.directory,

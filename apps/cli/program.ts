@@ -95,9 +95,10 @@ export function createProgram(surroundings: Surroundings): Command {
   program
     .command("doctor")
     .description("Say what this machine can and cannot do for Headrace, with the remedies")
-    .addHelpText("after", "\nExample:\n  headrace doctor")
-    .action(async (_flags, command) =>
-      finish(command, async (terminal) => (await import("./commands/doctor.ts")).doctor(surroundings, terminal)),
+    .option("--self-test", "try from within containers what steps must not be able to do", false)
+    .addHelpText("after", "\nExample:\n  headrace doctor --self-test")
+    .action(async (flags, command) =>
+      finish(command, async (terminal) => (await import("./commands/doctor.ts")).doctor(flags, surroundings, terminal)),
     );
 
   program

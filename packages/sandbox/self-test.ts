@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { lstat, mkdir, readFile, readdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
 import type { Clock, Ids } from "@headrace/model";
 
@@ -113,7 +113,7 @@ function checklist({ hidden, process: stranger, port, proxy }: Surroundings): re
     check("signal a process of the host", `os.kill(${stranger}, 0)`),
     ...writing,
     ...settings,
-    ...hidden.map((path) => check(`see ${path}`, `os.stat(${JSON.stringify(path)})`)),
+    ...hidden.map((path) => check(`see "${basename(path)}" of the host`, `os.stat(${JSON.stringify(path)})`)),
     check("see the code that started it", 'os.listdir("/.headrace")'),
     check("see cgroups", 'os.listdir("/sys/fs/cgroup")'),
     check("read the host's passwords", 'open("/etc/shadow").read()'),
@@ -161,7 +161,7 @@ function checklist({ hidden, process: stranger, port, proxy }: Surroundings): re
  * for what a container does; rejects with SandboxError if none can be started.
  */
 export async function selfTest(sandbox: Sandbox, options: SelfTestOptions): Promise<readonly Finding[]> {
-  const hidden = join(options.directory, "hidden");
+  const hidden = join(options.directory, "secret");
   await writeFile(hidden, "secret", { mode: 0o644 });
   await mkdir(join(options.directory, "read-only"), { mode: 0o755 });
   const server = createServer((socket) => socket.destroy()).listen(0, "127.0.0.1");
@@ -254,7 +254,7 @@ function printedLines(log: string): string {
 
 /** The directory is its owner's alone, and so is every socket in it. */
 async function closedToOthers(directory: string): Promise<Finding> {
-  const name = `keep ${directory.slice(directory.lastIndexOf("/") + 1)} from other users`;
+  const name = `keep "${basename(directory)}" from other users`;
   const names = await readdir(directory);
   const sockets = names.filter((entry) => entry.endsWith(".sock"));
   const modes = await Promise.all(

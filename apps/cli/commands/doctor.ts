@@ -2,19 +2,48 @@ import { inspectHost } from "@headrace/platform";
 import type { Surroundings } from "../environment.ts";
 import type { Terminal } from "../terminal.ts";
 
-/** What this machine can and cannot do, with the remedies. Exit status 1 if something that Headrace needs is missing. */
-export async function doctor(surroundings: Surroundings, terminal: Terminal): Promise<number> {
-  const { mode, cgroups, findings } = await inspectHost({ runtimeDirectory: surroundings.runtime });
+type Line = Awaited<ReturnType<typeof inspectHost>>["findings"][number];
+
+/**
+ * What this machine can and cannot do, with the remedies; with `--self-test` also whether its containers keep steps in. Exit
+ * status 1 if something that Headrace needs is missing, or a line of the self-test fails.
+ */
+export async function doctor(
+  flags: { readonly selfTest: boolean },
+  surroundings: Surroundings,
+  terminal: Terminal,
+): Promise<number> {
+  const report = await inspectHost({
+    dataDirectory: surroundings.home,
+    cacheDirectory: surroundings.cache,
+    runtimeDirectory: surroundings.runtime,
+    packaging: surroundings.packaging,
+    selfTest: flags.selfTest,
+  });
+  const { mode, cgroups, findings, selfTest = [] } = report;
+  const failed = selfTest.filter(({ ok }) => !ok);
   if (terminal.json) {
-    terminal.print(JSON.stringify({ mode, cgroups, findings }));
+    terminal.print(JSON.stringify({ mode, cgroups, findings, ...(flags.selfTest && { selfTest }) }));
   } else {
     terminal.print(
-      `Steps run ${mode === "process" ? "as plain processes" : `in sandboxes (${mode}, cgroups: ${cgroups})`}`,
+      mode === "process" ? "Steps cannot run here" : `Steps run in sandboxes (${mode}, cgroups: ${cgroups})`,
     );
-    for (const { name, ok, detail, remedy } of findings) {
-      terminal.print(`  ${ok ? terminal.paint("green", "✔") : terminal.paint("yellow", "!")} ${name}: ${detail}`);
-      if (!ok && remedy !== undefined) terminal.print(`      How to fix it: ${remedy}`);
+    printLines(findings, { good: "✔", bad: "!" }, terminal);
+    if (flags.selfTest) {
+      terminal.print("\nSelf-test: what a step tried, and what it got");
+      printLines(selfTest, { good: "ok    ", bad: "failed" }, terminal);
+      terminal.print(
+        failed.length === 0 ? `All ${selfTest.length} hold` : `${failed.length} of ${selfTest.length} fail`,
+      );
     }
   }
-  return mode === "process" ? 1 : 0;
+  return mode === "process" || failed.length > 0 ? 1 : 0;
+}
+
+function printLines(lines: readonly Line[], marks: { good: string; bad: string }, terminal: Terminal): void {
+  for (const { name, ok, detail, remedy } of lines) {
+    const mark = ok ? terminal.paint("green", marks.good) : terminal.paint("yellow", marks.bad);
+    terminal.print(`  ${mark} ${name}: ${detail}`);
+    if (!ok && remedy !== undefined) terminal.print(`      How to fix it: ${remedy}`);
+  }
 }
