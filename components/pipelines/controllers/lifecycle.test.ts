@@ -272,6 +272,10 @@ describe("a run", { skip }, () => {
     assert.equal(ended.run.state, "CANCELED");
     assert.equal(ended.states["root/exit-handler-1/say"], "CANCELED");
     assert.equal("root/clean" in ended.states, false);
+    assert.deepEqual(
+      (await attempts(bench, ended)).map(([, , state]) => state),
+      ["CANCELED"],
+    );
     await eventually("the pod is gone", async () => (await finalizers(bench)) === 0);
     await assert.rejects(bench.engine.terminate(run), (error) => isApiError(error, "BadRequest"));
   });

@@ -338,7 +338,7 @@ export class Turn {
     if (result.kind === "lost" && !this.run.graph.stopping)
       this.#losses.push({ node, n, message: result.error.message });
     const outcome = await this.#outcome(result);
-    const state = outcome.kind === "failed" && this.run.graph.stopping ? "canceled" : outcome.kind;
+    const state = outcome.kind !== "succeeded" && this.run.graph.stopping ? "canceled" : outcome.kind;
     this.run.graph.endAttempt(node, state);
     const { exitCode, reason, message, startedAt, finishedAt } = facts;
     if (startedAt !== undefined) this.#writer.startedAt(node, startedAt);

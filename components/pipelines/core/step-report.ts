@@ -1,3 +1,4 @@
+import { constants } from "node:os";
 import type { StepReport } from "@headrace/model";
 import { PipelineFault } from "./errors.ts";
 import { type ExecutorInput, parameterFile } from "./executor-input.ts";
@@ -72,10 +73,16 @@ function exitMessage({ exitCode, reason, message }: StepReport): string {
       return message || "the step ran longer than its deadline";
     case "Error":
     case "Completed":
-      return `the step exited with code ${exitCode}`;
+      return `the step exited with code ${exitCode}${signalOf(exitCode)}`;
     default:
       return message ? `${reason}: ${message}` : `the step ended with ${reason} (code ${exitCode})`;
   }
+}
+
+/** By convention, a program that signal n ended has the exit code 128 + n. */
+function signalOf(exitCode: number): string {
+  const [name] = Object.entries(constants.signals).find(([, number]) => number === exitCode - 128) ?? [];
+  return name === undefined ? "" : ` (${name} ended it)`;
 }
 
 function readMetadataFile(report: StepReport, path: string): JsonObject {

@@ -454,6 +454,7 @@ describe("a step's report", () => {
       { outputs: { model: { kind: "refused", reason: "it was written to /data/x" } } },
       /Cannot keep output artifact "model": it was written to \/data\/x/,
     ],
+    ["the signal that ended it", { exitCode: 139, reason: "Error" }, /code 139 \(SIGSEGV ended it\)/],
     ["its exit code", { exitCode: 3, reason: "Error", tail: "boom" }, /the step exited with code 3/],
     [
       "too little memory",
