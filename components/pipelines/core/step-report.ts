@@ -65,7 +65,7 @@ function isWritten(report: StepReport, name: string): boolean {
   return kind === "file" || kind === "tree";
 }
 
-function exitMessage({ exitCode, reason, message }: StepReport): string {
+function exitMessage({ exitCode, reason, message, tail }: StepReport): string {
   switch (reason) {
     case "OOMKilled":
       return "the step was killed because it used more memory than its limit; raise it with set_memory_limit";
@@ -83,6 +83,16 @@ function exitMessage({ exitCode, reason, message }: StepReport): string {
 function signalOf(exitCode: number): string {
   const [name] = Object.entries(constants.signals).find(([, number]) => number === exitCode - 128) ?? [];
   return name === undefined ? "" : ` (${name} ended it)`;
+}
+
+/** What the last lines give away to those who know the SDK: a component carries its own function's source and nothing beside it. */
+function hintOf(tail: string): string {
+  const module = /^ModuleNotFoundError: No module named '([^'.]+)[^']*'\s*$/m.exec(tail)?.[1];
+  if (module === undefined) return "";
+  return (
+    `: Python has no module "${module}" there. A lightweight component brings only the source of its function: name packages in` +
+    ` packages_to_install; put code of your own into the function, or into a package`
+  );
 }
 
 function readMetadataFile(report: StepReport, path: string): JsonObject {

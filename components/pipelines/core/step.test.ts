@@ -455,7 +455,12 @@ describe("a step's report", () => {
       /Cannot keep output artifact "model": it was written to \/data\/x/,
     ],
     ["the signal that ended it", { exitCode: 139, reason: "Error" }, /code 139 \(SIGSEGV ended it\)/],
-    ["its exit code", { exitCode: 3, reason: "Error", tail: "boom" }, /the step exited with code 3/],
+    ["its exit code", { exitCode: 3, reason: "Error", tail: "boom" }, /the step exited with code 3$/],
+    [
+      "a module that stood beside its source",
+      { exitCode: 1, reason: "Error", tail: "Traceback\nModuleNotFoundError: No module named 'my_tools.text'\n" },
+      /no module "my_tools" there\. A lightweight component brings only the source of its function/,
+    ],
     [
       "too little memory",
       { exitCode: 137, reason: "OOMKilled" },
