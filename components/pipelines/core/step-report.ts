@@ -73,7 +73,7 @@ function exitMessage({ exitCode, reason, message, tail }: StepReport): string {
       return message || "the step ran longer than its deadline";
     case "Error":
     case "Completed":
-      return `the step exited with code ${exitCode}${signalOf(exitCode)}`;
+      return `the step exited with code ${exitCode}${signalOf(exitCode)}${hintOf(tail)}`;
     default:
       return message ? `${reason}: ${message}` : `the step ended with ${reason} (code ${exitCode})`;
   }
