@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { createClient, createHttpTransport, type Client } from "@headrace/client";
 import { runLabel, type Task, tasks } from "@headrace/pipelines/resources";
-import { pythonWith, startProgram, type PythonProgram } from "./testing/index.ts";
+import { sdkPython, startProgram, type PythonProgram } from "./testing/python.ts";
 import { sharedPlatform } from "./testing/shared.ts";
 
 /** What `testing/programs/kfp_features.py` says of a run. */
@@ -20,13 +20,13 @@ interface Ended extends RunWords {
 }
 
 const namespace = "kubeflow";
+const sdk = await sdkPython();
 
-describe("pipelines of the stock SDK", { timeout: 120_000 }, () => {
-  let program: PythonProgram;
+describe("pipelines of the stock SDK", { timeout: 120_000, skip: sdk.skip }, () => {
+  let program: PythonProgram | undefined;
   let client: Client;
 
   before(async () => {
-    const python = await pythonWith("kfp==2.17.3");
     const { platform, shared } = await sharedPlatform();
     const { gateway, token } = platform.running;
     client = createClient({
@@ -35,12 +35,12 @@ describe("pipelines of the stock SDK", { timeout: 120_000 }, () => {
         headers: () => ({ authorization: `Bearer ${token}` }),
       }),
     });
-    program = await startProgram(python, "kfp_features.py", [gateway, shared]);
+    program = await startProgram(sdk.path, "kfp_features.py", [gateway, shared]);
   });
-  after(() => program[Symbol.asyncDispose]());
+  after(() => program?.[Symbol.asyncDispose]());
 
   async function ended(name: string): Promise<Ended> {
-    const words = (await program.said(name)) as unknown as RunWords;
+    const words = (await program?.said(name)) as unknown as RunWords;
     const { items } = await client.resource(tasks).list({ namespace, labelSelector: `${runLabel}=${words.run}` });
     const task = (key: string): Task =>
       items.find(({ spec }) => spec.key === key) ??

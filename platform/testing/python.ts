@@ -30,6 +30,20 @@ export async function pythonWith(...requirements: string[]): Promise<string> {
   }
 }
 
+/** An interpreter that has the stock SDK, or the reason to skip what needs it. */
+export type SdkPython = { readonly path: string; readonly skip: false } | { readonly path: ""; readonly skip: string };
+
+/** The interpreter with the stock SDK that all tests share. */
+export function sdkPython(): Promise<SdkPython> {
+  sdk ??= pythonWith("kfp==2.17.3").then(
+    (path) => ({ path, skip: false }),
+    (error: unknown) => ({ path: "", skip: `the SDK cannot be installed here: ${String(error).slice(0, 300)}` }),
+  );
+  return sdk;
+}
+
+let sdk: Promise<SdkPython> | undefined;
+
 /** A program of `testing/programs` at work: it says one JSON line for each thing that it did. */
 export interface PythonProgram extends AsyncDisposable {
   /** What it said of `name`, in time; rejects with its last words if it ends without. */
