@@ -9,13 +9,18 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from "kysely";
+import { WalSync } from "./wal-sync.ts";
 
 /** Prepared statements kept per connection; the least recently used goes first. */
 const statementLimit = 256;
 
+/** Pages of the log beyond which SQLite copies it into the database: some 16 MiB, so that it is seldom and still short. */
+const checkpointPages = 4000;
+
 /**
  * Kysely over `node:sqlite`. One connection, which kysely hands out one caller at a time, so a transaction never sees
- * another's statements between its own. Durable: a commit has reached the disk when it returns.
+ * another's statements between its own. Durable: a transaction has reached the disk when its commit resolves, and is seen by
+ * nobody before; so has a write outside of a transaction when it resolves.
  *
  * @param path `:memory:` or a file, created for its owner alone.
  */
@@ -32,6 +37,7 @@ class SqliteDriver implements Driver {
   readonly #path: string;
   #database: DatabaseSync | undefined;
   #connection: SqliteConnection | undefined;
+  #wal: WalSync | undefined;
 
   constructor(path: string) {
     this.#path = path;
@@ -41,13 +47,15 @@ class SqliteDriver implements Driver {
     const database = new DatabaseSync(this.#path, { timeout: 5000 });
     database.exec(`
       pragma journal_mode = wal;
-      pragma synchronous = full;
+      pragma synchronous = normal;
+      pragma wal_autocheckpoint = ${checkpointPages};
       pragma foreign_keys = on;
       pragma temp_store = memory;
       pragma cache_size = -32768;
     `);
     this.#database = database;
-    this.#connection = new SqliteConnection(database);
+    if (this.#path !== ":memory:") this.#wal = new WalSync(this.#path);
+    this.#connection = new SqliteConnection(database, this.#wal);
   }
 
   async acquireConnection(): Promise<DatabaseConnection> {
@@ -62,11 +70,13 @@ class SqliteDriver implements Driver {
 
   // Writers come one at a time, so the lock is taken at the start: a transaction never fails half-way for want of it.
   async beginTransaction(): Promise<void> {
+    this.#wal?.refuseAfterFailure();
     this.#open().exec("begin immediate");
   }
 
   async commitTransaction(): Promise<void> {
     this.#open().exec("commit");
+    await this.#wal?.sync();
   }
 
   async rollbackTransaction(): Promise<void> {
@@ -88,6 +98,7 @@ class SqliteDriver implements Driver {
   async releaseConnection(): Promise<void> {}
 
   async destroy(): Promise<void> {
+    this.#wal?.[Symbol.dispose]();
     this.#database?.close();
     this.#database = undefined;
     this.#connection = undefined;
@@ -103,9 +114,11 @@ class SqliteConnection implements DatabaseConnection {
   readonly #database: DatabaseSync;
   /** In order of use: a Map iterates in the order of insertion. */
   readonly #statements = new Map<string, Prepared>();
+  readonly #wal: WalSync | undefined;
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, wal: WalSync | undefined) {
     this.#database = database;
+    this.#wal = wal;
   }
 
   exec(sql: string): void {
@@ -113,6 +126,12 @@ class SqliteConnection implements DatabaseConnection {
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    const result = this.#execute<R>(query);
+    if (!this.#database.isTransaction && query.query.kind !== "SelectQueryNode") await this.#wal?.sync();
+    return result;
+  }
+
+  #execute<R>(query: CompiledQuery): QueryResult<R> {
     const { statement, returnsRows } = this.#prepare(query.sql);
     const values = query.parameters.map(toSqlValue);
     if (returnsRows) return { rows: statement.all(...values) as R[] };

@@ -4,8 +4,8 @@ import type { StoreChange, Stored } from "./store.ts";
 export interface Journal {
   /** What was committed before, for the store to begin with. */
   load(): JournalContent;
-  /** Makes the batch durable, all of it or nothing, before it returns. Throws when it cannot. */
-  append(batch: JournalBatch): void;
+  /** Makes the batch durable, all of it or nothing, before it returns or resolves. Throws or rejects when it cannot. One at a time. */
+  append(batch: JournalBatch): void | Promise<void>;
   close(): void;
 }
 

@@ -46,6 +46,8 @@ export function createObjectLog({ journal, clock, gather, history, transient = [
   const content = journal.load();
   let { revision, floor } = content;
   let queue: QueuedWrite[] = [];
+  /** Settles when the disk has the batch that it is busy with; what comes meanwhile gathers for the next. */
+  let committing: Promise<void> | undefined;
   let sweep: Disposable | undefined;
   let closed = false;
 
@@ -100,32 +102,43 @@ export function createObjectLog({ journal, clock, gather, history, transient = [
   }
 
   function enqueue(queued: QueuedWrite): void {
-    if (queue.length === 0) gather(commit);
+    if (queue.length === 0 && committing === undefined) gather(commit);
     queue.push(queued);
   }
 
   function commit(): void {
+    if (committing !== undefined) return;
     const writes = queue;
     queue = [];
     const { changes, refusals } = decide(writes);
     const reached = revision + changes.length;
-    if (changes.length > 0) {
-      try {
-        journal.append({ rows: changes.map(({ row }) => row), revision: reached, floor });
-      } catch (cause) {
-        const why = "Cannot commit to the object log: the disk refused the transaction";
-        for (const { reject } of writes) reject(new StoreUnavailable(why, { cause }));
-        return;
-      }
+    const show = (): void => {
+      revision = reached;
+      for (const { row } of changes) remember(row);
+      floor = forgetBeyondLimits();
+      for (const resource of new Set(changes.map(({ row }) => row.stored.resource))) logs.get(resource)?.announce();
+      for (const { acknowledge } of changes) acknowledge();
+      for (const refuse of refusals) refuse();
+      dropTransients();
+      armSweep();
+    };
+    const fail = (cause: unknown): void => {
+      const why = "Cannot commit to the object log: the disk refused the transaction";
+      for (const { reject } of writes) reject(new StoreUnavailable(why, { cause }));
+    };
+    try {
+      const rows = changes.map(({ row }) => row);
+      const durable = rows.length === 0 ? undefined : journal.append({ rows, revision: reached, floor });
+      if (durable === undefined) show();
+      else committing = durable.then(show, fail).finally(goOn);
+    } catch (cause) {
+      fail(cause);
     }
-    revision = reached;
-    for (const { row } of changes) remember(row);
-    floor = forgetBeyondLimits();
-    for (const resource of new Set(changes.map(({ row }) => row.stored.resource))) logs.get(resource)?.announce();
-    for (const { acknowledge } of changes) acknowledge();
-    for (const refuse of refusals) refuse();
-    dropTransients();
-    armSweep();
+  }
+
+  function goOn(): void {
+    committing = undefined;
+    if (queue.length > 0) gather(commit);
   }
 
   /** Holds each write against what is committed and what the writes before it in the batch will leave. */
@@ -210,7 +223,10 @@ export function createObjectLog({ journal, clock, gather, history, transient = [
       if (closed) return;
       closed = true;
       sweep?.[Symbol.dispose]();
-      if (queue.length > 0) commit();
+      while (committing !== undefined || queue.length > 0) {
+        commit();
+        await committing;
+      }
       for (const log of logs.values()) log.close();
       journal.close();
     },

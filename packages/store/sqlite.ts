@@ -6,6 +6,7 @@ import { createObjectLog } from "./object-log.ts";
 import { createSeal, type Seal, type SealedResources } from "./seal.ts";
 import { storedFromBytes } from "./stored.ts";
 import type { HistoryLimits, Store, TransientResource } from "./store.ts";
+import { WalSync } from "./wal-sync.ts";
 
 export interface SqliteStoreOptions {
   /** Path of the database file; created if it is missing, in a directory that exists. */
@@ -19,9 +20,12 @@ export interface SqliteStoreOptions {
 /** What `meta` says under VERSION. A file with a newer one is refused. */
 const formatVersion = 1;
 
+/** Pages of the log beyond which SQLite copies it into the database: some 16 MiB, so that it is seldom and still short. */
+const checkpointPages = 4000;
+
 /**
- * A store on one SQLite file: WAL, synchronous=FULL, one transaction for all writes of a turn of the event loop. Everything is
- * read into memory here; reads never touch the disk afterwards. Throws StoreUnavailable if the file cannot be opened, is held
+ * A store on one SQLite file: WAL, synced before anybody hears of a commit, one transaction for all writes that came while the
+ * disk was busy with the one before. Everything is read into memory here; reads never touch the disk afterwards. Throws StoreUnavailable if the file cannot be opened, is held
  * by another process, was written by a newer Headrace, or is sealed with another key.
  */
 export async function openSqliteStore({
@@ -63,7 +67,8 @@ function prepare(database: DatabaseSync): void {
   database.exec(`
     PRAGMA locking_mode = EXCLUSIVE;
     PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = FULL;
+    PRAGMA synchronous = NORMAL;
+    PRAGMA wal_autocheckpoint = ${checkpointPages};
     BEGIN EXCLUSIVE;
     CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS log (
@@ -102,6 +107,7 @@ function createJournal(database: DatabaseSync, path: string, seal: Seal): Journa
     );
   }
   let floor = metaOf("floor");
+  const wal = new WalSync(path);
 
   const setMeta = database.prepare("UPDATE meta SET value = ? WHERE key = ?");
   const insertLog = database.prepare("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
@@ -134,7 +140,8 @@ function createJournal(database: DatabaseSync, path: string, seal: Seal): Journa
 
   return {
     load: () => ({ revision: metaOf("revision"), floor, rows: rowsOf(database, seal) }),
-    append(batch: JournalBatch) {
+    async append(batch: JournalBatch) {
+      wal.refuseAfterFailure();
       database.exec("BEGIN IMMEDIATE");
       try {
         for (const row of batch.rows) insert(row);
@@ -146,8 +153,10 @@ function createJournal(database: DatabaseSync, path: string, seal: Seal): Journa
         throw error;
       }
       floor = Math.max(floor, batch.floor);
+      await wal.sync();
     },
     close() {
+      wal[Symbol.dispose]();
       if (database.isOpen) database.close();
     },
   };
