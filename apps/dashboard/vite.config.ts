@@ -1,6 +1,7 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
+// oxlint-disable-next-line import/no-default-export -- Vite finds its configuration by the default export
 export default defineConfig({
   root: import.meta.dirname,
   // Relative, so that the pages work below any path that a proxy puts before them.
