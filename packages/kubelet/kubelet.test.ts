@@ -16,6 +16,7 @@ import {
   warmEntryAnnotation,
 } from "@headrace/model";
 import { eventually } from "@headrace/model/testing";
+import type { KubeletOptions } from "./kubelet.ts";
 import { createSimulatedEnvironments, type SimulatedProgram, testNode, type TestNode } from "./testing/index.ts";
 
 const one = { namespace: "default", name: "one" };
@@ -672,6 +673,83 @@ describe("logs", () => {
       (pod) => pod.status?.containerStatuses?.[0]?.state?.waiting?.reason === "ErrImagePull",
     );
     await assert.rejects(text(node), /container "main" in pod "one" is waiting to start: ErrImagePull/);
+  });
+});
+
+describe("a log that outlives its pod", () => {
+  function archive() {
+    const kept = new Map<string, string>();
+    const archiveLog: KubeletOptions["archiveLog"] = async ({ namespace, name }, log) => {
+      const parts: Uint8Array[] = [];
+      for await (const part of log) parts.push(part);
+      kept.set(`${namespace}/${name}`, Buffer.concat(parts).toString());
+    };
+    return { kept, archiveLog };
+  }
+
+  test("is handed over before the pod goes, without the runtime's stamps and with its rotated files", async () => {
+    const { kept, archiveLog } = archive();
+    await using node = await testNode({ program: async ({ print }) => print("new"), archiveLog });
+    await node.run({});
+    await node.when("one", "is over", isOver);
+    const path = node.sandbox.started[0]?.log.path ?? "";
+    writeFileSync(`${path}.2`, "2025-12-31T00:00:00.000000000Z stdout F oldest\n");
+    writeFileSync(`${path}.1`, "2025-12-31T00:00:00.000000000Z stderr F older\n");
+    await node.pods.delete(one);
+    await eventually("the directory is gone", () => readdirSync(node.podsDirectory).length === 0);
+    assert.deepEqual(kept, new Map([["default/one", "oldest\nolder\nnew\n"]]));
+  });
+
+  test("is that of the last instance of the first container", async () => {
+    const { kept, archiveLog } = archive();
+    let count = 0;
+    await using node = await testNode({
+      program: async ({ print }) => {
+        print(`try ${++count}`);
+        return count === 1 ? 1 : 0;
+      },
+      archiveLog,
+    });
+    await node.run({ spec: { restartPolicy: "OnFailure" } });
+    await node.when("one", "is held back", (pod) => pod.status?.containerStatuses?.[0]?.restartCount === 1);
+    await node.api.clock.advance(10_000);
+    await node.when("one", "is over", isOver);
+    await node.pods.delete(one);
+    await eventually("the directory is gone", () => readdirSync(node.podsDirectory).length === 0);
+    assert.deepEqual([...kept.values()], ["try 2\n"]);
+  });
+
+  test("is not there for a pod that never began", async () => {
+    const { kept, archiveLog } = archive();
+    const environments = createSimulatedEnvironments(() => new EnvironmentError("unmapped", "no", ""));
+    await using node = await testNode({ environments, archiveLog });
+    await node.run({});
+    await node.when("one", "waits", (pod) => pod.status?.containerStatuses?.[0]?.state?.waiting !== undefined);
+    await node.pods.delete(one);
+    await gone(node);
+    assert.equal(kept.size, 0);
+  });
+
+  test("is handed over at the next start if the node agent died in between", async () => {
+    const { kept, archiveLog } = archive();
+    await using node = await testNode({ program: async ({ print }) => print("said"), archiveLog });
+    await node.run({});
+    await node.when("one", "is over", isOver);
+    await node.stop();
+    await node.pods.delete(one, { gracePeriodSeconds: 0 });
+    await node.restart();
+    assert.deepEqual(kept, new Map([["default/one", "said\n"]]));
+    assert.deepEqual(readdirSync(node.podsDirectory), []);
+  });
+
+  test("does not keep the pod if it cannot be kept", async () => {
+    const archiveLog = () => Promise.reject(new ApiError("InternalError", "the disk is full"));
+    await using node = await testNode({ program: async ({ print }) => print("said"), archiveLog });
+    await node.run({});
+    await node.when("one", "is over", isOver);
+    await node.pods.delete(one);
+    await eventually("the directory is gone", () => readdirSync(node.podsDirectory).length === 0);
+    assert.match(String(node.errors[0]), /the disk is full/);
   });
 });
 

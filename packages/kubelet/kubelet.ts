@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, realpathSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Duplex } from "node:stream";
 import type { ArtifactStore } from "@headrace/artifacts";
 import type { Client } from "@headrace/client";
@@ -13,6 +13,7 @@ import {
   type Controller,
   type Ids,
   type KubeObject,
+  type ObjectKey,
   type ImageMappingSpec,
   type StepIO,
   type StepReport,
@@ -21,11 +22,11 @@ import {
 import { type Change, createEventRecorder, createInformer, ifPresent } from "@headrace/runtime";
 import type { ContainerExit, ExecOptions, ExecSession, Sandbox } from "@headrace/sandbox";
 import { parseInstanceId, proxyVariables } from "./container-spec.ts";
-import { readLog } from "./logs.ts";
+import { lastLog, readLog } from "./logs.ts";
 import { capacity, type Machine, registerNode } from "./node.ts";
 import type { NodeServices } from "./node-services.ts";
 import { PodDirectories, spareDirectoryPrefix } from "./pod-directories.ts";
-import { podDirectory } from "./pod-identity.ts";
+import { podDirectory, podDirectoryName } from "./pod-identity.ts";
 import { PodWorker } from "./pod-worker.ts";
 import { adoptContainers, freshContainers, readRecord, type Survivors } from "./record.ts";
 import type { FindClaim, Share, TokenIssuer } from "./volumes.ts";
@@ -66,8 +67,11 @@ export interface KubeletOptions {
   readonly serviceVariables?: (namespace: string) => Readonly<Record<string, string>>;
   /** Lines for /etc/hosts: services and other pods. */
   readonly hosts?: (pod: Pod) => readonly { readonly address: string; readonly names: readonly string[] }[];
-  /** Takes what should be kept of a pod's logs before its directory goes. */
-  readonly archiveLogs?: (pod: Pod, directory: string) => Promise<void>;
+  /**
+   * Takes what should be kept of a pod's log before its directory goes: what the last instance of its first container printed.
+   * Not called for pods that never began. Reads while it is read, so a log is never in memory as a whole.
+   */
+  readonly archiveLog?: (pod: ObjectKey, log: AsyncIterable<Uint8Array>) => Promise<void>;
   /** Names, or suffixes with a leading dot, that containers of a namespace reach without the proxy: services. */
   readonly noProxy?: (namespace: string) => readonly string[];
   /** Told of failures that are tried again by themselves. */
@@ -144,7 +148,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
         ...options.serviceVariables?.(namespace),
       }),
       hosts: options.hosts ?? (() => []),
-      archiveLogs: options.archiveLogs ?? (async () => {}),
+      archiveLog: options.archiveLog ?? (async () => {}),
       onError,
       signal,
     };
@@ -245,14 +249,25 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     await Promise.all(orphans.map((id) => sandbox.signal(id, "SIGKILL").catch(onError)));
   }
 
+  /** A pod may have left the API right before an earlier process could keep its log. */
+  async function archiveOrphan(directory: string): Promise<void> {
+    const [, namespace = "", name = ""] = podDirectoryName.exec(basename(directory)) ?? [];
+    const log = lastLog(directory);
+    if (name !== "" && log !== undefined) await options.archiveLog?.({ namespace, name }, log);
+  }
+
   /** Directories of pods that were deleted meanwhile, and those that an earlier process had made ahead. What does not look like one is not ours to remove. */
   async function removeOrphans(known: ReadonlySet<string>): Promise<void> {
     const orphans = [...known].filter((name) => {
-      const uid = /_([0-9a-f-]{36})$/.exec(name)?.[1];
+      const uid = podDirectoryName.exec(name)?.[3];
       return name.startsWith(spareDirectoryPrefix) || (uid !== undefined && !workers.has(uid));
     });
-    const remove = (name: string) => rm(join(options.podsDirectory, name), { recursive: true, force: true });
-    await Promise.all(orphans.map((name) => remove(name).catch(onError)));
+    await Promise.all(orphans.map((name) => removeOrphan(join(options.podsDirectory, name)).catch(onError)));
+  }
+
+  async function removeOrphan(directory: string): Promise<void> {
+    await archiveOrphan(directory).catch(onError);
+    await rm(directory, { recursive: true, force: true });
   }
 
   async function watchReferences(signal: AbortSignal): Promise<void> {

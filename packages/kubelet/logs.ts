@@ -1,4 +1,4 @@
-import { watch } from "node:fs";
+import { readdirSync, watch } from "node:fs";
 import { type FileHandle, open, readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { parseLogLine, splitLines } from "./log-files.ts";
@@ -35,6 +35,33 @@ export async function* readLog(source: LogSource, options: LogOptions = {}): Asy
     yield text.subarray(0, room);
     room -= text.length;
     if (room <= 0) return;
+  }
+}
+
+/**
+ * What the last instance of a container of a pod that is over printed, read as it is asked for; undefined if there is no log.
+ * Without a container's name it is that of a pod that has only one.
+ */
+export function lastLog(podDirectory: string, container?: string): AsyncIterable<Uint8Array> | undefined {
+  const name = container ?? onlyContainer(podDirectory);
+  if (name === undefined) return undefined;
+  const instances = namesIn(join(podDirectory, name)).flatMap((file) => /^(\d+)\.log$/.exec(file)?.[1] ?? []);
+  const latest = instances.toSorted((one, other) => Number(other) - Number(one))[0];
+  if (latest === undefined) return undefined;
+  return readLog({ path: join(podDirectory, name, `${latest}.log`), ended: Promise.resolve() });
+}
+
+/** No container's name begins with a dot; everything else in a pod's directory has one that does. */
+function onlyContainer(podDirectory: string): string | undefined {
+  const names = namesIn(podDirectory).filter((name) => !name.startsWith("."));
+  return names.length === 1 ? names[0] : undefined;
+}
+
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
   }
 }
 

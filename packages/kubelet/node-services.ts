@@ -2,7 +2,7 @@ import type { ArtifactStore } from "@headrace/artifacts";
 import type { ResourceClient } from "@headrace/client";
 import type { Environments } from "@headrace/environments";
 import type { Pod } from "@headrace/k8s";
-import type { Clock, ImageMappingSpec, StepIO, StepReport, User } from "@headrace/model";
+import type { Clock, ImageMappingSpec, ObjectKey, StepIO, StepReport, User } from "@headrace/model";
 import type { EventRecorder } from "@headrace/runtime";
 import type { Sandbox } from "@headrace/sandbox";
 import type { PodDirectories } from "./pod-directories.ts";
@@ -29,8 +29,8 @@ export interface NodeServices {
   /** `KUBERNETES_SERVICE_HOST` and what else every container of a namespace gets. */
   readonly serviceVariables: (namespace: string) => Readonly<Record<string, string>>;
   readonly hosts: (pod: Pod) => readonly { readonly address: string; readonly names: readonly string[] }[];
-  /** Called with the directory of a pod's logs before it is removed. */
-  readonly archiveLogs: (pod: Pod, directory: string) => Promise<void>;
+  /** Called with what a pod's first container printed last, before its directory is removed. */
+  readonly archiveLog: (pod: ObjectKey, log: AsyncIterable<Uint8Array>) => Promise<void>;
   readonly onError: (error: unknown) => void;
   /** Aborts when the node agent stops; containers go on. */
   readonly signal: AbortSignal;

@@ -8,6 +8,9 @@ export function podDirectory(podsDirectory: string, pod: Pod): string {
   return join(podsDirectory, `${namespace}_${name}_${uid}`);
 }
 
+/** Namespace, name and uid in the name of such a directory. */
+export const podDirectoryName = /^([^_]+)_([^_]+)_([0-9a-f-]{36})$/;
+
 /** The pod's own identity, as its service account token would prove it. */
 export function podUser(pod: Pod): User {
   const namespace = pod.metadata.namespace ?? "";

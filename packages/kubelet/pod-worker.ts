@@ -1,5 +1,3 @@
-import { existsSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Environment, EnvironmentError } from "@headrace/environments";
 import type { Container, LifecycleHandler, Pod, Probe } from "@headrace/k8s";
@@ -11,7 +9,7 @@ import { instanceId, parseInstanceId } from "./container-spec.ts";
 import { advance, type ContainerEvent, type ContainerState, type Ended, isAlive } from "./container-state.ts";
 import { ContainerConfigError, UnsupportedError } from "./errors.ts";
 import { logTail } from "./log-files.ts";
-import type { LogSource } from "./logs.ts";
+import { lastLog, type LogSource } from "./logs.ts";
 import type { NodeServices } from "./node-services.ts";
 import { type Action, type Ending, plan, type PodPlan } from "./plan.ts";
 import { makeDirectory, messageName, scratchName } from "./pod-directories.ts";
@@ -20,6 +18,7 @@ import { PodProbes } from "./pod-probes.ts";
 import { podStatus } from "./pod-status.ts";
 import { layersName, prepareContainer } from "./preparation.ts";
 import { writeRecord } from "./record.ts";
+import { removeTree } from "./remove-tree.ts";
 import { finalForObject, finalForReport, persist } from "./retry.ts";
 import { StatusWriter } from "./status-writer.ts";
 import { collectStep, readBeneath, readStepIO } from "./step.ts";
@@ -28,7 +27,7 @@ import type { NodeFacts } from "./variables.ts";
 import { PodVolumes } from "./volumes.ts";
 
 /** Steps that are over within this time are never written as Running: nobody could have seen it, and it costs a commit. */
-const quietMs = 25;
+const quietMs = 100;
 const volumeRetries = { firstMs: 1000, maxMs: 60_000 };
 /** The longest that a hook may take where the grace does not end it before. */
 const hookSeconds = 3600;
@@ -574,9 +573,7 @@ export class PodWorker {
     this.#sayUnsaid();
     await sandbox.removeGroup(this.#uid).catch(onError);
     const leftovers = [volumesName, scratchName, layersName].map((name) => join(this.#directory, name));
-    await Promise.all(
-      leftovers.filter(existsSync).map((path) => rm(path, { recursive: true, force: true }).catch(onError)),
-    );
+    await Promise.all(leftovers.map((path) => removeTree(path).catch(onError)));
     if (this.#gone || this.#isDeleted) await this.#remove();
   }
 
@@ -626,15 +623,16 @@ export class PodWorker {
   async #remove(): Promise<void> {
     if (this.#removing) return;
     this.#removing = true;
-    const { archiveLogs, clock, onError, pods, signal } = this.#services;
+    const { archiveLog, clock, onError, pods, signal } = this.#services;
     const { name = "", namespace = "" } = this.#pod.metadata;
-    await archiveLogs(this.#pod, this.#directory).catch(onError);
+    const log = lastLog(this.#directory, this.#pod.spec.containers[0]?.name);
+    if (log !== undefined) await archiveLog({ namespace, name }, log).catch(onError);
     if (!this.#gone) {
       const options = { gracePeriodSeconds: 0, preconditions: { uid: this.#uid } };
       await persist({ clock, signal, onError, final: finalForObject }, () => pods.delete({ namespace, name }, options));
     }
     if (signal.aborted) return;
-    await rm(this.#directory, { recursive: true, force: true }).catch(onError);
+    await removeTree(this.#directory).catch(onError);
     this.#onRemoved();
   }
 
