@@ -80,7 +80,8 @@ class SqliteDriver implements Driver {
   }
 
   async rollbackTransaction(): Promise<void> {
-    this.#open().exec("rollback");
+    // A full disk makes SQLite roll back by itself; to do it again would hide why.
+    if (this.#open().isInTransaction) this.#open().exec("rollback");
   }
 
   async savepoint(_: DatabaseConnection, name: string): Promise<void> {
@@ -119,6 +120,10 @@ class SqliteConnection implements DatabaseConnection {
   constructor(database: DatabaseSync, wal: WalSync | undefined) {
     this.#database = database;
     this.#wal = wal;
+  }
+
+  get isInTransaction(): boolean {
+    return this.#database.isTransaction;
   }
 
   exec(sql: string): void {
