@@ -28,7 +28,7 @@ import {
   type StepReport,
   type User,
 } from "@headrace/model";
-import { createPipelines, refuseStep } from "@headrace/pipelines";
+import { archiveStepLog, createPipelines, refuseStep } from "@headrace/pipelines";
 import { openRecords } from "@headrace/records";
 import { ifPresent } from "@headrace/runtime";
 import { openSandbox, type PodNetwork } from "@headrace/sandbox";
@@ -186,6 +186,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
     podsDirectory: paths.pods,
     report: (path, report, user) => reportStep(gateway.handle, path, report, user),
     authorizeStep: (pod, step) => refuseStep(records, pod, step),
+    archiveLog: (pod, log) => archiveStepLog({ records, artifacts }, pod, log),
     tokens: tokenIssuer(identity, client),
     certificateAuthority: identity.pki.ca,
     imageMappings: components.flatMap((component) => component.imageMappings ?? []),

@@ -73,8 +73,20 @@ async function readLog(
   return {
     status: 200,
     headers: { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" },
-    body: await openLog(context, attempt, request),
+    body: await openLogWherever(context, attempt, request),
   };
+}
+
+/** A pod may go, and leave its log in the archive, between one look and the next. */
+async function openLogWherever(context: ApiContext, attempt: AttemptRow, request: ApiRequest) {
+  try {
+    return await openLog(context, attempt, request);
+  } catch (error) {
+    const all = await attemptsOf(tablesOf(context, attempt.ns).db, attempt.ns, attempt.run);
+    const now = all.find(({ task, n }) => task === attempt.task && n === attempt.n);
+    if (attempt.log !== null || now === undefined || now.log === null) throw error;
+    return openLog(context, now, request);
+  }
 }
 
 async function openLog({ artifacts, podLog }: ApiContext, attempt: AttemptRow, { query, signal }: ApiRequest) {

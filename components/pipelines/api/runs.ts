@@ -3,6 +3,7 @@ import type { Pipeline } from "../core/ir.ts";
 import { type JsonObject, parseObject } from "../core/json.ts";
 import { checkParameters } from "../core/parameters.ts";
 import { documentValue, readPipelineDocument } from "../core/spec.ts";
+import { runLogsUri } from "../core/logs.ts";
 import { keepDocument, readDocument, readDocuments } from "../records/documents.ts";
 import { findExperiment } from "../records/experiments.ts";
 import { findLatestVersion, findPipeline, findVersion } from "../records/pipelines.ts";
@@ -184,6 +185,8 @@ async function remove(context: ApiContext, { user }: ApiRequest, { run = "" }: R
     for (const task of tasks) changed({ ns: row.ns, kind: "tasks", key: taskName(run, task), op: "DELETE" });
     changed({ ns: row.ns, kind: "runs", key: run, op: "DELETE" });
   });
+  // Nobody can find them any more; if they cannot be removed now, the run is deleted all the same.
+  await context.artifacts.remove(runLogsUri(run)).catch(context.report);
   return jsonResponse({});
 }
 
