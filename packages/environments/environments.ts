@@ -12,6 +12,7 @@ import {
   seedWheels,
   sitePackages,
 } from "./build.ts";
+import { removeAbandoned } from "./abandoned.ts";
 import { EnvironmentError } from "./errors.ts";
 import { readIndexSettings, type IndexSettings, type Variables } from "./index-settings.ts";
 import { withLock } from "./lock-file.ts";
@@ -121,6 +122,7 @@ export function createEnvironments(options: EnvironmentsOptions): Environments {
         mkdir(join(cacheDirectory, name), { recursive: true, mode: 0o755 }),
       ),
     );
+    await removeAbandoned(join(cacheDirectory, ".tmp"), clock);
     return readIndexSettings(options.indexEnvironment);
   }
 
