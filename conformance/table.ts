@@ -1,4 +1,5 @@
 import { readFile, writeFile } from "node:fs/promises";
+import { markdownTable } from "../tools/markdown-table.ts";
 
 export interface Row {
   readonly name: string;
@@ -15,9 +16,10 @@ export async function writeTable(page: string, name: string, command: string, ro
     "",
     `Made by \`${command}\`: ${count("pass")} pass, ${count("miss")} miss, ${count("skip")} left out.`,
     "",
-    "| name | outcome | note |",
-    "|---|---|---|",
-    ...rows.map((row) => `| ${row.name} | ${row.outcome} | ${row.note.replaceAll("|", "\\|")} |`),
+    markdownTable(
+      ["name", "outcome", "note"],
+      rows.map(({ name, outcome, note }) => [name, outcome, note]),
+    ),
     "",
     `<!-- end: ${name} -->`,
   ].join("\n");

@@ -10,6 +10,7 @@ import {
   type Clock,
   type Handler,
   platformUser,
+  type Route,
   systemClock,
   systemIds,
   type User,
@@ -26,6 +27,7 @@ export interface TestFace extends AsyncDisposable {
   readonly records: Records;
   readonly artifacts: ArtifactStore;
   readonly engine: IdleEngine;
+  readonly routes: readonly Route[];
   readonly handle: Handler;
   /** Errors that were bugs. */
   readonly bugs: readonly unknown[];
@@ -69,12 +71,14 @@ export async function testFace(
     ...(options.tenancy && { tenancy: options.tenancy }),
   });
   await records.migrate(pipelineMigrations);
-  const handle = handlerOf(component.routes ?? []);
+  const routes = component.routes ?? [];
+  const handle = handlerOf(routes);
   return {
     records,
     artifacts,
     engine,
     bugs,
+    routes,
     handle,
     call: (method, path, options) => call(handle, method, path, options),
     async [Symbol.asyncDispose]() {
