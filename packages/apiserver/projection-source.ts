@@ -50,12 +50,15 @@ export function projectionSource(projection: Projection): Source {
   };
 }
 
-/** Without the state before it, a change to an object outside the selection may be one that left it: a deletion of something unknown does no harm. */
+/**
+ * Without the state before it, a change to an object outside the selection may be one that left it, and of one that is gone there
+ * may be too little left to tell: a deletion of something unknown does no harm, one that is not told does.
+ */
 function sift(
   type: "ADDED" | "MODIFIED" | "DELETED",
   object: KubeObject,
   selection: Selection,
 ): typeof type | undefined {
   if (selection.selectsAll || selection.matches(object)) return type;
-  return type === "MODIFIED" ? "DELETED" : undefined;
+  return type === "ADDED" ? undefined : "DELETED";
 }

@@ -114,6 +114,46 @@ describe("projections", { skip }, () => {
     assert.equal(shown.find(({ spec }) => spec.name === "total")?.status.cachedFrom?.run, first.run.run);
   });
 
+  test("a watch tells of what leaves its selection, and of nothing outside of it", async () => {
+    await using bench = await createBench(program);
+    const { runs, tasks } = projections(bench);
+    const { metadata } = await tasks.list(everything);
+    const stop = new AbortController();
+    const since = Number(metadata.resourceVersion);
+    const follow = async (projection: Projection, selection: Partial<typeof everything>, until: number) => {
+      const seen: [type: string, state: string | undefined][] = [];
+      const query = { ...everything, ...selection, since, signal: stop.signal };
+      for await (const { type, object } of projection.watch(query)) {
+        seen.push([type, (object as Run).status?.state]);
+        if (seen.length === until) break;
+      }
+      return seen;
+    };
+    const { run } = await bench.run(pipeline("one_step"));
+    await bench.run(pipeline("one_step"));
+    const fields = { "metadata.name": run.run, "status.state": "RUNNING" };
+    assert.deepEqual(await follow(runs, { fields }, 1), [["DELETED", "SUCCEEDED"]]);
+    assert.deepEqual(await follow(runs, { labels: { "headrace.io/run": run.run } }, 1), [["MODIFIED", "SUCCEEDED"]]);
+    const other = { fields: { "spec.experiment.id": "another", "metadata.name": run.run } };
+    assert.deepEqual(await follow(runs, other, 1), [["DELETED", "SUCCEEDED"]]);
+    const [step] = await list<Task>(tasks, { fields: { "spec.run": run.run } });
+    const failed = { fields: { "metadata.name": step?.metadata.name ?? "", "status.state": "FAILED" } };
+    assert.deepEqual(await follow(tasks, failed, 1), [["DELETED", "SUCCEEDED"]]);
+    stop.abort();
+  });
+
+  test("times are told to the millisecond, as durations of steps are short", async () => {
+    await using bench = await createBench(program);
+    const { runs, tasks } = projections(bench);
+    await bench.clock.advance(123);
+    await bench.run(pipeline("one_step"));
+    const [run] = await list<Run>(runs);
+    const [task] = await list<Task>(tasks);
+    for (const time of [run?.status.startedAt, run?.status.finishedAt, task?.status.startedAt])
+      assert.match(time ?? "", /\.\d{3}000Z$/);
+    assert.equal(Date.parse(run?.status.startedAt ?? "") % 1000, 123);
+  });
+
   test("a watch from a list misses nothing, and ends with the state that the list would show", async () => {
     await using bench = await createBench(program);
     const { runs, tasks } = projections(bench);

@@ -1,4 +1,4 @@
-import { formatTime, type WatchEvent } from "@headrace/model";
+import { formatMicroTime, formatTime, type WatchEvent } from "@headrace/model";
 import type { Records } from "@headrace/records";
 import { type Selectable, sql } from "kysely";
 import { parseObject } from "../core/json.ts";
@@ -48,20 +48,27 @@ export function runProjection(records: Records): View<Run> {
         { version, more },
       );
     },
-    async *watch({ namespace, fields, since, signal }): AsyncGenerator<WatchEvent> {
-      const wanted = fields["metadata.name"];
+    async *watch({ namespace, fields, labels, since, signal }): AsyncGenerator<WatchEvent> {
+      const wanted = fields["metadata.name"] ?? labels[runLabel];
       for await (const changes of liveChanges(records, { kind: "runs", namespace, since, signal })) {
         const own = [...changes.values()].filter(({ key }) => wanted === undefined || key === wanted);
         const found = await find(dbOf(namespace), { namespace, ids: own.map(({ key }) => key) });
         const byName = new Map(found.map(({ object }) => [object.metadata.name, object]));
         for (const change of own) {
           const run = byName.get(change.key);
-          if (run) yield { type: "MODIFIED", object: withVersion(run, change.seq) };
+          if (run)
+            yield { type: isSelected(run, fields) ? "MODIFIED" : "DELETED", object: withVersion(run, change.seq) };
           else yield { type: "DELETED", object: deletedObject(runs, change) };
         }
       }
     },
   };
+}
+
+/** A run that is outside of the selection may have left it just now. */
+function isSelected({ spec, status }: Run, fields: Readonly<Record<string, string>>): boolean {
+  const { "status.state": state = status.state, "spec.experiment.id": experiment = spec.experiment.id } = fields;
+  return state === status.state && experiment === spec.experiment.id;
 }
 
 interface Search {
@@ -166,8 +173,8 @@ function toRun(row: RunRow, steps: Steps): Run {
     status: {
       state: row.state,
       steps,
-      ...(row.started_at !== null && { startedAt: formatTime(row.started_at) }),
-      ...(row.finished_at !== null && { finishedAt: formatTime(row.finished_at) }),
+      ...(row.started_at !== null && { startedAt: formatMicroTime(row.started_at) }),
+      ...(row.finished_at !== null && { finishedAt: formatMicroTime(row.finished_at) }),
       ...(row.error !== null && { error: row.error }),
     },
   };

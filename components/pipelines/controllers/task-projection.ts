@@ -1,4 +1,4 @@
-import { formatTime, type ObjectKey, type WatchEvent } from "@headrace/model";
+import { formatMicroTime, formatTime, type ObjectKey, type WatchEvent } from "@headrace/model";
 import type { Records } from "@headrace/records";
 import type { Component } from "../core/ir.ts";
 import { isList, isObject, type JsonObject, parseObject } from "../core/json.ts";
@@ -69,14 +69,15 @@ export function taskProjection({ records, pipelines, waiting }: TaskProjectionOp
     },
     async *watch({ namespace, fields, labels, since, signal }): AsyncGenerator<WatchEvent> {
       const run = labels[runLabel] ?? fields["spec.run"];
-      const prefix = run === undefined ? "" : taskName(run, 0).slice(0, -1);
+      const prefix = fields["metadata.name"] ?? (run === undefined ? "" : taskName(run, 0).slice(0, -1));
       for await (const changes of liveChanges(records, { kind: "tasks", namespace, since, signal })) {
         const own = [...changes.values()].filter(({ key }) => key.startsWith(prefix));
         const found = await viewOf(namespace).find({ namespace, names: own.map(({ key }) => key) });
         const byName = new Map(found.map((task) => [task.metadata.name, task]));
         for (const change of own) {
           const task = byName.get(change.key);
-          if (task) yield { type: "MODIFIED", object: withVersion(task, change.seq) };
+          const isSelected = (fields["status.state"] ?? task?.status.state) === task?.status.state;
+          if (task) yield { type: isSelected ? "MODIFIED" : "DELETED", object: withVersion(task, change.seq) };
           else yield { type: "DELETED", object: deletedObject(tasks, change) };
         }
       }
@@ -264,8 +265,8 @@ function toTask(row: TaskRow, { attempts, artifacts, dependsOn, waiting, cachedF
       inputs: readValues(row.inputs, artifacts),
       outputs: readValues(row.outputs, artifacts),
       attempts: attempts.map(toAttempt),
-      ...(row.started_at !== null && { startedAt: formatTime(row.started_at) }),
-      ...(row.finished_at !== null && { finishedAt: formatTime(row.finished_at) }),
+      ...(row.started_at !== null && { startedAt: formatMicroTime(row.started_at) }),
+      ...(row.finished_at !== null && { finishedAt: formatMicroTime(row.finished_at) }),
       ...(error && { error }),
       ...(cachedFrom && { cachedFrom }),
       ...(Array.isArray(items) && { iterations: items.length }),
@@ -307,7 +308,7 @@ function toAttempt(row: AttemptRow): TaskAttempt {
     ...(row.exit_code !== null && { exitCode: row.exit_code }),
     ...(row.reason !== null && { reason: row.reason }),
     ...(row.message !== null && { message: row.message }),
-    ...(row.started_at !== null && { startedAt: formatTime(row.started_at) }),
-    ...(row.finished_at !== null && { finishedAt: formatTime(row.finished_at) }),
+    ...(row.started_at !== null && { startedAt: formatMicroTime(row.started_at) }),
+    ...(row.finished_at !== null && { finishedAt: formatMicroTime(row.finished_at) }),
   };
 }

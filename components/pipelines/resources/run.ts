@@ -25,7 +25,7 @@ export const runs = defineResource({
         state: s.string({ enum: runStates }),
         steps: s.map(s.integer(), { description: "Container steps and importers by state." }),
       },
-      { startedAt: s.time(), finishedAt: s.time(), error: s.string() },
+      { startedAt: s.microTime(), finishedAt: s.microTime(), error: s.string() },
     ),
   },
   columns: [

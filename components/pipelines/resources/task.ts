@@ -35,7 +35,13 @@ const values = s.object({ parameters: s.preserveUnknown(), artifacts: s.map(s.li
 
 const attempt = s.object(
   { n: s.integer(), pod: s.string(), state: s.string({ enum: attemptStates }) },
-  { exitCode: s.integer(), reason: s.string(), message: s.string(), startedAt: s.time(), finishedAt: s.time() },
+  {
+    exitCode: s.integer(),
+    reason: s.string(),
+    message: s.string(),
+    startedAt: s.microTime(),
+    finishedAt: s.microTime(),
+  },
 );
 
 /** A node of a run's graph: read-only, projected from records. Its name is `<first 8 of the run's id>-<task id>`. */
@@ -64,8 +70,8 @@ export const tasks = defineResource({
     status: s.object(
       { state: s.string({ enum: taskStates }), inputs: values, outputs: values, attempts: s.list(attempt) },
       {
-        startedAt: s.time(),
-        finishedAt: s.time(),
+        startedAt: s.microTime(),
+        finishedAt: s.microTime(),
         error: s.object({ message: s.string() }, { tail: s.string() }),
         cachedFrom: s.object({ run: s.string(), task: s.integer({ format: "int64" }) }),
         iterations: s.integer({ description: "Number of iterations, once a loop is open." }),
