@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { createClient, createHttpTransport, type Client } from "@headrace/client";
+import type { Client } from "@headrace/client";
 import { runLabel, type Task, tasks } from "@headrace/pipelines/resources";
 import { sdkPython, startProgram, type PythonProgram } from "./testing/python.ts";
 import { sharedPlatform } from "./testing/shared.ts";
@@ -28,14 +28,8 @@ describe("pipelines of the stock SDK", { timeout: 120_000, skip: sdk.skip }, () 
 
   before(async () => {
     const { platform, shared } = await sharedPlatform();
-    const { gateway, token } = platform.running;
-    client = createClient({
-      transport: createHttpTransport({
-        server: `${gateway}/kube`,
-        headers: () => ({ authorization: `Bearer ${token}` }),
-      }),
-    });
-    program = await startProgram(sdk.path, "kfp_features.py", [gateway, shared]);
+    ({ client } = platform);
+    program = await startProgram(sdk.path, "kfp_features.py", [platform.running.gateway, shared]);
   });
   after(() => program?.[Symbol.asyncDispose]());
 

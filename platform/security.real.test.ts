@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { networkInterfaces } from "node:os";
 import { before, describe, test } from "node:test";
-import { createClient, createHttpTransport, type Client } from "@headrace/client";
+import type { Client } from "@headrace/client";
 import { Namespace, Pod, ServiceAccount } from "@headrace/k8s";
 import type { Running } from "./index.ts";
 import { sharedPlatform } from "./testing/shared.ts";
@@ -74,11 +74,9 @@ describe("a step", { timeout: 120_000 }, () => {
   let fetchText: (path: string) => Promise<string>;
 
   before(async () => {
-    ({ running } = (await sharedPlatform()).platform);
+    const { platform } = await sharedPlatform();
+    ({ running, client } = platform);
     const headers = { authorization: `Bearer ${running.token}` };
-    client = createClient({
-      transport: createHttpTransport({ server: `${running.gateway}/kube`, headers: () => headers }),
-    });
     fetchText = async (path) => (await fetch(`${running.gateway}/kube${path}`, { headers })).text();
     for (const name of ["tenant-one", "tenant-two"]) {
       await client.resource(Namespace).create({ apiVersion: "v1", kind: "Namespace", metadata: { name }, spec: {} });

@@ -1,17 +1,12 @@
 import assert from "node:assert/strict";
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { createClient, createHttpTransport } from "@headrace/client";
 import { eventually } from "@headrace/model/testing";
 import { runLabel, runs, tasks } from "@headrace/pipelines/resources";
-import { cacheDirectory, packaging } from "./testing/fresh.ts";
-
-const bin = join(import.meta.dirname, "..", "apps", "cli", "bin", "headrace.js");
+import { HeadraceProcess } from "./testing/headrace-process.ts";
 
 /** Says that it began, waits until it may go on, and says that it ended: `$0` is its name, `$1` the folder. */
 const script =
@@ -42,42 +37,24 @@ function pipeline(folder: string): unknown {
   };
 }
 
-interface Started {
-  readonly child: ChildProcess;
-  readonly gateway: string;
-  readonly dataDir: string;
-}
-
-async function start(directory: string, folder: string): Promise<Started> {
-  const flags = ["--data-dir", join(directory, "home"), "--port", "0", "--kube-port", "0", "--share", folder];
-  const child = spawn(process.execPath, [bin, "--output", "json", "up", ...flags], {
-    env: { ...packaging, HEADRACE_CACHE: cacheDirectory, XDG_RUNTIME_DIR: directory },
-    stdio: ["ignore", "pipe", "ignore"],
-  });
-  for await (const line of createInterface({ input: child.stdout })) {
-    const { gateway, dataDir } = JSON.parse(line) as { gateway: string; dataDir: string };
-    return { child, gateway, dataDir };
-  }
-  return assert.fail("Headrace ended before it was ready");
-}
-
 test("a run goes on after kill -9, and no step runs twice", { timeout: 120_000 }, async (t) => {
   const directory = mkdtempSync(join(tmpdir(), "headrace-kill-"));
   const folder = join(directory, "shared");
   mkdirSync(folder);
   chmodSync(directory, 0o755);
   chmodSync(folder, 0o777);
-  let headrace = await start(directory, folder);
+  const place = { home: join(directory, "home"), runtime: directory, shares: [folder] };
+  let headrace = new HeadraceProcess(place);
   t.after(async () => {
-    headrace.child.kill("SIGTERM");
-    await once(headrace.child, "exit");
+    await headrace.stop();
     rmSync(directory, { recursive: true, force: true });
   });
+  let gateway = await headrace.ready;
   const said = (file: string): string | undefined =>
     existsSync(join(folder, file)) ? readFileSync(join(folder, file), "utf8") : undefined;
   const letGo = (name: string): void => writeFileSync(join(folder, `${name}.go`), "");
 
-  const response = await fetch(`${headrace.gateway}/apis/v2beta1/runs`, {
+  const response = await fetch(`${gateway}/apis/v2beta1/runs`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ display_name: "survives", pipeline_spec: pipeline(folder) }),
@@ -89,15 +66,15 @@ test("a run goes on after kill -9, and no step runs twice", { timeout: 120_000 }
     60_000,
   );
 
-  headrace.child.kill("SIGKILL");
-  await once(headrace.child, "exit");
+  await headrace.kill();
   letGo("early");
   await eventually("a step ended while nobody listened", () => said("early.ended"), 30_000);
 
-  headrace = await start(directory, folder);
+  headrace = new HeadraceProcess(place);
+  gateway = await headrace.ready;
   letGo("late");
   letGo("last");
-  const client = createClient({ transport: createHttpTransport({ server: `${headrace.gateway}/kube` }) });
+  const client = createClient({ transport: createHttpTransport({ server: `${gateway}/kube` }) });
   const run = await eventually(
     "the run ended",
     async () => {

@@ -7,15 +7,19 @@ export const pagesDirectory = fileURLToPath(new URL("../dashboard/dist", import.
 
 const maker = fileURLToPath(new URL("../dashboard/make.ts", import.meta.url));
 
-/** Builds the pages of a checkout while the server already answers; an installed package brings them along. */
-export function buildPages(log: (line: string) => void): void {
-  if (!existsSync(maker)) return;
+/**
+ * Builds the pages of a checkout while the server already answers; an installed package brings them along. What is
+ * returned ends what is still being built.
+ */
+export function buildPages(log: (line: string) => void): () => void {
+  if (!existsSync(maker)) return () => {};
   const child = spawn(process.execPath, [maker], { stdio: ["ignore", "ignore", "pipe"] });
   let complaint = "";
   child.stderr.on("data", (chunk: Buffer) => {
     complaint = (complaint + chunk.toString()).slice(-4096);
   });
   child.on("exit", (code) => {
-    if (code !== 0) log(`Cannot build the dashboard's pages:\n${complaint}`);
+    if (code !== 0 && code !== null) log(`Cannot build the dashboard's pages:\n${complaint}`);
   });
+  return () => void child.kill();
 }

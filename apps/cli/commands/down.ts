@@ -1,8 +1,13 @@
+import { setTimeout as pause } from "node:timers/promises";
+import { systemClock } from "@headrace/model";
 import { awaitRelease, findRunning } from "@headrace/platform";
 import { CommandError, type Terminal } from "../terminal.ts";
 
 /** Longer than the longest grace that a pod gets at the end. */
 const patience = 60_000;
+
+/** What a process takes to end when it has nothing left to do. */
+const lastWordsMs = 5_000;
 
 /** Stops the Headrace that holds the data directory and waits until nothing of it is left. Resolves to the exit status. */
 export async function down(home: string, flags: { keepPods: boolean }, terminal: Terminal): Promise<number> {
@@ -17,8 +22,25 @@ export async function down(home: string, flags: { keepPods: boolean }, terminal:
       remedy: `Read ${home}/logs/headrace.log; \`kill -9 ${running.pid}\` ends it and leaves its pods running`,
     });
   }
+  await untilEnded(running.pid);
   terminal.print(
     terminal.json ? JSON.stringify({ stopped: running.pid }) : `Headrace (pid ${running.pid}) has stopped`,
   );
   return 0;
+}
+
+/** The directory is free a moment before its process has ended. No event tells of the end of a process that is not our child. */
+async function untilEnded(pid: number): Promise<void> {
+  const deadline = systemClock.now() + lastWordsMs;
+  while (isAlive(pid) && systemClock.now() < deadline) {
+    await pause(5);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }

@@ -49,8 +49,9 @@ async function serve(home: string, flags: UpFlags, surroundings: Surroundings, t
   });
   announce(platform.running, terminal);
   tellParent({ running: platform.running });
-  buildPages((line) => terminal.note(line));
+  const stopBuilding = buildPages((line) => terminal.note(line));
   const [signal] = await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM"), once(process, "SIGUSR2")]);
+  stopBuilding();
   await platform.stop({ keepPods: signal === "SIGUSR2" });
   return 0;
 }
