@@ -1,6 +1,10 @@
 /** The parts of `docs/reference` that are written from definitions: from the command line's, and from what a server says that it serves. */
-import type { Argument, Command, Option } from "commander";
+import type { createProgram } from "../apps/cli/program.ts";
 import { markdownTable } from "./markdown-table.ts";
+
+type Command = ReturnType<typeof createProgram>;
+type Option = Command["options"][number];
+type Argument = Command["registeredArguments"][number];
 
 /** `docs/reference/command-line.md`, whole. */
 export function commandLinePage(program: Command): string {

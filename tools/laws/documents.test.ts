@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { test } from "node:test";
-import type { Command } from "commander";
 import { createProgram } from "../../apps/cli/program.ts";
 import { testFace } from "../../components/pipelines/testing/platform.ts";
 import { anchorsOf, blocksOf, commandLinesOf, isThere, linksOf, readPages, type Page } from "../documents.ts";
@@ -49,7 +48,7 @@ test("commands and flags that pages name exist", () => {
 });
 
 /** Pages may say that a command does not exist yet; then they name it without its program. */
-function faultOf(program: Command, line: string): string | undefined {
+function faultOf(program: ReturnType<typeof createProgram>, line: string): string | undefined {
   const [name = "", ...words] = line.split(/\s+/);
   if (name.startsWith("-")) return ["--help", "--version", "-V", "-h"].includes(name) ? undefined : "no such flag";
   const command = program.commands.find((each) => each.name() === name);

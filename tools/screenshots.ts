@@ -1,0 +1,101 @@
+/**
+ * `npm run screenshots -- DIR`: runs the digits example and a pipeline that fails on a fresh Headrace, and writes pictures of the list of
+ * runs and of both runs' pages, in both themes, 1280 pixels wide.
+ */
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, relative, resolve } from "node:path";
+import { promisify } from "node:util";
+import type { Browser, Page } from "playwright-core";
+import { launchBrowser, openPage } from "../apps/dashboard/browser.ts";
+import { buildDashboard } from "../apps/dashboard/build.ts";
+import { HeadraceProcess } from "../platform/testing/headrace-process.ts";
+import { blocksOf } from "./documents.ts";
+
+interface Picture {
+  readonly name: string;
+  readonly path: string;
+  /** Shown when everything that the picture is of is there. */
+  readonly ready: string;
+  /** What to do before the picture is taken. */
+  readonly prepare?: (page: Page) => Promise<void>;
+}
+
+const bin = "apps/cli/bin/headrace.js";
+const failingPage = "docs/how-to/find-out-why.md";
+
+const [target] = process.argv.slice(2);
+if (target === undefined || !relative(process.cwd(), resolve(target)).startsWith("..")) {
+  console.error("usage: npm run screenshots -- DIR, a directory outside of the repository");
+  process.exit(2);
+}
+await mkdir(target, { recursive: true });
+const scratch = await mkdtemp(join(tmpdir(), "headrace-screenshots-"));
+try {
+  await buildDashboard();
+  const home = join(scratch, "home");
+  const headrace = new HeadraceProcess({ home, runtime: scratch });
+  const gateway = await headrace.ready;
+  try {
+    const digits = await runPipeline("examples/digits/pipeline.py", "digits", home);
+    await runPipeline("examples/digits/pipeline.py", "digits again", home);
+    const broken = await runPipeline(await writeFailing(scratch), "broken", home);
+    const browser = await launchBrowser(process.env);
+    try {
+      for (const picture of pictures(digits, broken)) await take(browser, gateway, picture, target);
+    } finally {
+      await browser.close();
+    }
+  } finally {
+    await headrace.stop();
+  }
+} finally {
+  await rm(scratch, { recursive: true, force: true });
+}
+
+function pictures(digits: string, broken: string): readonly Picture[] {
+  const open = (step: RegExp) => (page: Page) => page.getByRole("button", { name: step }).first().click();
+  return [
+    { name: "runs", path: "/runs", ready: "td a.name" },
+    { name: "run", path: `/runs/details/${digits}`, ready: ".graph .node" },
+    { name: "step", path: `/runs/details/${digits}`, ready: ".graph .node", prepare: open(/^pick-best/) },
+    { name: "failed-run", path: `/runs/details/${broken}`, ready: ".graph .node", prepare: open(/^divide/) },
+  ];
+}
+
+async function take(browser: Browser, gateway: string, picture: Picture, folder: string): Promise<void> {
+  for (const theme of ["light", "dark"] as const) {
+    const { page, errors } = await openPage(browser, gateway, picture.path, { theme });
+    await page.locator(picture.ready).first().waitFor();
+    await picture.prepare?.(page);
+    await page.waitForLoadState("networkidle", { timeout: 2_000 }).catch(() => undefined);
+    const file = join(folder, `${picture.name}-${theme}.png`);
+    await page.screenshot({ path: file });
+    console.log(file);
+    for (const error of errors) console.log(`  the page complains: ${error}`);
+    await page.close();
+  }
+}
+
+/** Resolves to the run's id, however it ends. */
+async function runPipeline(file: string, name: string, home: string): Promise<string> {
+  const args = [bin, "run", file, "--name", name, "--output", "json"];
+  const env = { ...process.env, HEADRACE_HOME: home };
+  const { stdout } = await promisify(execFile)(process.execPath, args, { env }).catch(
+    (failure: { stdout: string; stderr: string }) => {
+      if (!failure.stdout.includes('"run"')) throw new RangeError(`${file} could not be run: ${failure.stderr}`);
+      return failure;
+    },
+  );
+  return (JSON.parse(stdout) as { run: string }).run;
+}
+
+/** The failing pipeline of the page that explains how to find out why. */
+async function writeFailing(folder: string): Promise<string> {
+  const text = await readFile(failingPage, "utf8");
+  const block = blocksOf({ path: failingPage, text }).find(({ mark }) => mark.startsWith("file:"));
+  const file = join(folder, "broken.py");
+  await writeFile(file, block?.text ?? "");
+  return file;
+}
