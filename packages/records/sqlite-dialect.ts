@@ -9,13 +9,10 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from "kysely";
-import { WalSync } from "./wal-sync.ts";
+import { checkpointPages, WalSync } from "./wal-sync.ts";
 
 /** Prepared statements kept per connection; the least recently used goes first. */
 const statementLimit = 256;
-
-/** Pages of the log beyond which SQLite copies it into the database: some 16 MiB, so that it is seldom and still short. */
-const checkpointPages = 4000;
 
 /**
  * Kysely over `node:sqlite`. One connection, which kysely hands out one caller at a time, so a transaction never sees

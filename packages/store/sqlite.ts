@@ -6,7 +6,7 @@ import { createObjectLog } from "./object-log.ts";
 import { createSeal, type Seal, type SealedResources } from "./seal.ts";
 import { storedFromBytes } from "./stored.ts";
 import type { HistoryLimits, Store, TransientResource } from "./store.ts";
-import { WalSync } from "./wal-sync.ts";
+import { checkpointPages, WalSync } from "./wal-sync.ts";
 
 export interface SqliteStoreOptions {
   /** Path of the database file; created if it is missing, in a directory that exists. */
@@ -19,9 +19,6 @@ export interface SqliteStoreOptions {
 
 /** What `meta` says under VERSION. A file with a newer one is refused. */
 const formatVersion = 1;
-
-/** Pages of the log beyond which SQLite copies it into the database: some 16 MiB, so that it is seldom and still short. */
-const checkpointPages = 4000;
 
 /**
  * A store on one SQLite file: WAL, synced before anybody hears of a commit, one transaction for all writes that came while the

@@ -1,4 +1,15 @@
-import { closeSync, fdatasync, openSync } from "node:fs";
+import { closeSync, fdatasync, fstatSync, openSync, writeSync } from "node:fs";
+
+/**
+ * A log that has seen this many commits is made as long as it will become, with zeros, which SQLite takes for its end: then a
+ * commit changes no size, and fdatasync has no more to do than to write the bytes.
+ */
+const commitsBeforeReserve = 20;
+/** Pages of the log beyond which SQLite copies it into the database. */
+export const checkpointPages = 2000;
+/** Bytes of a page in the log, its header included; and a large transaction's worth more. */
+const frameBytes = 4096 + 24;
+const reserveBytes = (checkpointPages + 100) * frameBytes;
 
 /**
  * Waits for the disk beside the event loop. SQLite's own `synchronous=FULL` stops the thread with fsync after each commit;
@@ -9,6 +20,7 @@ import { closeSync, fdatasync, openSync } from "node:fs";
 export class WalSync implements Disposable {
   readonly #path: string;
   #file: number | undefined;
+  #commits = 0;
   #failure: Error | undefined;
 
   /** @param database path of the database whose `-wal` is meant; it is there once something was committed. */
@@ -25,7 +37,9 @@ export class WalSync implements Disposable {
   async sync(): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     try {
-      this.#file ??= openSync(this.#path, "r");
+      this.#file ??= openSync(this.#path, "r+");
+      this.#commits += 1;
+      if (this.#commits === commitsBeforeReserve) extend(this.#file, reserveBytes);
       fdatasync(this.#file, (error) => (error ? reject(error) : resolve()));
       await promise;
     } catch (error) {
@@ -37,5 +51,16 @@ export class WalSync implements Disposable {
   [Symbol.dispose](): void {
     if (this.#file !== undefined) closeSync(this.#file);
     this.#file = undefined;
+  }
+}
+
+/**
+ * In place: between two commits, nobody else writes there. Page by page, since file systems keep what was written at once in one
+ * piece of memory, and would write all of it again for each commit that touches it.
+ */
+function extend(file: number, length: number): void {
+  const zeros = Buffer.alloc(4096);
+  for (let end = fstatSync(file).size; end < length; end += zeros.length) {
+    writeSync(file, zeros, 0, Math.min(zeros.length, length - end), end);
   }
 }
