@@ -1,7 +1,8 @@
 import { mkdirSync, renameSync } from "node:fs";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock, Ids } from "@headrace/model";
+import { TreeRemover } from "./tree-remover.ts";
 
 export const scratchName = ".scratch";
 export const spareDirectoryPrefix = ".spare-";
@@ -39,6 +40,7 @@ export class PodDirectories {
   readonly #ids: Ids;
   readonly #onError: (error: unknown) => void;
   readonly #signal: AbortSignal;
+  readonly #remover: TreeRemover;
   #spares: Spare[] = [];
   #refilling = false;
 
@@ -55,6 +57,12 @@ export class PodDirectories {
     this.#ids = options.ids;
     this.#onError = options.onError;
     this.#signal = options.signal;
+    this.#remover = new TreeRemover(options.signal);
+  }
+
+  /** Resolves once a directory and all that is in it are gone. Rejects with the system's error. */
+  remove(path: string): Promise<void> {
+    return this.#remover.remove(path);
   }
 
   /** The pod's directory is there afterwards, with a scratch directory if the pod is a step of one container of this name. */
@@ -74,7 +82,7 @@ export class PodDirectories {
       return true;
     } catch {
       // The pod was here before: its directory has something in it already.
-      void rm(spare.path, { recursive: true, force: true }).catch(this.#onError);
+      this.remove(spare.path).catch(this.#onError);
       return false;
     }
   }
@@ -89,7 +97,7 @@ export class PodDirectories {
     try {
       const outdated = this.#spares.filter((spare) => spare.container !== container);
       this.#spares = this.#spares.filter((spare) => spare.container === container);
-      for (const { path } of outdated) await rm(path, { recursive: true, force: true });
+      for (const { path } of outdated) await this.remove(path);
       while (this.#spares.length < spares && !this.#signal.aborted) this.#spares.push(await this.#make(container));
     } catch (error) {
       this.#onError(error);

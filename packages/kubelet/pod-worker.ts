@@ -18,7 +18,6 @@ import { PodProbes } from "./pod-probes.ts";
 import { podStatus } from "./pod-status.ts";
 import { layersName, prepareContainer } from "./preparation.ts";
 import { writeRecord } from "./record.ts";
-import { removeTree } from "./remove-tree.ts";
 import { finalForObject, finalForReport, persist } from "./retry.ts";
 import { StatusWriter } from "./status-writer.ts";
 import { collectStep, readBeneath, readStepIO } from "./step.ts";
@@ -561,7 +560,7 @@ export class PodWorker {
 
   /** The order matters for kill -9 at any point: the report, then the terminal phase, then the sandbox may forget. */
   async #finish(phase: Verdict["phase"]): Promise<void> {
-    const { sandbox, signal, onError } = this.#services;
+    const { directories, sandbox, signal, onError } = this.#services;
     this.#verdict = { phase, reason: this.#ending?.reason ?? "", message: this.#ending?.message ?? "" };
     for (const timer of [this.#alarm, this.#renewal, this.#quiet]) timer?.[Symbol.dispose]();
     if (this.#step !== undefined) await this.#reportStep(this.#step);
@@ -573,7 +572,7 @@ export class PodWorker {
     this.#sayUnsaid();
     await sandbox.removeGroup(this.#uid).catch(onError);
     const leftovers = [volumesName, scratchName, layersName].map((name) => join(this.#directory, name));
-    await Promise.all(leftovers.map((path) => removeTree(path).catch(onError)));
+    await Promise.all(leftovers.map((path) => directories.remove(path).catch(onError)));
     if (this.#gone || this.#isDeleted) await this.#remove();
   }
 
@@ -623,7 +622,7 @@ export class PodWorker {
   async #remove(): Promise<void> {
     if (this.#removing) return;
     this.#removing = true;
-    const { archiveLog, clock, onError, pods, signal } = this.#services;
+    const { archiveLog, clock, directories, onError, pods, signal } = this.#services;
     const { name = "", namespace = "" } = this.#pod.metadata;
     const log = lastLog(this.#directory, this.#pod.spec.containers[0]?.name);
     if (log !== undefined) await archiveLog({ namespace, name }, log).catch(onError);
@@ -632,7 +631,7 @@ export class PodWorker {
       await persist({ clock, signal, onError, final: finalForObject }, () => pods.delete({ namespace, name }, options));
     }
     if (signal.aborted) return;
-    await removeTree(this.#directory).catch(onError);
+    await directories.remove(this.#directory).catch(onError);
     this.#onRemoved();
   }
 
