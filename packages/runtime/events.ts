@@ -62,7 +62,8 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   const buckets = createLimitedMap<Bucket>(maxRemembered);
   let waiting = 0;
   let dropped = 0;
-  let tail: Promise<void> = Promise.resolve();
+  /** What was said last of each object that something is being written about. */
+  const tails = new Map<string, Promise<void>>();
 
   function mayTalk(uid: string): boolean {
     const now = clock.monotonic();
@@ -148,18 +149,25 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
 
   return {
     record(object, event) {
-      if (waiting >= maxWaiting || !mayTalk(`${object.metadata.uid ?? ""}\n${object.metadata.name ?? ""}`)) {
+      const identity = `${object.metadata.uid ?? ""}\n${object.metadata.name ?? ""}`;
+      if (waiting >= maxWaiting || !mayTalk(identity)) {
         dropped += 1;
         return;
       }
       waiting += 1;
-      // One after the other, so that a repetition finds what it repeats.
-      tail = tail
+      // One after the other for each object, so that a repetition finds what it repeats; those of many objects share commits.
+      const tail = (tails.get(identity) ?? Promise.resolve())
         .then(() => write(object, event))
         .catch(() => void (dropped += 1))
-        .finally(() => void (waiting -= 1));
+        .finally(() => {
+          waiting -= 1;
+          if (tails.get(identity) === tail) tails.delete(identity);
+        });
+      tails.set(identity, tail);
     },
-    flush: () => tail,
+    async flush() {
+      await Promise.all(tails.values());
+    },
     get dropped() {
       return dropped;
     },
