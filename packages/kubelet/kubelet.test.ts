@@ -487,6 +487,41 @@ describe("steps", () => {
     assert.equal(tries, 3);
   });
 
+  test("an end is not seen before it is reported, whatever of the status is written meanwhile", async () => {
+    const [ended, reported] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let refusals = 0;
+    let isReporting = false;
+    await using node = await testNode({
+      program: () => ended.promise,
+      report: async () => {
+        isReporting = true;
+        await reported.promise;
+      },
+      wrapClient: (client) => ({
+        resource: (definition) => {
+          const inner = client.resource(definition);
+          return {
+            ...inner,
+            async patch(key, patch, options) {
+              if (definition.kind === "Pod" && refusals++ === 0) throw new ApiError("ServiceUnavailable", "busy");
+              return inner.patch(key, patch, options);
+            },
+          };
+        },
+      }),
+    });
+    await node.run(stepPod);
+    await eventually("it runs", () => node.sandbox.started.length === 1);
+    await node.api.clock.advance(100);
+    assert.equal(refusals, 1);
+    ended.resolve();
+    await eventually("it is being reported", () => isReporting);
+    await node.api.clock.advance(2000);
+    assert.notEqual((await node.pods.get(one)).status?.phase, "Succeeded");
+    reported.resolve();
+    await node.when("one", "is over", isOver);
+  });
+
   test("a pod that names artifacts without being the engine's is refused", async () => {
     await using node = await testNode({ authorizeStep: async () => "no such attempt" });
     await node.run(stepPod);

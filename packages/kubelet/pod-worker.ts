@@ -73,6 +73,8 @@ export class PodWorker {
   #waiting: ContainerState["waiting"] | undefined;
   #ending: Ending | undefined;
   #verdict: Verdict | undefined;
+  /** Whether who made the pod knows how it ended: only then may its object say so. */
+  #reported = false;
   #podIP: string | undefined;
   /** Where the pod can be reached; undefined where pods have no network. */
   #address: string | undefined;
@@ -565,6 +567,7 @@ export class PodWorker {
     for (const timer of [this.#alarm, this.#renewal, this.#quiet]) timer?.[Symbol.dispose]();
     if (this.#step !== undefined) await this.#reportStep(this.#step);
     if (signal.aborted) return;
+    this.#reported = true;
     await this.#status.publishForCertain();
     if (signal.aborted) return;
     await this.#acknowledge();
@@ -650,7 +653,8 @@ export class PodWorker {
   }
 
   #currentStatus(): ReturnType<typeof podStatus> | undefined {
-    if (this.#gone) return undefined;
+    // A write that was under way when the pod ended comes back for more: the end must not be seen before it is reported.
+    if (this.#gone || (this.#verdict !== undefined && !this.#reported)) return undefined;
     const facts = {
       pod: this.#pod,
       containers: this.#containers,

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { testApi, type TestApi } from "@headrace/apiserver/testing";
 import { type ArtifactStore, openFileStore } from "@headrace/artifacts";
-import type { ResourceClient } from "@headrace/client";
+import type { Client, ResourceClient } from "@headrace/client";
 import { ImageMapping } from "@headrace/environments";
 import { builtIns, Namespace, Pod } from "@headrace/k8s";
 import type { StepReport, User } from "@headrace/model";
@@ -54,6 +54,8 @@ export async function testNode(
   options: Partial<KubeletOptions> & {
     readonly program?: SimulatedProgram;
     readonly dial?: SimulatedSandbox["dial"];
+    /** Stands between the node agent and the API server, to make it fail. */
+    readonly wrapClient?: (client: Client) => Client;
     /** How long `when` waits, in real milliseconds: longer for real processes on a busy machine. */
     readonly patienceMs?: number;
   } = {},
@@ -82,7 +84,7 @@ export async function testNode(
   async function begin(): Promise<Kubelet> {
     stopping = new AbortController();
     const kubelet = createKubelet({
-      client,
+      client: options.wrapClient?.(client) ?? client,
       sandbox,
       artifacts,
       clock,
