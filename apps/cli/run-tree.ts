@@ -16,19 +16,33 @@ const marks: Readonly<Record<Task["status"]["state"], readonly [mark: string, st
   CANCELED: ["■", "faint"],
 };
 
+export interface TreeOptions {
+  /** Milliseconds since the epoch, for what still runs. */
+  readonly now: number;
+  /** Lines are cut so that none is longer. */
+  readonly columns: number;
+  readonly paint: (style: Style, text: string) => string;
+}
+
 /** The tasks of a run as lines of a tree: mark, name, how long, and what there is to say. The root is not a line. */
-export function renderTree(
-  tasks: readonly Task[],
-  now: number,
-  paint: (style: Style, text: string) => string,
-): readonly string[] {
+export function renderTree(tasks: readonly Task[], { now, columns, paint }: TreeOptions): readonly string[] {
   const rows = order(tasks);
   const width = Math.max(0, ...rows.map(({ depth, task }) => depth * 2 + label(task).length));
   return rows.map(({ depth, task }) => {
     const [mark, style] = marks[task.status.state];
-    const name = `${"  ".repeat(depth)}${label(task)}`.padEnd(width);
-    return `${"  "}${paint(style, mark)} ${name}  ${paint("faint", remark(task, now))}`.trimEnd();
+    const name = cut(`${"  ".repeat(depth)}${label(task)}`.padEnd(width), columns - margin);
+    const said = cut(remark(task, now), columns - margin - name.length - 2);
+    return `  ${paint(style, mark)} ${name}  ${said === "" ? "" : paint("faint", said)}`.trimEnd();
   });
+}
+
+/** Before a name: two spaces, the mark and one more. */
+const margin = 4;
+
+/** One line of at most so many characters. */
+function cut(text: string, length: number): string {
+  const line = text.replaceAll(/\s*\n\s*/g, " ");
+  return line.length <= length ? line : `${line.slice(0, Math.max(0, length - 1))}…`;
 }
 
 function label(task: Task): string {

@@ -14,12 +14,20 @@ export interface Terminal {
   paint(style: Style, text: string): string;
   print(line: string): void;
   note(line: string): void;
-  /** Replaces what the last call drew. Does nothing off a terminal. */
+  /** Replaces what the last call drew, by as many lines as fit onto the screen. Does nothing off a terminal. */
   redraw(lines: readonly string[]): void;
+  /** As `redraw`, but all lines, and for good. */
+  settle(lines: readonly string[]): void;
 }
 
 export function createTerminal(surroundings: Surroundings, options: { json: boolean }): Terminal {
   let drawn = 0;
+  const draw = (lines: readonly string[]): void => {
+    if (!surroundings.interactive || options.json) return;
+    const up = drawn > 0 ? `\u001b[${drawn}A` : "";
+    process.stdout.write(`${up}${lines.map((line) => `\u001b[2K${line}\n`).join("")}\u001b[J`);
+    drawn = lines.length;
+  };
   return {
     interactive: surroundings.interactive && !options.json,
     columns: surroundings.columns,
@@ -28,10 +36,14 @@ export function createTerminal(surroundings: Surroundings, options: { json: bool
     print: (line) => process.stdout.write(`${line}\n`),
     note: (line) => process.stderr.write(`${line}\n`),
     redraw(lines) {
-      if (!surroundings.interactive || options.json) return;
-      const up = drawn > 0 ? `\u001b[${drawn}A` : "";
-      process.stdout.write(`${up}${lines.map((line) => `\u001b[2K${line}\n`).join("")}\u001b[J`);
-      drawn = lines.length;
+      // The cursor goes no higher than the screen's top, and needs a line of its own.
+      const room = (process.stdout.rows ?? 25) - 1;
+      const above = lines.length - room + 1;
+      draw(lines.length <= room ? lines : [`  … and ${above} more above`, ...lines.slice(above)]);
+    },
+    settle(lines) {
+      draw(lines);
+      drawn = 0;
     },
   };
 }

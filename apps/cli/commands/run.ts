@@ -38,7 +38,7 @@ export async function runFile(
     terminal.note("Starting Headrace in the background; `headrace down` stops it"),
   );
   const run = await submit(connection, {
-    display_name: flags.name ?? basename(file, extname(file)),
+    display_name: flags.name ?? (pipeline.name || basename(file, extname(file))),
     ...(flags.experiment !== undefined && { experiment_id: await findExperiment(connection, flags.experiment) }),
     pipeline_spec: documentValue(flags.cache ? pipeline.document : withoutCaching(pipeline.document)),
     runtime_config: { parameters },

@@ -287,8 +287,11 @@ export function waitingOf(pod: Pod): Waiting | undefined {
   if (unscheduled)
     return { summary: unscheduled.message ?? `It cannot be scheduled: ${unscheduled.reason ?? "no reason given"}` };
   const states = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
-  const waiting = states.map(({ state }) => state?.waiting).find((each) => each?.reason && !passing.has(each.reason));
-  if (!waiting) return undefined;
+  const waits = states.flatMap(({ state }) => state?.waiting ?? []);
+  const waiting = waits.find(({ reason }) => reason && !passing.has(reason));
+  // What passes by itself is worth a word only while the node says what it is about.
+  const progress = waits.find(({ reason, message }) => reason === "ContainerCreating" && message);
+  if (!waiting) return progress && { summary: `Preparing its environment: ${progress.message}` };
   return { summary: waiting.message ? `${waiting.reason}: ${waiting.message}` : (waiting.reason ?? "") };
 }
 
