@@ -32,7 +32,7 @@ export function readSurroundings(): Surroundings {
     runtime: env["XDG_RUNTIME_DIR"] ?? tmpdir(),
     color: interactive && !env["NO_COLOR"],
     interactive,
-    columns: stdout.columns ?? 100,
+    columns: stdout.columns || 100,
     packaging: Object.fromEntries(
       Object.entries(env).filter(
         (entry): entry is [string, string] => packagingPattern.test(entry[0]) && entry[1] !== undefined,

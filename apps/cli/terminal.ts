@@ -37,7 +37,7 @@ export function createTerminal(surroundings: Surroundings, options: { json: bool
     note: (line) => process.stderr.write(`${line}\n`),
     redraw(lines) {
       // The cursor goes no higher than the screen's top, and needs a line of its own.
-      const room = (process.stdout.rows ?? 25) - 1;
+      const room = (process.stdout.rows || 25) - 1;
       const above = lines.length - room + 1;
       draw(lines.length <= room ? lines : [`  … and ${above} more above`, ...lines.slice(above)]);
     },
