@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
@@ -605,6 +605,21 @@ describe("a node agent that comes back", () => {
       [0],
     );
     await eventually("the sandbox may forget it", () => node.sandbox.unacknowledged.length === 0);
+  });
+
+  test("clears away what one that was killed had left of a pod that was over", async () => {
+    await using node = await testNode();
+    const { removeGroup } = node.sandbox;
+    node.sandbox.removeGroup = () => new Promise(() => {});
+    const { metadata } = await node.run(stepPod);
+    await node.when("one", "is over", isOver);
+    await eventually("the sandbox may forget it", () => node.sandbox.unacknowledged.length === 0);
+    const scratch = join(node.podsDirectory, `default_one_${metadata.uid}`, ".scratch");
+    assert.ok(existsSync(scratch));
+    node.sandbox.removeGroup = removeGroup;
+    await node.restart();
+    await eventually("its files are gone", () => !existsSync(scratch));
+    assert.deepEqual(node.sandbox.groupsRemoved, [metadata.uid]);
   });
 
   test("reports a step as lost if nothing is left of it, and does not run it again", async () => {

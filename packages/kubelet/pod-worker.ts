@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Environment, EnvironmentError } from "@headrace/environments";
 import type { Container, LifecycleHandler, Pod, Probe } from "@headrace/k8s";
@@ -120,8 +121,7 @@ export class PodWorker {
     if (phase === "Succeeded" || phase === "Failed") {
       this.#verdict = { phase, reason: "", message: "" };
       this.#settled = true;
-      void this.#acknowledge();
-      if (this.#isDeleted) void this.#remove();
+      void this.#settleAgain();
       return;
     }
     try {
@@ -562,7 +562,7 @@ export class PodWorker {
 
   /** The order matters for kill -9 at any point: the report, then the terminal phase, then the sandbox may forget. */
   async #finish(phase: Verdict["phase"]): Promise<void> {
-    const { directories, sandbox, signal, onError } = this.#services;
+    const { signal } = this.#services;
     this.#verdict = { phase, reason: this.#ending?.reason ?? "", message: this.#ending?.message ?? "" };
     for (const timer of [this.#alarm, this.#renewal, this.#quiet]) timer?.[Symbol.dispose]();
     if (this.#step !== undefined) await this.#reportStep(this.#step);
@@ -573,10 +573,26 @@ export class PodWorker {
     await this.#acknowledge();
     this.#settled = true;
     this.#sayUnsaid();
-    await sandbox.removeGroup(this.#uid).catch(onError);
-    const leftovers = [volumesName, scratchName, layersName].map((name) => join(this.#directory, name));
-    await Promise.all(leftovers.map((path) => directories.remove(path).catch(onError)));
+    await this.#clearAway();
     if (this.#gone || this.#isDeleted) await this.#remove();
+  }
+
+  /** Goes on where a process that was killed had already written that the pod is over. */
+  async #settleAgain(): Promise<void> {
+    await this.#acknowledge();
+    if (this.#needless.some(existsSync)) await this.#clearAway();
+    if (this.#isDeleted) await this.#remove();
+  }
+
+  async #clearAway(): Promise<void> {
+    const { directories, sandbox, onError } = this.#services;
+    await sandbox.removeGroup(this.#uid).catch(onError);
+    await Promise.all(this.#needless.map((path) => directories.remove(path).catch(onError)));
+  }
+
+  /** What a pod that is over has no use for. */
+  get #needless(): readonly string[] {
+    return [volumesName, scratchName, layersName].map((name) => join(this.#directory, name));
   }
 
   async #reportStep(step: StepIO): Promise<void> {
