@@ -8,7 +8,7 @@ interface Timed {
 }
 
 /** Prints failures as they come, skips with their reasons, the ten slowest tests, and one closing line that machines read. */
-export async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
+async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const timed: Timed[] = [];
   let passed = 0;
   let failed = 0;

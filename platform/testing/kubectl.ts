@@ -14,7 +14,7 @@ export interface Kubectl extends AsyncDisposable {
   until(command: string, isEnough: (output: string) => boolean): Promise<string>;
 }
 
-export class KubectlError extends Error {
+class KubectlError extends Error {
   override readonly name = "KubectlError";
 }
 

@@ -10,7 +10,7 @@ export interface Place {
 }
 
 /** Where the sockets of this data directory are. */
-export function socketsOf({ home, runtime }: Place): string {
+function socketsOf({ home, runtime }: Place): string {
   return join(runtime, `headrace-${createHash("sha256").update(home).digest("hex").slice(0, 12)}`);
 }
 

@@ -27,7 +27,7 @@ export function readSources(): readonly Source[] {
     });
 }
 
-export function importsOf(text: string): readonly Import[] {
+function importsOf(text: string): readonly Import[] {
   return [...text.matchAll(importPattern)].map((match) => ({
     specifier: match[2] ?? match[3] ?? "",
     typeOnly: match[1] !== undefined,

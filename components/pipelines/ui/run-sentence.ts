@@ -79,7 +79,7 @@ function failedSentence(run: Pick<Run, "status">, tree: RunNode, done: number, t
 }
 
 /** The step that failed first, for what failed later may have failed because of it. */
-export function firstFailure(tree: RunNode): RunNode | undefined {
+function firstFailure(tree: RunNode): RunNode | undefined {
   let first: RunNode | undefined;
   for (const { node } of flatten(tree)) {
     if (isGroup(node) || node.state !== "failed") continue;

@@ -14,7 +14,7 @@ export function runState(run: Pick<Run, "status">): State {
   return states[run.status.state];
 }
 
-export function stateOfTask(state: Task["status"]["state"]): State {
+function stateOfTask(state: Task["status"]["state"]): State {
   const states: Readonly<Record<Task["status"]["state"], State>> = {
     PENDING: "pending",
     RUNNING: "running",

@@ -251,7 +251,7 @@ export function key(namespace: string, name: string): StoreKey {
 }
 
 /** An object without meaning, for tests of stores. */
-export function thing({ namespace, name }: StoreKey, fields: object = {}): KubeObject {
+function thing({ namespace, name }: StoreKey, fields: object = {}): KubeObject {
   return { apiVersion: "v1", kind: "Thing", metadata: { namespace, name, uid: `${namespace}/${name}` }, ...fields };
 }
 
