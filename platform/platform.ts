@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { createApiServer } from "@headrace/apiserver";
 import { openFileStore } from "@headrace/artifacts";
 import { createClient, type Client } from "@headrace/client";
@@ -35,6 +35,7 @@ import { openSandbox, type PodNetwork } from "@headrace/sandbox";
 import { openSqliteStore } from "@headrace/store";
 import { createWorkloads, serviceAccountAdmission } from "@headrace/workloads";
 import { explainRoute } from "./explain.ts";
+import { openMemoryDirectory } from "./memory-directory.ts";
 import { hostProxy } from "./proxy.ts";
 import { openHome, type Home, type Running } from "./home.ts";
 import { describeMachine, nodeName } from "./machine.ts";
@@ -95,6 +96,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
   requireSafeAddress(options.auth, options.host);
   const { paths } = home;
   const sockets = socketDirectory(options);
+  const memory = openMemoryDirectory(`${basename(sockets)}-volumes`, [options.runtimeDirectory, "/dev/shm"]);
   const shares = readShares(options.shares, [home.directory, sockets]);
   const clock = systemClock;
   const ids = systemIds;
@@ -146,6 +148,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
   async function endSandbox(): Promise<void> {
     await sandbox.shutdown();
     await rm(sockets, { recursive: true, force: true });
+    if (memory !== undefined) await rm(memory, { recursive: true, force: true });
   }
 
   const environments = createEnvironments({
@@ -184,6 +187,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
     machine: describeMachine(home.directory),
     version,
     podsDirectory: paths.pods,
+    ...(memory !== undefined && { memoryDirectory: memory }),
     report: (path, report, user) => reportStep(gateway.handle, path, report, user),
     authorizeStep: (pod, step) => refuseStep(records, pod, step),
     archiveLog: (pod, log) => archiveStepLog({ records, artifacts }, pod, log),

@@ -45,6 +45,8 @@ export interface KubeletOptions {
   readonly maxPods?: number;
   /** Logs, volumes and what is needed to take pods over again: one directory a pod, for the agent's user alone. */
   readonly podsDirectory: string;
+  /** A directory in memory, the agent's user's alone, for volumes made of Secrets, ConfigMaps and tokens; absent: on disk. */
+  readonly memoryDirectory?: string;
   /**
    * Sends a step's report to its path as the pod's own identity. Resolves once it is recorded; an ApiError that says no for good
    * (NotFound, Gone, BadRequest, Forbidden, Invalid) ends the tries, anything else is tried again.
@@ -139,6 +141,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
       },
       nodeFacts: { nodeName, hostIP: machine.address, allocatable: capacity(machine, maxPods) },
       podsDirectory: options.podsDirectory,
+      memoryDirectory: options.memoryDirectory,
       directories: new PodDirectories({ podsDirectory: options.podsDirectory, clock, ids, onError, signal }),
       report: options.report,
       authorizeStep: options.authorizeStep,
@@ -191,7 +194,9 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     await informer.start(signal);
     if (signal.aborted) return;
     await endOrphans(survivors);
-    await removeOrphans(known);
+    await removeOrphans(options.podsDirectory, known);
+    if (options.memoryDirectory !== undefined)
+      await removeOrphans(options.memoryDirectory, new Set(readdirSync(options.memoryDirectory)));
     adopting = false;
     known.clear();
     survivors.running.clear();
@@ -257,7 +262,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
   }
 
   /** Directories of pods that were deleted meanwhile, and those that an earlier process had made ahead. What does not look like one is not ours to remove. */
-  async function removeOrphans(known: ReadonlySet<string>): Promise<void> {
+  async function removeOrphans(directory: string, known: ReadonlySet<string>): Promise<void> {
     const orphans = [...known].filter((name) => {
       const uid = podDirectoryName.exec(name)?.[3];
       return name.startsWith(spareDirectoryPrefix) || (uid !== undefined && !workers.has(uid));

@@ -21,6 +21,7 @@ export interface NodeServices {
   readonly volumes: VolumeContext;
   readonly nodeFacts: Omit<NodeFacts, "podIP">;
   readonly podsDirectory: string;
+  readonly memoryDirectory: string | undefined;
   readonly directories: PodDirectories;
   readonly report: (path: string, report: StepReport, user: User) => Promise<void>;
   /** Why this pod may not use the artifacts that it names; undefined if it may. */

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { type Environment, EnvironmentError } from "@headrace/environments";
 import type { Container, LifecycleHandler, Pod, Probe } from "@headrace/k8s";
 import type { StepIO } from "@headrace/model";
@@ -54,6 +54,8 @@ interface Verdict {
 export class PodWorker {
   readonly #services: NodeServices;
   readonly #directory: string;
+  /** Where volumes that are made of objects and tokens lie: in memory, where the node has a place there. */
+  readonly #projections: string;
   readonly #startTime: number;
   readonly #volumes: PodVolumes;
   readonly #probes: PodProbes;
@@ -99,7 +101,10 @@ export class PodWorker {
     this.#directory = podDirectory(services.podsDirectory, pod);
     this.#startTime = pod.status?.startTime === undefined ? services.clock.now() : Date.parse(pod.status.startTime);
     this.#podIP = pod.status?.podIP;
-    this.#volumes = new PodVolumes(pod, join(this.#directory, volumesName), services.volumes);
+    const directory = join(this.#directory, volumesName);
+    const { memoryDirectory } = services;
+    this.#projections = memoryDirectory === undefined ? directory : join(memoryDirectory, basename(this.#directory));
+    this.#volumes = new PodVolumes(pod, { directory, projections: this.#projections }, services.volumes);
     this.#status = new StatusWriter(services, pod.metadata, () => this.#currentStatus());
     this.#probes = new PodProbes(services, {
       changed: () => {
@@ -592,7 +597,7 @@ export class PodWorker {
 
   /** What a pod that is over has no use for. */
   get #needless(): readonly string[] {
-    return [volumesName, scratchName, layersName].map((name) => join(this.#directory, name));
+    return [...[volumesName, scratchName, layersName].map((name) => join(this.#directory, name)), this.#projections];
   }
 
   async #reportStep(step: StepIO): Promise<void> {
@@ -650,7 +655,7 @@ export class PodWorker {
       await persist({ clock, signal, onError, final: finalForObject }, () => pods.delete({ namespace, name }, options));
     }
     if (signal.aborted) return;
-    await directories.remove(this.#directory).catch(onError);
+    await Promise.all([this.#directory, this.#projections].map((path) => directories.remove(path).catch(onError)));
     this.#onRemoved();
   }
 

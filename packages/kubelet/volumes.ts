@@ -66,6 +66,7 @@ const renewAfter = 0.8;
 /** The volumes of one pod, on the host's side. */
 export class PodVolumes {
   readonly #directory: string;
+  readonly #projections: string;
   readonly #context: VolumeContext;
   readonly #volumes: ReadonlyMap<string, Volume>;
   readonly #prepared = new Map<string, Prepared>();
@@ -75,9 +76,14 @@ export class PodVolumes {
   /** When the first token has to be renewed; undefined without any. */
   renewAt: number | undefined;
 
-  /** `directory` is the pod's own, for what lives and dies with it. */
-  constructor(pod: Pod, directory: string, context: VolumeContext) {
+  /** `directory` is the pod's own, for what lives and dies with it; beneath `projections` goes what is made of objects and tokens. */
+  constructor(
+    pod: Pod,
+    { directory, projections }: { readonly directory: string; readonly projections: string },
+    context: VolumeContext,
+  ) {
     this.#directory = directory;
+    this.#projections = projections;
     this.#context = context;
     this.#mountsToken = mountsOwnToken(pod);
     const volumes = new Map((pod.spec.volumes ?? []).map((volume) => [volume.name, volume] as const));
@@ -151,7 +157,7 @@ export class PodVolumes {
 
   async #prepareOne(pod: Pod, volume: Volume, facts: NodeFacts): Promise<Prepared> {
     const namespace = pod.metadata.namespace ?? "";
-    const path = join(this.#directory, volume.name);
+    const path = join(this.#projections, volume.name);
     if (volume.configMap !== undefined) {
       const { name, optional, items, defaultMode } = volume.configMap;
       const files = await this.#configMapFiles(namespace, name ?? "", items, optional === true);
@@ -179,7 +185,7 @@ export class PodVolumes {
       return { kind: "directory", path: found.path, readOnly: found.readOnly || readOnly === true };
     }
     if (volume.hostPath !== undefined) return this.#hostPath(volume.name, volume.hostPath.path);
-    if (isEmptyDir(volume)) return emptyDirectory(pod, volume, path);
+    if (isEmptyDir(volume)) return emptyDirectory(pod, volume, join(this.#directory, volume.name));
     const kind = Object.keys(volume).find((key) => key !== "name") ?? "volume";
     throw new UnsupportedError(
       `spec.volumes "${volume.name}" of kind ${kind}`,
