@@ -58,6 +58,37 @@ describe("a step", () => {
     });
     assert.equal(output, "value\npod\n");
   });
+
+  for (const path of ["/usr/share/headrace/new", "/opt/app/config", "/etc/ssl/own", "/usr/lib/headrace"]) {
+    test(`finds a volume at ${path}, which the host does not have, beside all that is there`, async () => {
+      const directory = path.slice(0, path.indexOf("/", 1));
+      const source = join(host.directory, path.replaceAll("/", "_"));
+      await mkdir(source);
+      await writeFile(join(source, "key"), "value");
+      const { output: before } = await host.run({ command: ["ls", directory] });
+      const script = `cat ${path}/key; echo; touch ${path}/other 2>&1; touch /usr/bin/x 2>&1; ls ${directory}`;
+      const mounts: ContainerSpec["mounts"] = [
+        { kind: "bind", source, target: path, readOnly: true },
+        { kind: "tmpfs", target: `${path}-and-memory`, sizeBytes: 4096 },
+      ];
+      const { output } = await host.run({ command: ["sh", "-c", script], mounts });
+      const [value, refusal = "", other = "", ...names] = output.split("\n");
+      assert.equal(value, "value");
+      assert.match(refusal, /Read-only file system/);
+      assert.match(other, /Read-only file system/);
+      for (const name of before.split("\n")) assert.ok(names.includes(name), `${name} is still there`);
+    });
+  }
+
+  test("is told which mount has no place where one cannot be made", async () => {
+    const source = join(host.directory, "nowhere");
+    await mkdir(source);
+    const mounts: ContainerSpec["mounts"] = [{ kind: "bind", source, target: "/dev/own", readOnly: true }];
+    await assert.rejects(host.sandbox.start(host.spec({ mounts })), {
+      code: "start-failed",
+      message: /Cannot mount at \/dev\/own: Read-only file system/,
+    });
+  });
 });
 
 describe("the self-test", () => {

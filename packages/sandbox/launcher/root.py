@@ -5,6 +5,7 @@ imports packages is what its steps will find.
 """
 
 import contextlib
+import errno
 import os
 import shutil
 import stat
@@ -52,6 +53,8 @@ _ETC_FILES = (
     "ld.so.cache", "ld.so.conf", "mime.types", "services", "protocols", "os-release", "debian_version", "localtime",
     "timezone", "gai.conf", "host.conf", "locale.alias", "bash.bashrc", "profile", "inputrc", "pip.conf", "ca-certificates.conf",
 )  # fmt: skip
+# Each costs a mount when a directory is opened for one that is not there yet.
+_MAXIMUM_ENTRIES = 1000
 _PASSWD = "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000:user:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"
 _GROUP = "root:x:0:\ntty:x:5:\nusers:x:100:\nuser:x:1000:\nnogroup:x:65534:\n"
 _NSSWITCH = "passwd: files\ngroup: files\nhosts: files dns\nnetworks: files\nprotocols: files\nservices: files\n"
@@ -168,20 +171,38 @@ def limit_storage(root_bytes, shared_memory_bytes):
     mount("none", "/dev/shm", None, MS_REMOUNT | MS_NOSUID | MS_NODEV, f"size={shared_memory_bytes}")
 
 
-def open_etc():
-    """Makes /etc a writable copy, for containers that mount something within it."""
+def make_room(target):
+    """Makes it possible to mount at a place that is not there yet within what is read-only of the host: only then does it cost.
+
+    The directory that the place has to be made in becomes this container's own, with everything in it that was there.
+    """
+    if os.path.lexists(target):
+        return
+    directory = os.path.dirname(target)
+    while not os.path.isdir(directory):
+        directory = os.path.dirname(directory)
+    directory = os.path.realpath(directory)
+    if not covered(directory, (*SYSTEM, "/etc")) or not os.statvfs(directory).f_flag & os.ST_RDONLY:
+        return
+    entries = list(os.scandir(directory))
+    if len(entries) > _MAXIMUM_ENTRIES:
+        raise OSError(errno.EROFS, f"{directory} is read-only, and too full to be opened for one mount. Choose another path")
     mount("tmpfs", "/mnt", "tmpfs", MS_NOSUID | MS_NODEV, "size=4m,mode=755")
-    for entry in os.scandir("/etc"):
-        copy = "/mnt/" + entry.name
-        if entry.is_symlink():
-            os.symlink(os.readlink(entry.path), copy)
-        elif entry.is_dir():
-            os.mkdir(copy)
-            mount(entry.path, copy, None, MS_BIND | MS_REC)
-        else:
-            shutil.copyfile(entry.path, copy)
-    mount("/mnt", "/etc", None, MS_BIND | MS_REC)
+    for entry in entries:
+        _show_again(entry, "/mnt/" + entry.name)
+    mount("/mnt", directory, None, MS_BIND | MS_REC)
     unmount("/mnt")
+
+
+def _show_again(entry, place):
+    if entry.is_symlink():
+        os.symlink(os.readlink(entry.path), place)
+        return
+    if entry.is_dir():
+        os.mkdir(place)
+    else:
+        _touch(place)
+    mount(entry.path, place, None, MS_BIND | MS_REC)
 
 
 @contextlib.contextmanager

@@ -74,8 +74,6 @@ def confine(request, descriptors, settings, prepared):
     if not prepared:
         root.build_step_root(settings["shared"], settings["links"])
     root.limit_storage(request["ephemeralBytes"], request["sharedMemoryBytes"])
-    if any(root.covered(target, ("/etc",)) for target, _ in request["mounts"]):
-        root.open_etc()
     for target, memory_bytes in request["mounts"]:
         with root.kept_in_sight(settings["shared"], target):
             _mount(target, memory_bytes, rest)
@@ -100,6 +98,7 @@ def _connect_output(stdout, stderr):
 
 def _mount(target, memory_bytes, volumes):
     try:
+        root.make_room(target)
         if memory_bytes is not None:
             root.attach_memory(target, memory_bytes)
         else:
