@@ -112,6 +112,22 @@ describe("the gateway", () => {
       { byHost: (host) => (host.startsWith("iris-") ? async (request) => text(`model ${request.path}`) : undefined) },
     ));
 
+  test("records what changed something through a route that asks for access itself, by its path", () =>
+    withGateway(
+      [
+        route("POST", "/apis/runs", async () => ({ status: 403, headers: {} }), "asks"),
+        route("GET", "/apis/runs", async () => text("none"), "asks"),
+      ],
+      async ({ url, audited }) => {
+        await fetch(`${url}/apis/runs`, { ...asAna, method: "POST" });
+        await fetch(`${url}/apis/runs`, asAna);
+        assert.deepEqual(
+          audited.map(({ user, verb, resource, status }) => [user, verb, resource, status]),
+          [["ana", "post", "/apis/runs", 403]],
+        );
+      },
+    ));
+
   test("asks for access before a route sees the request, and records what changed something or was refused", () => {
     let handled = 0;
     const handle = async () => text(`${(handled += 1)}`);

@@ -51,6 +51,7 @@ export interface Gateway {
 
 const kubePrefix = "/kube";
 const reading = new Set(["get", "list", "watch"]);
+const readingMethods = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /** The front door: one origin for every face. */
 export function createGateway(options: GatewayOptions): Gateway {
@@ -84,7 +85,13 @@ export function createGateway(options: GatewayOptions): Gateway {
       if (isApiError(error)) status = error.code;
       throw error;
     } finally {
-      if (attributes && !reading.has(attributes.verb)) record(attributes, status);
+      if (attributes) {
+        if (!reading.has(attributes.verb)) record(attributes, status);
+      } else if (!readingMethods.has(request.method)) {
+        // What a route that asks for itself was about, only it knows: the path says it.
+        const { user, method, path } = request;
+        record({ user, verb: method.toLowerCase(), resource: path, namespace: "", name: "" }, status);
+      }
     }
   }
 
@@ -103,7 +110,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     throw refusal;
   }
 
-  function record({ user, verb, resource, namespace, name }: Attributes, status: number): void {
+  function record({ user, verb, resource, namespace, name }: Omit<Attributes, "group">, status: number): void {
     audit?.record({ time: clock.now(), user: user.name, verb, resource, namespace, name, status });
   }
 
