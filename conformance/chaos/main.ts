@@ -22,11 +22,12 @@ const { positionals, values } = parseArgs({
   },
 });
 const subject = subjects[positionals[0] ?? ""];
-if (subject === undefined) {
+const [kills, seed] = [Number(values.kills), Number(values.seed)];
+if (subject === undefined || !Number.isSafeInteger(kills) || !Number.isSafeInteger(seed)) {
   console.error(
     `usage: npm run chaos -- SUBJECT [--kills N] [--seed S] [--losses]\nSubjects: ${Object.keys(subjects).join(", ")}`,
   );
   process.exit(2);
 }
 const { main } = await subject();
-process.exit(await main({ kills: Number(values.kills), seed: Number(values.seed), losses: values.losses }));
+process.exit(await main({ kills, seed, losses: values.losses }));
