@@ -73,11 +73,12 @@ export function createNodeAccounts(): NodeAccounts {
     nodeOf: (uid) => places.get(uid)?.nodeName,
     choose(demand) {
       const reasons: (readonly string[])[] = [];
+      const nodes = [...accounts.values()].flatMap(({ node }) => node ?? []);
       let best: { node: string; room: bigint } | undefined;
       for (const [name, account] of accounts) {
         if (!account.node) continue;
         const room: NodeRoom = { ...account, node: account.node };
-        const against = whyNot(demand, room);
+        const against = whyNot(demand, room, nodes);
         if (against.length > 0) {
           reasons.push(against);
           continue;

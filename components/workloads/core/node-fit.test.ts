@@ -23,8 +23,10 @@ function room({ labels = {}, spec = {}, used = {}, pods = 0, ready = "True" }: R
   return { node, allocatable: amountsOf({ cpu: "2", memory: "1Gi", pods: "4" }), used: amountsOf(used), pods };
 }
 
-const why = (spec: Partial<Pod["spec"]>, overrides?: RoomOverrides, cpu?: string) =>
-  whyNot(demandOf(pod("p", { spec, ...(cpu !== undefined && { cpu }) })), room(overrides));
+const why = (spec: Partial<Pod["spec"]>, overrides?: RoomOverrides, cpu?: string, others: readonly Node[] = []) => {
+  const place = room(overrides);
+  return whyNot(demandOf(pod("p", { spec, ...(cpu !== undefined && { cpu }) })), place, [place.node, ...others]);
+};
 
 const affinity = (
   key: string,
@@ -94,11 +96,31 @@ describe("a pod on a node", () => {
     };
     assert.match(why({ affinity: { podAntiAffinity } })[0] ?? "", /affinity to other pods, which is not supported/);
   });
+
+  test("keeps to a spread that it must have, where that can be told without counting", () => {
+    const spread = (whenUnsatisfiable: "DoNotSchedule" | "ScheduleAnyway", more = {}) => ({
+      topologySpreadConstraints: [{ maxSkew: 1, topologyKey: "zone", whenUnsatisfiable, ...more }],
+    });
+    const zoneA = { labels: { zone: "a" } };
+    const { node: inZoneB } = room({ labels: { zone: "b" } });
+    assert.deepEqual(why(spread("DoNotSchedule"), zoneA), []);
+    assert.deepEqual(why(spread("DoNotSchedule")), [
+      "node(s) didn't match pod topology spread constraints (missing required label)",
+    ]);
+    const unsupported = [
+      "node(s) cannot be chosen by the pod's spread over several domains of zone, which is not supported",
+    ];
+    assert.deepEqual(why(spread("DoNotSchedule", { minDomains: 2 }), zoneA), unsupported);
+    assert.deepEqual(why(spread("DoNotSchedule"), zoneA, undefined, [inZoneB]), unsupported);
+    assert.deepEqual(why(spread("ScheduleAnyway", { minDomains: 2 }), {}, undefined, [inZoneB]), []);
+  });
 });
 
 test("pods of one shape are told by what a node can tell apart", () => {
   assert.equal(demandOf(pod("a", { cpu: "1" })).shape, demandOf(pod("b", { cpu: "1" })).shape);
   assert.notEqual(demandOf(pod("a", { cpu: "1" })).shape, demandOf(pod("a", { cpu: "2" })).shape);
+  const topologySpreadConstraints = [{ maxSkew: 1, topologyKey: "zone", whenUnsatisfiable: "DoNotSchedule" as const }];
+  assert.notEqual(demandOf(pod("a", {})).shape, demandOf(pod("a", { spec: { topologySpreadConstraints } })).shape);
 });
 
 test("reasons are counted over the nodes and sorted, as upstream says them", () => {

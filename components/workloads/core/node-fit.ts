@@ -24,7 +24,14 @@ export function demandOf(pod: Pod): PodDemand {
   const { spec } = pod;
   const requests = podResources(spec);
   const priority = spec.priority ?? 0;
-  const shape = JSON.stringify([priority, requests, spec.nodeSelector, spec.affinity, spec.tolerations]);
+  const shape = JSON.stringify([
+    priority,
+    requests,
+    spec.nodeSelector,
+    spec.affinity,
+    spec.tolerations,
+    spec.topologySpreadConstraints,
+  ]);
   return { shape, priority, requests: amountsOf(requests), spec };
 }
 
@@ -40,9 +47,12 @@ export interface NodeRoom {
   readonly pods: number;
 }
 
-/** Why the pod does not fit this node, in upstream's words, each reason once; empty if it fits. Pure. */
-export function whyNot(demand: PodDemand, room: NodeRoom): readonly string[] {
-  const wrongNode = whyUnsuitable(demand.spec, room.node);
+/**
+ * Why the pod does not fit this node, in upstream's words, each reason once; empty if it fits. `nodes` are all that there are: a
+ * pod may ask to be spread over them. Pure.
+ */
+export function whyNot(demand: PodDemand, room: NodeRoom, nodes: readonly Node[]): readonly string[] {
+  const wrongNode = whyUnsuitable(demand.spec, room.node) ?? whySpreadForbids(demand.spec, room.node, nodes);
   return wrongNode === undefined ? shortages(demand.requests, room) : [wrongNode];
 }
 
@@ -63,6 +73,26 @@ const notReadyTaint: Taint = { key: "node.kubernetes.io/not-ready", effect: "NoS
 function needsOtherPods({ affinity }: Pod["spec"]): boolean {
   const required = [affinity?.podAffinity, affinity?.podAntiAffinity];
   return required.some((rule) => (rule?.requiredDuringSchedulingIgnoredDuringExecution ?? []).length > 0);
+}
+
+/**
+ * Pods of one domain are spread evenly whatever their number, so nothing has to be counted. What would need counts is refused;
+ * what is only wished (ScheduleAnyway) never keeps a pod from a node.
+ */
+function whySpreadForbids(
+  { topologySpreadConstraints = [] }: Pod["spec"],
+  node: Node,
+  nodes: readonly Node[],
+): string | undefined {
+  for (const { topologyKey, whenUnsatisfiable, minDomains = 1 } of topologySpreadConstraints) {
+    if (whenUnsatisfiable !== "DoNotSchedule") continue;
+    if (node.metadata.labels?.[topologyKey] === undefined)
+      return "node(s) didn't match pod topology spread constraints (missing required label)";
+    const domains = new Set(nodes.flatMap(({ metadata }) => metadata.labels?.[topologyKey] ?? []));
+    if (domains.size > 1 || minDomains > 1)
+      return `node(s) cannot be chosen by the pod's spread over several domains of ${topologyKey}, which is not supported`;
+  }
+  return undefined;
 }
 
 function isReady(node: Node): boolean {
