@@ -34,6 +34,7 @@ import { ifPresent } from "@headrace/runtime";
 import { openSandbox, type PodNetwork } from "@headrace/sandbox";
 import { openSqliteStore } from "@headrace/store";
 import { createWorkloads, serviceAccountAdmission } from "@headrace/workloads";
+import { localUrl, namesOf } from "./addresses.ts";
 import { explainRoute } from "./explain.ts";
 import { openMemoryDirectory } from "./memory-directory.ts";
 import { hostProxy } from "./proxy.ts";
@@ -126,6 +127,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
       createIdentity({
         dataDirectory: home.directory,
         mode: options.auth,
+        hosts: namesOf(options.host),
         clock,
         ids,
         bound: {
@@ -243,10 +245,11 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
   closers.push(() => kube.close());
   await answerPods(sockets);
   const token = await identity.administratorToken();
+  const kubeUrl = localUrl(kube.url, options.host);
   const running: Running = {
-    gateway: front.url,
-    kube: kube.url,
-    kubeconfig: await identity.writeKubeconfig({ url: kube.url, namespace: "default" }),
+    gateway: localUrl(front.url, options.host),
+    kube: kubeUrl,
+    kubeconfig: await identity.writeKubeconfig({ url: kubeUrl, namespace: "default" }),
     dataDir: home.directory,
     pid: process.pid,
     version,
