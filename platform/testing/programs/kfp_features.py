@@ -6,8 +6,11 @@ Says one JSON line for each run that ended: its name, id, state and error. Steps
 """
 
 import json
+import logging
+import os
 import sys
 import threading
+import time
 import traceback
 from typing import Dict, List, NamedTuple, Optional
 
@@ -28,15 +31,15 @@ from kfp.dsl import (
     PipelineTaskFinalStatus,
 )
 
+logging.getLogger("urllib3").setLevel(logging.ERROR)  # it would warn of each request beyond ten at once
 host, folder = sys.argv[1:3]
 client = kfp.Client(host=host)
-saying = threading.Lock()
 component = dsl.component(base_image="python:%d.%d" % sys.version_info[:2])
 
 
 def say(name, **words):
-    with saying:
-        print(json.dumps({"name": name, **words}), flush=True)
+    # In one piece and on a line of its own, whatever the SDK prints meanwhile from other threads.
+    os.write(1, f"\n{json.dumps({'name': name, **words})}\n".encode())
 
 
 def start(pipeline, arguments=None, caching=False):
@@ -454,8 +457,6 @@ def run_twice():
 
 
 def run_and_terminate():
-    import os
-    import time
 
     run = start(terminated, {"folder": folder})
     while not os.path.exists(os.path.join(folder, "waiting")):
