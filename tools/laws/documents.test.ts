@@ -7,6 +7,7 @@ import { testFace } from "../../components/pipelines/testing/platform.ts";
 import { anchorsOf, blocksOf, commandLinesOf, isThere, linksOf, readPages, type Page } from "../documents.ts";
 import { commandLinePage } from "../reference-pages.ts";
 import { commandLinePath, nowhere } from "../reference-sources.ts";
+import { isTest, lineOf, readSources } from "./sources.ts";
 
 /** Law 8, the quick part: pages lead somewhere and name what exists. `tools/documents.real.test.ts` runs their blocks. */
 const pages = readPages();
@@ -44,6 +45,19 @@ test("commands and flags that pages name exist", () => {
       return fault === undefined ? [] : [`${page.path}: headrace ${line}: ${fault}`];
     }),
   );
+  assert.deepEqual(broken, []);
+});
+
+test("commands and flags that messages and comments name exist", () => {
+  const program = createProgram(nowhere);
+  const broken = readSources()
+    .filter(({ path }) => !isTest(path))
+    .flatMap(({ path, text }) =>
+      [...text.matchAll(/`headrace ([a-z][^`\\]*)/g)].flatMap(({ index, 1: line = "" }) => {
+        const fault = faultOf(program, line);
+        return fault === undefined ? [] : [`${path}:${lineOf(text, index)}: headrace ${line}: ${fault}`];
+      }),
+    );
   assert.deepEqual(broken, []);
 });
 
