@@ -45,6 +45,16 @@ export class QueryBesideTransactionError extends RecordsError {
   }
 }
 
+/** The disk holds no more. Nothing of the transaction is there; it succeeds as soon as there is room. */
+export class DiskFullError extends RecordsError {
+  override readonly name = "DiskFullError";
+  readonly code = "records/disk-full";
+
+  constructor(options: ErrorOptions) {
+    super("Cannot write the records: their disk is full; free some space, then try again", options);
+  }
+}
+
 /** The records were used after `close`. */
 export class RecordsClosedError extends RecordsError {
   override readonly name = "RecordsClosedError";

@@ -2,6 +2,7 @@ export { openRecords } from "./open.ts";
 export { column, withCounter } from "./columns.ts";
 export {
   DatabaseNewerError,
+  DiskFullError,
   MigrationFailedError,
   MigrationOrderError,
   QueryBesideTransactionError,

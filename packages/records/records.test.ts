@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { systemClock, systemIds } from "@headrace/model";
 import { sql } from "kysely";
+import { DiskFullError } from "./errors.ts";
 import { openRecords } from "./open.ts";
 import type { Records } from "./records.ts";
 import { recordsConformance } from "./testing/conformance.ts";
@@ -64,7 +65,7 @@ test("when the disk is full, writers are told so, nothing of theirs is there, an
     const succeeded = ["one", "large", "two"].filter((_, index) => outcomes[index]?.status === "fulfilled");
     assert.deepEqual(kept.map((row) => row.digest).sort(), [...succeeded, "after"].sort());
     assert.ok(outcomes[1]?.status === "rejected");
-    assert.match(String(outcomes[1].reason), /full/);
+    assert.ok(outcomes[1].reason instanceof DiskFullError, String(outcomes[1].reason));
   } finally {
     await records.close();
   }

@@ -9,6 +9,7 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from "kysely";
+import { DiskFullError } from "./errors.ts";
 import { checkpointPages, WalSync } from "./wal-sync.ts";
 
 /** Prepared statements kept per connection; the least recently used goes first. */
@@ -124,11 +125,11 @@ class SqliteConnection implements DatabaseConnection {
   }
 
   exec(sql: string): void {
-    this.#prepare(sql).statement.run();
+    explained(() => this.#prepare(sql).statement.run());
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    const result = this.#execute<R>(query);
+    const result = explained(() => this.#execute<R>(query));
     if (!this.#database.isTransaction && query.query.kind !== "SelectQueryNode") await this.#wal?.sync();
     return result;
   }
@@ -171,6 +172,18 @@ class SqliteConnection implements DatabaseConnection {
       }
     }
     return prepared;
+  }
+}
+
+/** SQLITE_FULL, of https://sqlite.org/rescode.html */
+const full = 13;
+
+function explained<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    if (cause instanceof Error && "errcode" in cause && cause.errcode === full) throw new DiskFullError({ cause });
+    throw cause;
   }
 }
 

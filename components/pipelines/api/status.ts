@@ -1,4 +1,5 @@
 import { ApiError, type ApiResponse, type StatusReason } from "@headrace/model";
+import { DiskFullError } from "@headrace/records";
 import type { JsonValue } from "../core/json.ts";
 
 /** google.rpc.Code and the HTTP status that grpc-gateway makes of it. */
@@ -51,5 +52,6 @@ export function uploadErrorResponse(error: unknown, report: (error: unknown) => 
 function asApiError(error: unknown, report: (error: unknown) => void): ApiError {
   if (error instanceof ApiError) return error;
   report(error);
+  if (error instanceof DiskFullError) return new ApiError("ServiceUnavailable", error.message, {}, { cause: error });
   return new ApiError("InternalError", "Internal error: the server's log says more");
 }
