@@ -42,6 +42,7 @@ import { openHome, type Home, type Running } from "./home.ts";
 import { describeMachine, nodeName } from "./machine.ts";
 import { addressServices, serviceNames } from "./services.ts";
 import { readShares } from "./shares.ts";
+import { userTokenRoutes } from "./user-tokens.ts";
 
 export interface PlatformOptions {
   readonly dataDirectory: string;
@@ -218,7 +219,11 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
     onBug: onError,
   });
   const gateway = createGateway({
-    routes: [...components.flatMap((component) => component.routes ?? []), explainRoute(components)],
+    routes: [
+      ...components.flatMap((component) => component.routes ?? []),
+      explainRoute(components),
+      ...userTokenRoutes(identity.users),
+    ],
     kubeHandler: toServer,
     ...(options.dashboard !== undefined && {
       staticFiles: createStaticFiles({ directory: options.dashboard, placeholder }),

@@ -56,6 +56,19 @@ export function createProgram(surroundings: Surroundings): Command {
     );
 
   program
+    .command("token <user>")
+    .description("Issue a bearer token for a user of `--auth token`, and print it once")
+    .option("--admin", "let the user do everything, as a member of system:masters", false)
+    .option("--group <group>", "put the user into a group (repeatable)", collect, [])
+    .option("--revoke", "make all tokens of the user worthless instead", false)
+    .addHelpText("after", "\nExample:\n  headrace token ana --admin")
+    .action(async (user, flags, command) =>
+      finish(command, async (terminal) =>
+        (await import("./commands/token.ts")).token(user, flags, surroundings.home, terminal),
+      ),
+    );
+
+  program
     .command("run <file>")
     .description("Run a pipeline (.py or compiled .yaml), follow it, and print its outputs")
     .option("-p, --parameter <name=value>", "an input: text, JSON or @file (repeatable)", collect, [])

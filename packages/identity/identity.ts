@@ -69,7 +69,7 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
   const localUser = options.localUser ?? operatingSystemUser();
   const [pki, users, serviceAccounts, adminToken] = await Promise.all([
     openPki(keys, clock, options.hosts ?? []),
-    openUserTokens(join(keys, "tokens.json"), clock),
+    openUsers(dataDirectory, clock),
     openServiceAccountTokens({ keyPath: join(keys, "service-account.key"), clock, ids, bound }),
     readPrivateFile(join(keys, "admin-token")),
   ]);
@@ -114,6 +114,11 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
     },
     close: () => audit.close(),
   };
+}
+
+/** The tokens of people alone, of a data directory that no Headrace holds: whoever holds it would not hear of changes. */
+export function openUsers(dataDirectory: string, clock: Clock): Promise<UserTokens> {
+  return openUserTokens(join(dataDirectory, "pki", "tokens.json"), clock);
 }
 
 /** Throws UnsafeAddressError if this mode must not be reached from `host`: the local user's only from this machine. */

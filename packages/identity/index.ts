@@ -3,6 +3,7 @@ export { createAuthorizer, stepReportResource, type AuthorizerOptions } from "./
 export { KeyFileError, TokenRequestError, UnsafeAddressError } from "./errors.ts";
 export {
   createIdentity,
+  openUsers,
   pipelinesAudience,
   requireSafeAddress,
   type AuthMode,

@@ -1,7 +1,8 @@
 import { chmod, mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
-const maxPrivateFile = 1 << 20;
+/** Bytes that are read of a private file: what is written must fit. */
+export const maxPrivateFile = 1 << 20;
 
 /** The file's text, or undefined if there is none. Files that others may read are closed to them first. */
 export async function readPrivateFile(path: string): Promise<string | undefined> {

@@ -42,6 +42,16 @@ describe("tokens of users", () => {
     await assert.rejects(tokens.issue("ana", ["no group"]), { field: "groups" });
   });
 
+  test("are refused when no more of them can be read again", async () => {
+    const path = join(root, "full.json");
+    const tokens = await openUserTokens(path, testClock());
+    const groups = Array.from({ length: 3000 }, (_, index) => `${index}`.padEnd(250, "x"));
+    await tokens.issue("ana", groups);
+    await assert.rejects(tokens.issue("bo", groups), { code: "TOKEN_REQUEST_INVALID" });
+    const bo = await tokens.issue("bo");
+    assert.equal((await openUserTokens(path, testClock())).find(bo)?.name, "bo");
+  });
+
   test("a file that holds something else is not overwritten", async () => {
     const path = join(root, "broken.json");
     await writeFile(path, '{"tokens": [1]}');

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { formatTime, type Clock, type User } from "@headrace/model";
 import { KeyFileError, TokenRequestError } from "./errors.ts";
-import { readPrivateFile, writePrivateFile } from "./private-files.ts";
+import { maxPrivateFile, readPrivateFile, writePrivateFile } from "./private-files.ts";
 
 const maxUsers = 10_000;
 const prefix = "headrace-";
@@ -29,7 +29,11 @@ export async function openUserTokens(path: string, clock: Clock): Promise<UserTo
 
   async function write(change: (current: ReadonlyMap<string, Entry>) => Map<string, Entry>): Promise<void> {
     const next = change(entries);
-    await writePrivateFile(path, `${JSON.stringify({ tokens: [...next.values()] }, null, 2)}\n`);
+    const text = `${JSON.stringify({ tokens: [...next.values()] }, null, 2)}\n`;
+    if (next.size > maxUsers || Buffer.byteLength(text) > maxPrivateFile) {
+      throw new TokenRequestError("user", `Cannot issue a token: ${entries.size} are in use; revoke some first`);
+    }
+    await writePrivateFile(path, text);
     entries = next;
   }
 
@@ -42,9 +46,6 @@ export async function openUserTokens(path: string, clock: Clock): Promise<UserTo
   return {
     async issue(user, groups = []) {
       check(user, groups);
-      if (entries.size >= maxUsers) {
-        throw new TokenRequestError("user", `Cannot issue a token: ${maxUsers} are in use; revoke some first`);
-      }
       const token = `${prefix}${randomBytes(32).toString("base64url")}`;
       const entry: Entry = { user, groups, sha256: digest(token), created: formatTime(clock.now()) };
       await replace((current) => new Map([...current, [entry.sha256, entry]]));
