@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Client } from "@headrace/client";
+import type { Records, Scope } from "@headrace/records";
+import { createBench, program } from "../testing/index.ts";
+import { chainPipeline, fanOutPipeline } from "../testing/shapes.ts";
+
+describe("what a step costs", () => {
+  test("of a chain: one commit of the records, and two writes of its pod by the engine", async () => {
+    const length = 20;
+    const counted = { commits: 0, creations: 0, changes: 0, deletions: 0 };
+    await using bench = await createBench(program, {
+      wrapRecords: (records) => countingRecords(records, () => (counted.commits += 1)),
+      wrapClient: (client) => countingClient(client, (kind) => (counted[kind] += 1)),
+    });
+    const { run, states } = await bench.run(chainPipeline(length));
+    assert.equal(run.state, "SUCCEEDED");
+    assert.equal(Object.keys(states).length, length + 1);
+    // One commit takes the run up and begins the first step; each report's ends a step, and begins the next or ends the run.
+    assert.equal(counted.commits, length + 1);
+    assert.equal(counted.creations, length);
+    // The last finalizers may be dropped after the run is over.
+    assert.ok(counted.changes <= length, `${counted.changes} changes`);
+    assert.equal(counted.deletions, 0);
+  });
+
+  test("of a run of 2,000 tasks: no more than of one of 250", async () => {
+    const small = await cpuOfTask(250);
+    const large = await cpuOfTask(2000);
+    // Eight times the tasks: a cost that grew with the run would show as a factor of eight.
+    assert.ok(
+      large < 3 * small,
+      `${large.toFixed(2)} ms a task in the large run, ${small.toFixed(2)} ms in the small one`,
+    );
+  });
+});
+
+/** CPU milliseconds of this process for each task of a fan-out. */
+async function cpuOfTask(width: number): Promise<number> {
+  await using bench = await createBench(program);
+  const before = process.cpuUsage();
+  const run = await bench.submit(fanOutPipeline(width), { cache: false });
+  const ended = await bench.ended(run, 120_000);
+  const { user, system } = process.cpuUsage(before);
+  assert.equal(ended.run.state, "SUCCEEDED");
+  assert.equal(bench.node.ran.length, width);
+  return (user + system) / 1000 / width;
+}
+
+function countingRecords(records: Records, count: () => void): Records {
+  const counting = <DB>(scope: Scope<DB>): Scope<DB> => ({
+    ...scope,
+    transaction(body) {
+      count();
+      return scope.transaction(body);
+    },
+  });
+  return { ...records, in: (namespace) => counting(records.in(namespace)), all: () => counting(records.all()) };
+}
+
+function countingClient(client: Client, count: (kind: "creations" | "changes" | "deletions") => void): Client {
+  return {
+    resource(definition) {
+      const resource = client.resource(definition);
+      return {
+        ...resource,
+        create: (...call) => (count("creations"), resource.create(...call)),
+        patch: (...call) => (count("changes"), resource.patch(...call)),
+        update: (...call) => (count("changes"), resource.update(...call)),
+        delete: (...call) => (count("deletions"), resource.delete(...call)),
+      };
+    },
+  };
+}
