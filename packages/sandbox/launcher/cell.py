@@ -8,6 +8,7 @@ import json
 import os
 import socket
 
+import container
 import init
 import wire
 from root import SYSTEM, Trees
@@ -28,6 +29,7 @@ from syscalls import (
 FIRST_USER = 0x7000_0000
 USERS_PER_TENANT = 0x1_0000
 MAXIMUM_TENANTS = 0xFFE
+_SHORT_MILLISECONDS = 500
 _BARE_FLAGS = ("-I", "-S", "-E")
 # What a step must agree with to be run warm; OMP and BLAS threads are read at import, the allocator's at start.
 ZYGOTE_VARIABLES = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -67,6 +69,10 @@ class Cell:
     @property
     def digest(self):
         return self.environment["digest"] if self.environment else None
+
+    def short_steps(self):
+        """How many containers start or have just started: what has run for longer is likely to go on, and may well wait."""
+        return sum(1 for each in self.containers.values() if each.started_at is None or container.now() - each.started_at < _SHORT_MILLISECONDS)
 
     def send(self, message, descriptors=()):
         """False if the cell takes nothing: it is hung or gone."""

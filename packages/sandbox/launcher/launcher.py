@@ -23,6 +23,8 @@ READY_ANSWERS = 12  # importing packages takes longer than answering
 COMPLETE_SECONDS = 2
 _REPORT_BYTES = 4096
 _SPARE_SECONDS = 0.001
+# With this many steps at work, making a spare would be in their way.
+_SPARE_CORES = max(1, (os.cpu_count() or 1) // 2)
 _IDLE_SECONDS = 600
 
 
@@ -378,8 +380,9 @@ class Launcher:
         self.retire_if_idle(container.cell)
 
     def order_spare(self, cell):
+        """Only while cores are free: in a fan-out, spares would take them from the steps that they are meant to hasten."""
         cell.spare_timer = None
-        if cell.state == "ready" and not cell.waiting:
+        if cell.state == "ready" and not cell.waiting and cell.short_steps() < _SPARE_CORES:
             cell.send({"do": "spare"})
 
     def retire_if_idle(self, cell):
