@@ -159,6 +159,20 @@ test("stopping ends steps that fork and ignore SIGTERM at once, and they run aga
   await home.down();
 });
 
+test("stopping may keep pods: their steps run on, and are found again at the next start", async () => {
+  await using home = new Home();
+  await home.up();
+  const run = await home.run(`echo x >> ${home.shared}/begun; while [ ! -e ${home.shared}/go ]; do sleep 0.05; done`);
+  await home.made("begun");
+  assert.equal(await home.headrace.stop({ keepPods: true }), 0, home.headrace.words);
+  await home.up();
+  await home.ended(await home.run(`touch ${home.shared}/go`));
+  const { state, attempts } = await home.ended(run);
+  assert.deepEqual([state, outcomes(attempts)], ["SUCCEEDED", [["SUCCEEDED", 0]]]);
+  assert.equal(await home.made("begun"), "x\n");
+  await home.down();
+});
+
 test("a step may print 200 MB: the newest part is kept, and the step is not held up", async () => {
   await using home = new Home();
   await home.up();

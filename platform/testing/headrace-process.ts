@@ -56,9 +56,9 @@ export class HeadraceProcess {
     await this.ended;
   }
 
-  /** As Ctrl-C does: everything ends in order. Resolves to the exit status. */
-  async stop(): Promise<number | null> {
-    this.#child.kill("SIGTERM");
+  /** As Ctrl-C does: everything ends in order, but for its pods if they are kept. Resolves to the exit status. */
+  async stop({ keepPods = false }: { readonly keepPods?: boolean } = {}): Promise<number | null> {
+    this.#child.kill(keepPods ? "SIGUSR2" : "SIGTERM");
     await this.ended;
     return this.#child.exitCode;
   }

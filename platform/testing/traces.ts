@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
 export interface Place {
   /** The data directory. */
@@ -14,7 +14,7 @@ function socketsOf({ home, runtime }: Place): string {
   return join(runtime, `headrace-${createHash("sha256").update(home).digest("hex").slice(0, 12)}`);
 }
 
-/** What a Headrace that was stopped in order has left of this data directory: processes, control groups, sockets. */
+/** What a Headrace that was stopped in order has left of this data directory: processes, control groups, sockets, secrets in memory. */
 export function traces(place: Place): readonly string[] {
   const sockets = socketsOf(place);
   const files = list(sockets).filter((name) => name !== "launcher.lock");
@@ -22,6 +22,7 @@ export function traces(place: Place): readonly string[] {
     ...processesOf(place).map(({ pid, name }) => `process ${pid} (${name})`),
     ...groupsOf(place).map((path) => `cgroup ${path}`),
     ...files.map((name) => `${sockets}/${name}`),
+    ...[place.runtime, "/dev/shm"].map((folder) => join(folder, `${basename(sockets)}-volumes`)).filter(existsSync),
   ];
 }
 
