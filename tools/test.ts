@@ -10,6 +10,13 @@ interface Lane {
   readonly files: readonly string[];
 }
 
+interface Result {
+  readonly lane: Lane;
+  readonly code: number;
+  readonly output: string;
+  readonly seconds: number;
+}
+
 const roots = "{packages,components,platform,apps,tools,examples,bench}";
 const pattern = process.argv[2] ?? "";
 const files = globSync(`${roots}/**/*.test.ts`, { exclude: (path) => path.endsWith("node_modules") })
@@ -26,8 +33,9 @@ if (lanes.length === 0) {
   process.exit(1);
 }
 
-function run(lane: Lane): Promise<{ lane: Lane; code: number; output: string }> {
+function run(lane: Lane): Promise<Result> {
   const flags = ["--test", "--test-isolation=none", "--test-reporter=./tools/reporter.ts", "--test-timeout=300000"];
+  const since = performance.now();
   const child = spawn(process.execPath, [...flags, ...lane.files], { stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   const keep = (chunk: Buffer): void => {
@@ -36,14 +44,17 @@ function run(lane: Lane): Promise<{ lane: Lane; code: number; output: string }> 
   child.stdout.on("data", keep);
   child.stderr.on("data", keep);
   return new Promise((resolve) => {
-    child.on("close", (code) => resolve({ lane, code: code ?? 1, output }));
+    child.on("close", (code) =>
+      resolve({ lane, code: code ?? 1, output, seconds: (performance.now() - since) / 1000 }),
+    );
   });
 }
 
 const results = await Promise.all(
   lanes.map(async (lane) => {
     const result = await run(lane);
-    process.stdout.write(`\n━━ ${result.lane.name}: ${result.lane.files.length} files ━━\n${result.output}`);
+    const title = `${lane.name}: ${lane.files.length} files, ${result.seconds.toFixed(0)} s`;
+    process.stdout.write(`\n━━ ${title} ━━\n${result.output}`);
     return result;
   }),
 );
