@@ -29,6 +29,14 @@ export function forbidden(asked: Attributes, reason: string): ApiError {
   );
 }
 
+export function impersonationRefused(header: string): ApiError {
+  return new ApiError(
+    "Forbidden",
+    `Cannot act for another user: impersonation (header ${header}) is not offered here; send a token of that user`,
+    {},
+  );
+}
+
 export function notAcceptable(): ApiError {
   return new ApiError(
     "NotAcceptable",

@@ -17,6 +17,16 @@ import { pod, widget, Widget } from "./testing/kinds.ts";
 const one = { namespace: "default", name: "one" };
 const ann = { name: "ann", groups: ["system:authenticated"] };
 
+test("whoever acts for another user is refused, not served as themselves", async () => {
+  await using api = testApi([Pod]);
+  const send = fetchFrom(api);
+  for (const header of ["impersonate-user", "impersonate-group", "impersonate-extra-scopes"]) {
+    const { status, json } = await send("/api/v1/pods", { [header]: "ann" });
+    assert.equal(status, 403);
+    assert.match(json<{ message: string }>().message, new RegExp(`impersonation \\(header ${header}\\)`));
+  }
+});
+
 test("every request is put to the authorizer before anything else, and refused in its words", async () => {
   const asked: Attributes[] = [];
   await using api = testApi([Pod, Widget], {

@@ -2,7 +2,7 @@ import { ApiError, isApiError, type ApiRequest, type ApiResponse } from "@headra
 import { accessReviews } from "./access-reviews.ts";
 import { createActions } from "./actions.ts";
 import { createDiscovery } from "./discovery.ts";
-import { forbidden, methodNotAllowed, unknownPath } from "./errors.ts";
+import { forbidden, methodNotAllowed, unknownPath, impersonationRefused } from "./errors.ts";
 import { createHealth } from "./health.ts";
 import { createOpenApi } from "./open-api.ts";
 import type { ApiServer, ApiServerOptions, ServerVersion, SubresourceHandler } from "./options.ts";
@@ -42,6 +42,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 
   async function answer(request: ApiRequest, target: Target): Promise<ApiResponse> {
     await authorize(request, target);
+    refuseImpersonation(request);
     if ("path" in target) return answerPath(request, target);
     if (target.subresource !== "") return subresources(request, target);
     if (!target.served.verbs.has(target.verb)) throw methodNotAllowed();
@@ -86,6 +87,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   }
 
   return { handle };
+}
+
+/** Whoever acts for another must not go on as themselves, with rights that were to be left aside. */
+function refuseImpersonation({ headers }: ApiRequest): void {
+  const name = Object.keys(headers).find((each) => each.startsWith("impersonate-"));
+  if (name !== undefined) throw impersonationRefused(name);
 }
 
 function handlersOf({ clock, node, subresources }: ApiServerOptions): Readonly<Record<string, SubresourceHandler>> {
