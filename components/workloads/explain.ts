@@ -1,14 +1,30 @@
-import type { ContainerStatus, Pod } from "@headrace/k8s";
+import type { ResourceClient } from "@headrace/client";
+import type { ContainerStatus, Event, Pod } from "@headrace/k8s";
 import { findCondition, type ObjectRef, type Reason } from "@headrace/model";
 import type { Informer } from "@headrace/runtime";
 
+/** What is asked of the events of a namespace. */
+type Events = Pick<ResourceClient<Event>, "list">;
+
 /** Why a pod waits or failed. Says nothing of other kinds, and nothing of pods that are well. */
-export function createExplain(pods: Informer<Pod>): (ref: ObjectRef) => Promise<readonly Reason[]> {
+export function createExplain(pods: Informer<Pod>, events: Events): (ref: ObjectRef) => Promise<readonly Reason[]> {
   return async (ref) => {
     if (ref.kind !== "Pod") return [];
     const pod = pods.get(ref);
-    return pod ? explainPod(pod) : [];
+    if (!pod) return [];
+    const reasons = explainPod(pod);
+    return reasons.length > 0 || pod.status?.phase !== "Pending" ? reasons : lastWarning(pod, events);
   };
+}
+
+/** Of a pod that its node has and that does not start (volumes, for one), only the events say why. */
+async function lastWarning({ metadata }: Pod, events: Events): Promise<readonly Reason[]> {
+  const { namespace = "", uid = "" } = metadata;
+  const { items } = await events.list({ namespace, fieldSelector: `involvedObject.uid=${uid},type=Warning` });
+  const last = items
+    .toSorted((one, other) => Date.parse(one.lastTimestamp ?? "") - Date.parse(other.lastTimestamp ?? ""))
+    .at(-1);
+  return last === undefined ? [] : [{ summary: `The pod waits: ${last.reason}${tail(last.message)}` }];
 }
 
 /** Pure. */

@@ -1,5 +1,5 @@
 import type { Client } from "@headrace/client";
-import { Namespace, Node, Pod } from "@headrace/k8s";
+import { Event, Namespace, Node, Pod } from "@headrace/k8s";
 import type { Clock, Component, Ids, ResourceDefinition } from "@headrace/model";
 import { createEventRecorder, createInformer, type ReconcileFailure } from "@headrace/runtime";
 import { createEverything } from "./controllers/everything.ts";
@@ -52,6 +52,6 @@ export function createWorkloads(options: WorkloadsOptions): Component {
         ...(options.keepFinishedPods !== undefined && { keep: options.keepFinishedPods }),
       }),
     ],
-    explain: createExplain(pods),
+    explain: createExplain(pods, client.resource(Event)),
   };
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { testApi, type TestApi } from "@headrace/apiserver/testing";
 import type { Client, DeleteOptions } from "@headrace/client";
-import { builtIns, ConfigMap, Namespace, Pod, Secret, ServiceAccount } from "@headrace/k8s";
+import { builtIns, ConfigMap, Event, Namespace, Pod, Secret, ServiceAccount } from "@headrace/k8s";
 import { isApiError, type KubeObject, type OwnerReference } from "@headrace/model";
 import { eventually, testIds } from "@headrace/model/testing";
 import { ifPresent } from "@headrace/runtime";
@@ -225,6 +225,36 @@ describe("finished pods", () => {
 });
 
 describe("explaining a pod", () => {
+  test("that its node cannot start says what the node said last", () =>
+    withWorkloads(async ({ client, explain }) => {
+      await createNode(client, "n");
+      const { metadata } = await client.resource(Pod).create(pod("stuck"));
+      await eventually("the pod is scheduled", async () => {
+        const { spec } = await client.resource(Pod).get(key("stuck"));
+        return spec.nodeName === "n";
+      });
+      for (const [name, message, lastTimestamp] of [
+        ["stuck.1", 'volume "v": there is no claim', "2026-01-01T00:00:01Z"],
+        ["stuck.2", 'volume "v": this node has no storage', "2026-01-01T00:00:02Z"],
+      ] as const) {
+        await client.resource(Event).create({
+          apiVersion: "v1",
+          kind: "Event",
+          metadata: { name, namespace: "default" },
+          involvedObject: { kind: "Pod", namespace: "default", name: "stuck", uid: metadata.uid ?? "" },
+          type: "Warning",
+          reason: "FailedMount",
+          message,
+          lastTimestamp,
+          reportingComponent: "kubelet",
+          reportingInstance: "n",
+          source: {},
+        });
+      }
+      const [reason] = await explain("stuck");
+      assert.equal(reason?.summary, 'The pod waits: FailedMount: volume "v": this node has no storage');
+    }));
+
   test("says why it waits for a node and what to do", () =>
     withWorkloads(async ({ client, explain }) => {
       await createNode(client, "box", { allocatable: { cpu: "1" } });
