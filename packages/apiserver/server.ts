@@ -42,8 +42,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
 
   async function answer(request: ApiRequest, target: Target): Promise<ApiResponse> {
     await authorize(request, target);
-    refuseImpersonation(request);
     if ("path" in target) return answerPath(request, target);
+    // Discovery says the same to everybody, and kubectl shows only the failures that come after it.
+    refuseImpersonation(request);
     if (target.subresource !== "") return subresources(request, target);
     if (!target.served.verbs.has(target.verb)) throw methodNotAllowed();
     return actions[target.verb](request, target);
