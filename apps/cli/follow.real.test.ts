@@ -30,6 +30,22 @@ function pipelineOf(name: string, commands: Readonly<Record<string, string>>): s
   });
 }
 
+test("says that Headrace went away, and that the run goes on with it", { timeout: 60_000 }, async () => {
+  await using fresh = await startFresh();
+  const path = join(fresh.directory, "slow.yaml");
+  await writeFile(path, pipelineOf("slow", { wait: "sleep 60" }));
+  const env = { PATH: process.env["PATH"], HEADRACE_HOME: fresh.platform.running.dataDir };
+  const child = spawn(process.execPath, [bin, "run", path], { env, stdio: ["ignore", "pipe", "pipe"] });
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (said += chunk.toString()));
+  const ended = once(child, "close");
+  await eventually("the step runs", () => said.includes("running    root/wait"), 30_000);
+  await fresh.platform.stop({ keepPods: false });
+  assert.deepEqual(await ended, [1, null]);
+  assert.match(said, /^Cannot follow the run any further: Headrace does not answer$/m);
+  assert.match(said, /^How to fix it: Start it again with `headrace up --detach`/m);
+});
+
 describe("headrace run", { timeout: 120_000 }, () => {
   let fresh: Fresh;
   before(async () => {
@@ -67,6 +83,16 @@ describe("headrace run", { timeout: 120_000 }, () => {
     const { state, error } = JSON.parse(said.out) as { state: string; error: string };
     assert.equal(state, "FAILED");
     assert.match(error, /only/);
+  });
+
+  test("says so when the run is deleted meanwhile", async () => {
+    const { said, ended } = await start("gone.yaml", pipelineOf("deleted", { wait: "sleep 60" }));
+    await eventually("the step runs", () => said.out.includes("running    root/wait"), 30_000);
+    const run = (await listRuns()).find(({ spec }) => spec.displayName === "deleted");
+    const path = `/apis/v2beta1/runs/${run?.metadata.name}`;
+    await fetch(`${fresh.platform.running.gateway}${path}`, { method: "DELETE" });
+    assert.deepEqual(await ended, [1, null]);
+    assert.match(said.err, /run \S+ was deleted/);
   });
 
   test("leaves the run going when it is interrupted, and says how to go on", async () => {

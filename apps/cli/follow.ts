@@ -1,9 +1,9 @@
 import type { Client } from "@headrace/client";
 import { runs, tasks, type Run, type Task } from "@headrace/pipelines/resources";
-import { systemClock } from "@headrace/model";
+import { systemClock, type WatchEvent } from "@headrace/model";
 import type { Connection } from "./connection.ts";
 import { renderTree } from "./run-tree.ts";
-import { formatDuration, type Terminal } from "./terminal.ts";
+import { CommandError, formatDuration, type Terminal } from "./terminal.ts";
 
 const finished = new Set<Run["status"]["state"]>(["SUCCEEDED", "FAILED", "CANCELED"]);
 
@@ -57,67 +57,104 @@ function leaveGoing(connection: Connection, id: string, terminal: Terminal): voi
 
 const pageOf = ({ running }: Connection, id: string): string => `${running.gateway}/#/runs/details/${id}`;
 
-/** The run as it ended; undefined if the signal came first. */
+/**
+ * The run as it ended; undefined if the signal came first. A watch that ends, as servers end them, is begun anew. Throws
+ * CommandError if Headrace is gone, or the run.
+ */
 async function watchToEnd(
   client: Client,
   id: string,
   terminal: Terminal,
   { say, signal }: { readonly say: (task: Task) => void; readonly signal: AbortSignal },
 ): Promise<Run | undefined> {
-  const stop = new AbortController();
-  signal.addEventListener("abort", () => stop.abort(), { once: true });
   const known = new Map<string, Task>();
   const draw = (): void => {
     const { columns, paint } = terminal;
     terminal.redraw(renderTree([...known.values()], { now: systemClock.now(), columns, paint }));
   };
-  const ticking = startTicking(draw, terminal.interactive, stop.signal);
-  const following = followTasks(client, id, stop.signal, (task) => {
-    known.set(task.metadata.name ?? "", task);
-    if (terminal.interactive) draw();
-    else say(task);
-  });
+  using _ = startTicking(draw, terminal.interactive);
+  let failures = 0;
+  for (;;) {
+    const ended = await watchOnce(client, id, signal, ({ object, type }) => {
+      failures = 0;
+      if (type === "DELETED") known.delete(object.metadata.name ?? "");
+      else known.set(object.metadata.name ?? "", object);
+      if (terminal.interactive) draw();
+      else if (type !== "DELETED") say(object);
+    }).catch((error: unknown) => {
+      // The next look at the run tells whether there is a Headrace to watch; one that lets us look but not watch stays so.
+      if (++failures > 1) throw error;
+      return undefined;
+    });
+    if (ended !== undefined || signal.aborted) return ended;
+    const now = await findRun(client, id);
+    if (finished.has(now.status.state)) return now;
+  }
+}
+
+/** Until the run ends, or the watch does. */
+async function watchOnce(
+  client: Client,
+  id: string,
+  signal: AbortSignal,
+  changed: (event: WatchEvent<Task>) => void,
+): Promise<Run | undefined> {
+  const stop = new AbortController();
+  const either = AbortSignal.any([signal, stop.signal]);
+  const following = followTasks(client, id, either, changed)
+    .catch(() => {})
+    .finally(() => stop.abort());
   try {
-    for await (const { object, type } of client
-      .resource(runs)
-      .watch({ fieldSelector: `metadata.name=${id}`, signal: stop.signal })) {
-      if (type !== "BOOKMARK" && finished.has(object.status.state)) {
-        stop.abort();
-        await following;
-        return object;
-      }
+    const events = client.resource(runs).watch({ fieldSelector: `metadata.name=${id}`, signal: either });
+    for await (const { object, type } of events) {
+      if (type === "DELETED") return undefined;
+      if (type !== "BOOKMARK" && finished.has(object.status.state)) return object;
     }
-    await following;
-    return signal.aborted ? undefined : await client.resource(runs).get({ namespace: "kubeflow", name: id });
   } finally {
     stop.abort();
-    ticking[Symbol.dispose]();
+    await following;
   }
+  return undefined;
 }
 
 async function followTasks(
   client: Client,
   run: string,
   signal: AbortSignal,
-  changed: (task: Task) => void,
+  changed: (event: WatchEvent<Task>) => void,
 ): Promise<void> {
-  for await (const { object, type } of client
-    .resource(tasks)
-    .watch({ labelSelector: `headrace.io/run=${run}`, signal })) {
-    if (type !== "BOOKMARK") changed(object);
+  for await (const event of client.resource(tasks).watch({ labelSelector: `headrace.io/run=${run}`, signal })) {
+    if (event.type !== "BOOKMARK") changed(event);
   }
 }
 
-function startTicking(draw: () => void, wanted: boolean, signal: AbortSignal): Disposable {
+async function findRun(client: Client, id: string): Promise<Run> {
+  try {
+    const { items } = await client.resource(runs).list({ fieldSelector: `metadata.name=${id}` });
+    const [run] = items;
+    if (run !== undefined) return run;
+  } catch (cause) {
+    throw new CommandError(
+      "Cannot follow the run any further: Headrace does not answer",
+      {
+        why: cause instanceof Error ? cause.message : String(cause),
+        remedy: `Start it again with \`headrace up --detach\`: the run goes on then, and \`headrace explain run/${id}\` knows how it went`,
+      },
+      { cause },
+    );
+  }
+  throw new CommandError(`Cannot follow the run any further: run ${id} was deleted`);
+}
+
+function startTicking(draw: () => void, wanted: boolean): Disposable {
   let timer: Disposable | undefined;
   const next = (): void => {
-    if (signal.aborted || !wanted) return;
     timer = systemClock.after(tick, () => {
       draw();
       next();
     });
   };
-  next();
+  if (wanted) next();
   return { [Symbol.dispose]: () => timer?.[Symbol.dispose]() };
 }
 

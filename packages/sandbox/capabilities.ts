@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+
 import type { Hello } from "./protocol.ts";
 import type { Capabilities, Finding } from "./sandbox.ts";
 
@@ -21,8 +23,15 @@ function limits(hello: Hello): Finding {
     name: "limits",
     ok: false,
     detail: `Memory and processor limits are advisory: ${hello.cgroupsProblem || "no cgroup may be made here"}`,
-    remedy: "Start Headrace in a delegated scope: systemd-run --user --scope --property=Delegate=yes headrace up",
+    remedy: limitsRemedy(hello.mode),
   };
+}
+
+function limitsRemedy(mode: Hello["mode"]): string {
+  if (mode === "root") return "Give Headrace a cgroup file system that it may write to at /sys/fs/cgroup";
+  if (existsSync("/sys/fs/cgroup/cgroup.controllers"))
+    return "Start Headrace in a delegated scope: systemd-run --user --scope --property=Delegate=yes headrace up";
+  return "Start the host with unified cgroups (kernel parameter systemd.unified_cgroup_hierarchy=1), or run Headrace as root";
 }
 
 function network(hello: Hello): Finding {
