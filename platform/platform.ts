@@ -343,7 +343,9 @@ async function closing<T>(opening: Promise<T>, close: (opened: T) => Promise<voi
 /** Kinds whose objects vanish by themselves are kept apart, so that they cannot crowd out the rest. */
 function transientKinds() {
   return builtIns.flatMap(({ plural, group, ttlSeconds }) =>
-    ttlSeconds === undefined ? [] : [{ resource: group === "" ? plural : `${plural}.${group}`, ttlSeconds }],
+    ttlSeconds === undefined
+      ? []
+      : [{ resource: group === "" ? plural : `${plural}.${group}`, ttlSeconds, patienceMs: 20 }],
   );
 }
 

@@ -48,6 +48,9 @@ export function createObjectLog({ journal, clock, gather, history, transient = [
   let queue: QueuedWrite[] = [];
   /** Settles when the disk has the batch that it is busy with; what comes meanwhile gathers for the next. */
   let committing: Promise<void> | undefined;
+  /** Whether this turn's writes are being gathered, and until when those that have patience wait. */
+  let gathering = false;
+  let patience: Disposable | undefined;
   let sweep: Disposable | undefined;
   let closed = false;
 
@@ -102,12 +105,25 @@ export function createObjectLog({ journal, clock, gather, history, transient = [
   }
 
   function enqueue(queued: QueuedWrite): void {
-    if (queue.length === 0 && committing === undefined) gather(commit);
     queue.push(queued);
+    if (committing === undefined) gatherFor(queued);
+  }
+
+  /** Arranges for the commit that will take the write. */
+  function gatherFor({ write }: QueuedWrite): void {
+    const patienceMs = transients.get(write.resource)?.patienceMs ?? 0;
+    if (patienceMs > 0) patience ??= clock.after(patienceMs, commit);
+    else if (!gathering) {
+      gathering = true;
+      gather(commit);
+    }
   }
 
   function commit(): void {
-    if (committing !== undefined) return;
+    gathering = false;
+    if (committing !== undefined || queue.length === 0) return;
+    patience?.[Symbol.dispose]();
+    patience = undefined;
     const writes = queue;
     queue = [];
     const { changes, refusals } = decide(writes);
@@ -138,7 +154,7 @@ export function createObjectLog({ journal, clock, gather, history, transient = [
 
   function goOn(): void {
     committing = undefined;
-    if (queue.length > 0) gather(commit);
+    for (const queued of queue) gatherFor(queued);
   }
 
   /** Holds each write against what is committed and what the writes before it in the batch will leave. */

@@ -166,3 +166,20 @@ test("sealed objects cannot be read on disk, nor without their key", async () =>
   }
   await dispose();
 });
+
+test("a write that has patience shares the next commit, or has its own when its time is over", async () => {
+  const { path, dispose } = file();
+  const clock = testClock();
+  const transient = [{ resource: "events", ttlSeconds: 60, patienceMs: 20 }];
+  const store = await openSqliteStore({ path, clock, transient });
+  const patient = create(store, { ...key("a", "patient"), resource: "events" });
+  const hasty = create(store, key("a", "hasty"));
+  await Promise.all([patient, hasty]);
+  const alone = create(store, { ...key("a", "alone"), resource: "events" });
+  await clock.advance(19);
+  assert.equal(store.revision, 2);
+  await clock.advance(1);
+  assert.equal((await alone).revision, 3);
+  await store.close();
+  await dispose();
+});

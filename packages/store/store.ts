@@ -101,6 +101,8 @@ export interface TransientResource {
   readonly ttlSeconds: number;
   /** The oldest go first when there are more than this. Default 20,000. */
   readonly rows?: number;
+  /** Milliseconds that a write may wait for others to share its commit. Default 0. */
+  readonly patienceMs?: number;
 }
 
 /** How far back watches can resume and pages stay consistent: whichever limit is reached first. */
