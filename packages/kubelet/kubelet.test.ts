@@ -512,7 +512,7 @@ describe("steps", () => {
     });
     await node.run(stepPod);
     await eventually("it runs", () => node.sandbox.started.length === 1);
-    await node.api.clock.advance(100);
+    await node.api.clock.advance(300);
     assert.equal(refusals, 1);
     ended.resolve();
     await eventually("it is being reported", () => isReporting);

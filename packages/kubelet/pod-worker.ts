@@ -27,7 +27,7 @@ import type { NodeFacts } from "./variables.ts";
 import { PodVolumes } from "./volumes.ts";
 
 /** Steps that are over within this time are never written as Running: nobody could have seen it, and it costs a commit. */
-const quietMs = 100;
+const quietMs = 250;
 const volumeRetries = { firstMs: 1000, maxMs: 60_000 };
 /** The longest that a hook may take where the grace does not end it before. */
 const hookSeconds = 3600;
@@ -303,8 +303,7 @@ export class PodWorker {
     try {
       const step = this.#step && this.#pod.spec.containers[0];
       this.#services.directories.take(this.#directory, step?.name);
-      await this.#volumes.prepare(this.#pod, this.#facts());
-      await this.#admitStep();
+      await Promise.all([this.#volumes.prepare(this.#pod, this.#facts()), this.#admitStep()]);
       this.#volumesState = "ready";
       this.#waiting = undefined;
       this.#renewTokens();
