@@ -16,6 +16,7 @@ export interface SchedulerOptions {
 }
 
 const ours = "default-scheduler";
+const toldAtOnce = 16;
 
 /**
  * Chooses a node for each pod. A pod that fits is bound by one call in the turn in which it was seen; one that does not waits
@@ -152,7 +153,7 @@ export function createScheduler(options: SchedulerOptions): Controller {
         placeWaiting();
       }
 
-      /** Status and event say why a pod waits. They are written one after the other, and not for pods that were placed meanwhile. */
+      /** Status and event say why a pod waits. They are written a few at a time, which share commits, and not for pods that were placed meanwhile. */
       function tellWaiting(pod: Pod, message: string): void {
         const said = findCondition(pod.status?.conditions, "PodScheduled");
         if (said?.status === "False" && said.message === message) return;
@@ -163,13 +164,16 @@ export function createScheduler(options: SchedulerOptions): Controller {
       }
 
       async function report(): Promise<void> {
-        for (const [uid, { key, message }] of unreported) {
-          unreported.delete(uid);
-          try {
-            await tellOne(uid, key, message);
-          } catch (error) {
-            if (!signal.aborted && !isApiError(error, "Conflict")) onError(error);
-          }
+        while (unreported.size > 0) {
+          const some = [...unreported.entries().take(toldAtOnce)];
+          for (const [uid] of some) unreported.delete(uid);
+          await Promise.all(
+            some.map(([uid, { key, message }]) =>
+              tellOne(uid, key, message).catch((error: unknown) => {
+                if (!signal.aborted && !isApiError(error, "Conflict")) onError(error);
+              }),
+            ),
+          );
         }
         isReporting = false;
       }
