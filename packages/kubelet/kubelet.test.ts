@@ -487,6 +487,21 @@ describe("steps", () => {
     assert.equal(tries, 3);
   });
 
+  test("a report that is refused for good is told by an event", async () => {
+    await using node = await testNode({
+      report: async () => {
+        throw new ApiError("NotFound", "there is no such attempt");
+      },
+    });
+    await node.run(stepPod);
+    await node.when("one", "is over", isOver);
+    const told = await eventually("it is told", async () => {
+      const { items } = await node.api.client.resource(Event).list({ namespace: "default" });
+      return items.find(({ reason }) => reason === "StepReportRefused");
+    });
+    assert.match(told.message ?? "", /there is no such attempt/);
+  });
+
   test("an end is not seen before it is reported, whatever of the status is written meanwhile", async () => {
     const [ended, reported] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     let refusals = 0;

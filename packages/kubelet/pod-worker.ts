@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { type Environment, EnvironmentError } from "@headrace/environments";
 import type { Container, LifecycleHandler, Pod, Probe } from "@headrace/k8s";
-import type { StepIO } from "@headrace/model";
+import { isApiError, type StepIO, type StepReport } from "@headrace/model";
 import { type EventMessage, exponentialDelay, pause } from "@headrace/runtime";
 import type { ContainerExit } from "@headrace/sandbox";
 import { type CommandResult, runInContainer } from "./commands.ts";
@@ -615,7 +615,18 @@ export class PodWorker {
       artifacts,
       logPath: this.#logPath(main.name, main.restarts),
     });
-    await persist(retry, () => this.#services.report(step.report, report, podUser(this.#pod)));
+    await persist(retry, () => this.#tell(step, report));
+  }
+
+  async #tell(step: StepIO, report: StepReport): Promise<void> {
+    try {
+      await this.#services.report(step.report, report, podUser(this.#pod));
+    } catch (error) {
+      // Else nobody would learn why a step that went well counts as failed.
+      if (finalForReport.some((reason) => isApiError(error, reason)))
+        this.#warn("StepReportRefused", `The step's end is not taken: ${messageOf(error)}`);
+      throw error;
+    }
   }
 
   /** How the step ended, also if a deadline ended it or it never began. */
