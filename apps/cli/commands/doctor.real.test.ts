@@ -18,9 +18,12 @@ interface Said {
 }
 
 /** Runs `headrace doctor` with a home of its own, as root or as nobody. */
-async function doctor(words: readonly string[], user: "ours" | "nobody" = "ours"): Promise<Said> {
+async function doctor(
+  words: readonly string[],
+  { user = "ours", ...names }: { readonly user?: "ours" | "nobody"; readonly runtime?: string } = {},
+): Promise<Said> {
   const home = await mkdtemp(join(tmpdir(), "headrace-doctor-test-"));
-  const runtime = join(home, "run");
+  const runtime = join(home, names.runtime ?? "run");
   await mkdir(runtime, { mode: 0o700 });
   if (user === "nobody") for (const path of [home, runtime]) await chown(path, nobody, nobody);
   const become =
@@ -67,7 +70,7 @@ describe("headrace doctor", () => {
   const users = isRoot ? (["ours", "nobody"] as const) : (["ours"] as const);
   for (const user of users) {
     test(`says what ${user === "nobody" ? "an ordinary user" : "this user"} can do here, and that steps are kept in`, async () => {
-      const { status, output, left } = await doctor(["--self-test", "--output", "json"], user);
+      const { status, output, left } = await doctor(["--self-test", "--output", "json"], { user });
       assert.equal(status, 0, output);
       const report: Report = JSON.parse(output);
       assert.equal(report.mode, isRoot && user === "ours" ? "root" : "user");
@@ -90,6 +93,17 @@ describe("headrace doctor", () => {
     assert.match(output, /^All \d+ hold$/m);
     const response = await fetch(`${fresh.platform.running.gateway}/apis/v2beta1/healthz`);
     assert.equal(response.status, 200);
+  });
+
+  test("says why steps cannot run here, with exit status 1", async () => {
+    const { status, output } = await doctor(["--self-test", "--output", "json"], { runtime: "r".repeat(100) });
+    assert.equal(status, 1);
+    const report: Report = JSON.parse(output);
+    assert.equal(report.mode, "process");
+    const finding = report.findings.find(({ name }) => name === "containers");
+    assert.equal(finding?.ok, false);
+    assert.match(finding?.detail ?? "", /a socket's path may have 107 bytes; choose a shorter one/);
+    assert.deepEqual(report.selfTest, [finding]);
   });
 
   test("tries nothing out unless it is asked to", async () => {
