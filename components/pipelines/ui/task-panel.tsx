@@ -17,7 +17,7 @@ import {
   useMessages,
   useQueryItem,
 } from "@headrace/ui-kit";
-import { useState } from "react";
+import { Fragment, useState } from "react";
 import type { Run, Task, TaskArtifact, TaskAttempt, TaskValues } from "../resources/index.ts";
 import { openLog } from "./api.ts";
 import { typeName } from "./artifacts.ts";
@@ -294,10 +294,14 @@ function ValueLine({ values, onArtifact }: { readonly values: TaskValues; readon
       ))}
       {artifacts.map(([name, list]) => (
         <span key={name}>
-          {list.slice(0, 3).map((artifact) => (
-            <button key={artifact.id} type="button" className="link mono" onClick={() => onArtifact(artifact.id)}>
-              {shortName(name)}
-            </button>
+          {list.length > 1 ? <code className="muted">{shortName(name)}</code> : null}
+          {list.slice(0, 3).map((artifact, index) => (
+            <Fragment key={artifact.id}>
+              {list.length > 1 ? " " : null}
+              <button type="button" className="link mono" onClick={() => onArtifact(artifact.id)}>
+                {list.length > 1 ? `[${index}]` : shortName(name)}
+              </button>
+            </Fragment>
           ))}
           {list.length > 3 ? <span className="muted"> +{list.length - 3}</span> : null}
           {list.length === 1 ? (
