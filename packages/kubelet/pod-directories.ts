@@ -1,5 +1,5 @@
 import { mkdirSync, renameSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock, Ids } from "@headrace/model";
 import { TreeRemover } from "./tree-remover.ts";
@@ -8,6 +8,8 @@ export const scratchName = ".scratch";
 export const spareDirectoryPrefix = ".spare-";
 
 const spares = 4;
+/** Any pod may ask for folders, and nobody has looked yet at whether it is a step of the engine's. */
+const mostFolders = 16;
 /** Late enough to be out of the way of the start that took the last one. */
 const refillMs = 2;
 
@@ -25,9 +27,15 @@ export function makeDirectory(path: string, mode: number): void {
   }
 }
 
+/** What is made with a step pod's directory: the one container's, and folders of the scratch directory, outer ones first. */
+export interface DirectoryShape {
+  readonly container: string;
+  readonly scratchFolders: readonly string[];
+}
+
 interface Spare {
   readonly path: string;
-  readonly container: string;
+  readonly shape: string;
 }
 
 /**
@@ -65,16 +73,16 @@ export class PodDirectories {
     return this.#remover.remove(path);
   }
 
-  /** The pod's directory is there afterwards, with a scratch directory if the pod is a step of one container of this name. */
-  take(directory: string, stepContainer: string | undefined): void {
-    if (stepContainer === undefined || !this.#rename(directory, stepContainer)) makeDirectory(directory, 0o700);
-    if (stepContainer === undefined) return;
+  /** The pod's directory is there afterwards, with a scratch directory if the pod is a step; what else a step's shape names may be missing. */
+  take(directory: string, step: DirectoryShape | undefined): void {
+    if (step === undefined || !this.#rename(directory, JSON.stringify(step))) makeDirectory(directory, 0o700);
+    if (step === undefined) return;
     makeDirectory(join(directory, scratchName), 0o777);
-    this.#refillSoon(stepContainer);
+    if (step.scratchFolders.length <= mostFolders) this.#refillSoon(step);
   }
 
-  #rename(directory: string, container: string): boolean {
-    const index = this.#spares.findIndex((spare) => spare.container === container);
+  #rename(directory: string, shape: string): boolean {
+    const index = this.#spares.findIndex((spare) => spare.shape === shape);
     const [spare] = index < 0 ? [] : this.#spares.splice(index, 1);
     if (spare === undefined) return false;
     try {
@@ -87,30 +95,36 @@ export class PodDirectories {
     }
   }
 
-  #refillSoon(container: string): void {
+  #refillSoon(step: DirectoryShape): void {
     if (this.#refilling || this.#signal.aborted) return;
     this.#refilling = true;
-    this.#clock.after(refillMs, () => void this.#refill(container));
+    this.#clock.after(refillMs, () => void this.#refill(step));
   }
 
-  async #refill(container: string): Promise<void> {
+  async #refill(step: DirectoryShape): Promise<void> {
+    const shape = JSON.stringify(step);
     try {
-      const outdated = this.#spares.filter((spare) => spare.container !== container);
-      this.#spares = this.#spares.filter((spare) => spare.container === container);
+      const outdated = this.#spares.filter((spare) => spare.shape !== shape);
+      this.#spares = this.#spares.filter((spare) => spare.shape === shape);
       for (const { path } of outdated) await this.remove(path);
-      while (this.#spares.length < spares && !this.#signal.aborted) this.#spares.push(await this.#make(container));
+      while (this.#spares.length < spares && !this.#signal.aborted)
+        this.#spares.push({ path: await this.#make(step), shape });
     } catch (error) {
       this.#onError(error);
     }
     this.#refilling = false;
   }
 
-  async #make(container: string): Promise<Spare> {
+  async #make({ container, scratchFolders }: DirectoryShape): Promise<string> {
     const path = join(this.#podsDirectory, `${spareDirectoryPrefix}${this.#ids.suffix(10)}`);
     await mkdir(path, { mode: 0o700 });
     await mkdir(join(path, scratchName), { mode: 0o777 });
+    for (const folder of scratchFolders) {
+      await mkdir(join(path, scratchName, folder));
+      await chmod(join(path, scratchName, folder), 0o777);
+    }
     await mkdir(join(path, container), { mode: 0o700 });
     await writeFile(join(path, messageName(container)), "", { mode: 0o666 });
-    return { path, container };
+    return path;
   }
 }

@@ -21,7 +21,7 @@ import { layersName, prepareContainer } from "./preparation.ts";
 import { writeRecord } from "./record.ts";
 import { finalForObject, finalForReport, persist } from "./retry.ts";
 import { StatusWriter } from "./status-writer.ts";
-import { collectStep, readBeneath, readStepIO } from "./step.ts";
+import { collectStep, readBeneath, readStepIO, scratchFolders } from "./step.ts";
 import { refuseUnsupported } from "./unsupported.ts";
 import type { NodeFacts } from "./variables.ts";
 import { PodVolumes } from "./volumes.ts";
@@ -301,8 +301,11 @@ export class PodWorker {
   async #prepareVolumes(): Promise<void> {
     this.#volumesState = "preparing";
     try {
-      const step = this.#step && this.#pod.spec.containers[0];
-      this.#services.directories.take(this.#directory, step?.name);
+      const step = this.#step && {
+        container: this.#pod.spec.containers[0]?.name ?? "",
+        scratchFolders: scratchFolders(this.#step),
+      };
+      this.#services.directories.take(this.#directory, step);
       await Promise.all([this.#volumes.prepare(this.#pod, this.#facts()), this.#admitStep()]);
       this.#volumesState = "ready";
       this.#waiting = undefined;

@@ -77,18 +77,29 @@ export async function stepMounts(
   return { mounts, missing };
 }
 
-/** A step may write its files without making their folders first. Every user of the container may write there, as in any /tmp. */
-function makeFolders(step: StepIO, scratchDirectory: string): void {
+/**
+ * Folders of the scratch directory that the step's files go to, outer ones first: a step may write its files without making
+ * their folders. Every user of the container may write there, as in any /tmp.
+ */
+export function scratchFolders(step: StepIO): readonly string[] {
+  const folders = new Set<string>();
   for (const { path } of step.files) {
     const place = placeOf(step, path);
     if (place?.uri !== undefined || place === undefined) continue;
     const segments = dirname(place.within).split("/");
-    for (let depth = 1; depth <= segments.length; depth += 1) {
-      const folder = join(scratchDirectory, ...segments.slice(0, depth));
-      if (isThere(folder)) continue;
-      mkdirSync(folder);
-      chmodSync(folder, 0o777);
-    }
+    for (let depth = 1; depth <= segments.length; depth += 1) folders.add(segments.slice(0, depth).join("/"));
+  }
+  folders.delete(".");
+  return [...folders];
+}
+
+/** Most were made ahead, with the pod's directory. */
+function makeFolders(step: StepIO, scratchDirectory: string): void {
+  for (const name of scratchFolders(step)) {
+    const folder = join(scratchDirectory, name);
+    if (isThere(folder)) continue;
+    mkdirSync(folder);
+    chmodSync(folder, 0o777);
   }
 }
 
