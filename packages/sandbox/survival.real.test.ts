@@ -125,6 +125,25 @@ test("what a launcher had begun to make when it was killed is ended by the next 
   assert.equal((await host.run({ command: ["echo", "on"] })).output, "on\n");
 });
 
+test("a container goes on, log and all, if the pump dies after the launcher did", async () => {
+  await using host = await testSandbox();
+  const container = host.spec({
+    command: ["sh", "-c", "for i in 1 2 3 4 5 6 7 8; do echo line $i; echo error $i >&2; sleep 0.1; done; exit 6"],
+  });
+  await host.sandbox.start(container);
+  const launcher = await host.launcherProcess();
+  const pump = await host.pumpProcess();
+  process.kill(launcher, "SIGKILL");
+  await host.syncAfter(launcher);
+  process.kill(pump, "SIGKILL");
+  assert.equal((await host.exitOf(container.id)).exitCode, 6);
+  const log = await host.logOf(container);
+  for (const number of [1, 2, 3, 4, 5, 6, 7, 8]) {
+    assert.match(log, new RegExp(`stdout F line ${number}\\n`));
+    assert.match(log, new RegExp(`stderr F error ${number}\\n`));
+  }
+});
+
 test("a request that a launcher leaves unanswered is put to the next one", async () => {
   await using host = await testSandbox();
   const container = host.spec({ command: ["sleep", "1000"] });

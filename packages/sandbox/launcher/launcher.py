@@ -307,6 +307,7 @@ class Launcher:
     def hand_log(self, container):
         log = container.request["log"]
         message = {"open": container.id, "path": log["path"], "maxBytes": log["maxBytes"], "maxFiles": log["maxFiles"]}
+        message["streams"] = log.get("streams", ("stdout", "stderr"))
         self.pump.send(message, container.outputs)
 
     def read_report(self, container):
@@ -419,11 +420,20 @@ class Launcher:
         if container is not None and container.end is not None:
             self.deliver(container)
 
+    def note_log(self, log, descriptors):
+        """The pump of an earlier launcher writes it."""
+        container = self.containers.get(log["log"])
+        if container is None or container.end is not None or container.outputs:
+            wire.close_all(descriptors)
+        else:
+            container.outputs = descriptors
+            container.request["log"] = log
+
     def replace_pump(self):
         """The log pump has died; nothing that was printed and not yet read is lost."""
         if not self.leaving:
             self.pump = PumpLink.start()
-            self.pump.listen(self.loop, self.note_complete, self.replace_pump)
+            self.pump.listen(self.loop, self.note_log, self.note_complete, self.replace_pump)
             for container in self.containers.values():
                 if container.outputs:
                     self.hand_log(container)

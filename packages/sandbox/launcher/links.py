@@ -57,17 +57,19 @@ class PumpLink:
         os.close(ready)
         return cls.find()
 
-    def listen(self, loop, note_complete, note_end):
-        """`note_end()` is called when the pump has died."""
+    def listen(self, loop, note_log, note_complete, note_end):
+        """`note_log(log, descriptors)` is called for each log that it wrote before, `note_end()` when the pump has died."""
 
         def hear(_):
-            packet = wire.receive(self.channel)
+            packet = wire.receive(self.channel, 2)
             if packet is None:
                 loop.forget(self.channel)
                 self.channel.close()
                 note_end()
             elif "complete" in packet[0]:
                 note_complete(packet[0]["complete"])
+            elif "log" in packet[0]:
+                note_log(*packet)
 
         loop.watch(self.channel, hear)
 

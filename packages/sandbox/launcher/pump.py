@@ -140,6 +140,17 @@ class Pump:
         self.launcher = connection
         self.loop.cancel(self.lonely)
         self.loop.watch(connection, self.obey)
+        self.hand_back()
+
+    def hand_back(self):
+        """A launcher that takes over keeps the pipes too, so that no container writes into nothing should this process die."""
+        for container, (file, streams) in self.logs.items():
+            message = {"log": container, "path": file.path, "maxBytes": file.maximum_bytes, "maxFiles": file.maximum_files}
+            message["streams"] = [stream.name for stream in streams]
+            try:
+                wire.send(self.launcher, message, [stream.descriptor for stream in streams])
+            except OSError:
+                return  # it has died at once; the next one asks again
 
     def obey(self, _):
         try:
@@ -173,7 +184,7 @@ class Pump:
             wire.close_all(descriptors)
             self.tell({"failed": message["open"], "why": str(error)})
             return
-        streams = [Stream(descriptor, name, file) for descriptor, name in zip(descriptors, ("stdout", "stderr"))]
+        streams = [Stream(descriptor, name, file) for descriptor, name in zip(descriptors, message["streams"])]
         self.logs[message["open"]] = (file, streams)
         for stream in streams:
             self.loop.watch(stream.descriptor, lambda _, stream=stream: self.read(message["open"], stream))
