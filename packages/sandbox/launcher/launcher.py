@@ -472,6 +472,8 @@ class Launcher:
             see_off(cell.pid, cell.pidfd)
             cells.forget(cell.number)
         self.pump.end()
+        if self.relay is not None:
+            self.relay.end()
         self.cgroups.remove_strangers(())
         self.cgroups.remove()
         for name in ("launcher.sock", "pump.sock", "dial.sock"):

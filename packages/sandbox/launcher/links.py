@@ -106,7 +106,8 @@ class RelayLink:
     def __init__(self, upstream):
         self.channel, theirs = wire.pair()
         self.listeners = {}
-        if os.fork() == 0:
+        self.process = os.fork()
+        if self.process == 0:
             self.channel.close()
             _become_companion("headrace-relay", (theirs.fileno(),))
             try:
@@ -151,6 +152,11 @@ class RelayLink:
         request = wire.seal_request(names)
         wire.send(self.channel, {"names": True}, [request])
         os.close(request)
+
+    def end(self):
+        process = open_pidfd(self.process)
+        self.channel.close()
+        see_off(self.process, process)
 
     def _hear(self, _):
         if wire.receive(self.channel) is None:

@@ -46,6 +46,7 @@ def main(arguments):
         return
     _announce({"ready": True})
     loop.run()
+    os._exit(0)  # connections end with this process and no earlier: who waits for them finds nothing left of it
 
 
 def _prepare(settings):
