@@ -8,13 +8,19 @@ export function percentile(sample: readonly number[], share: number): number {
 
 export const median = (sample: readonly number[]): number => percentile(sample, 0.5);
 
-/** Milliseconds between the end of one tick and the start of the next, from a trace `begin,end;begin,end;…` in seconds. */
+/** Begin and end of each tick of a trace `begin,end;begin,end;…`, in seconds. */
+export function ticksOf(trace: string): readonly (readonly [begin: number, end: number])[] {
+  const ticks = trace.split(";").filter((tick) => tick !== "");
+  return ticks.map((tick) => {
+    const [begin = Number.NaN, end = Number.NaN] = tick.split(",").map(Number);
+    return [begin, end];
+  });
+}
+
+/** Milliseconds between the end of one tick and the start of the next. */
 export function gapsOf(trace: string): readonly number[] {
-  const ticks = trace
-    .split(";")
-    .filter((tick) => tick !== "")
-    .map((tick) => tick.split(",").map(Number));
-  return ticks.slice(1).map(([begin = Number.NaN], index) => (begin - (ticks[index]?.[1] ?? Number.NaN)) * 1000);
+  const ticks = ticksOf(trace);
+  return ticks.slice(1).map(([begin], index) => (begin - (ticks[index]?.[1] ?? Number.NaN)) * 1000);
 }
 
 /** CPU milliseconds that the whole machine has spent since it started: kernel workers do part of the job. */

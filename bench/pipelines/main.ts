@@ -6,7 +6,8 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { pythonWith, startFresh } from "@headrace/platform/testing";
-import { gapsOf, machineCpu, median, percentile, printTable, residentMiB } from "../measure.ts";
+import { gapsOf, machineCpu, median, percentile, printTable, residentMiB, ticksOf } from "../measure.ts";
+import { phasesOf } from "./phases.ts";
 
 const run = promisify(execFile);
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -55,6 +56,11 @@ export async function main(): Promise<void> {
     peerRow("Metaflow, no sandbox", metaflow),
     ["fdatasync of 4 KiB", ms(measureSync())],
   ]);
+  const phases = phasesOf(join(headrace.directory, "home"), chain.result.run, ticksOf(traceOfTasks(chain.result)));
+  printTable(
+    "Where that time goes, median and 90th percentile",
+    phases.map(({ name, times }) => [name, ms(median(times)), ms(percentile(times, 0.9))]),
+  );
   const rate = fanOutWidth / fan.result.seconds;
   printTable("Fan-out of 1,000 steps", [
     ["Headrace, sandboxed", `${rate.toFixed(0)} steps/s`, `${(rate / floor.rate).toFixed(2)} F4`],
@@ -103,6 +109,7 @@ function firstStepMs(submitted: Submitted): number {
 }
 
 interface Submitted {
+  readonly run: string;
   readonly state: string;
   readonly begin: number;
   readonly seconds: number;

@@ -1,0 +1,66 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+
+/** Between the end of one step's own code and the start of the next one's: a phase, and how long each step's took, in milliseconds. */
+export interface Phase {
+  readonly name: string;
+  readonly times: readonly number[];
+}
+
+interface Attempt {
+  readonly pod: string;
+  readonly created: number;
+  readonly started: number;
+  readonly finished: number;
+}
+
+/**
+ * Where the time between the steps of a chain goes. Everything is read from what Headrace writes down anyway (the attempts' rows,
+ * the audit log), so that nothing is measured, and nothing costs, while the chain runs.
+ *
+ * @param home the data directory.
+ * @param ticks when each step's own code began and ended, in seconds.
+ */
+export function phasesOf(home: string, run: string, ticks: readonly (readonly [number, number])[]): readonly Phase[] {
+  const attempts = attemptsOf(home, run);
+  const bound = bindings(home);
+  const phases = [
+    "user code ends, its process is gone",
+    "outputs are collected and reported",
+    "commits: the report, the next pod, its binding",
+    "volumes, token, artifacts, request to the launcher",
+    "process confined, user code begins",
+  ].map((name) => ({ name, times: new Array<number>() }));
+  for (const [index, next] of attempts.slice(1).entries()) {
+    const [before, last, tick, boundAt] = [attempts[index], ticks[index], ticks[index + 1], bound.get(next.pod)];
+    if (before === undefined || last === undefined || tick === undefined || boundAt === undefined) continue;
+    const moments = [last[1] * 1000, before.finished, next.created, boundAt, next.started, tick[0] * 1000];
+    for (const [n, { times }] of phases.entries()) times.push((moments[n + 1] ?? 0) - (moments[n] ?? 0));
+  }
+  return phases;
+}
+
+function attemptsOf(home: string, run: string): readonly Attempt[] {
+  using database = new DatabaseSync(join(home, "records.db"), { readOnly: true });
+  const rows = database
+    .prepare("select pod, created_at, started_at, finished_at from attempt where run = ? order by task")
+    .all(run);
+  return rows.map((row) => ({
+    pod: String(row["pod"]),
+    created: Number(row["created_at"]),
+    started: Number(row["started_at"]),
+    finished: Number(row["finished_at"]),
+  }));
+}
+
+/** When each pod was bound to its node, in milliseconds since the epoch. */
+function bindings(home: string): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  for (const line of readFileSync(join(home, "logs", "audit.log"), "utf8").split("\n")) {
+    if (!line.includes('"pods/binding"')) continue;
+    const { name, time }: { name: string; time: string } = JSON.parse(line);
+    found.set(name, Date.parse(time));
+  }
+  return found;
+}
