@@ -45,6 +45,7 @@ class Init:
         self.plan = plan
         self.zygote = None
         self.starting = {}  # container -> moment by which the zygote must have answered
+        self.early = {}  # container -> signal that came before the zygote told of its start
         self.running = {}  # container -> (pid, pidfd)
         self.overdue = {}  # container -> moment by which the zygote must have told its end
         self.exits = {}  # container -> message that no launcher has acknowledged
@@ -131,10 +132,13 @@ class Init:
                 self.kill_zygote(f"it takes no requests: {error}")
 
     def do_signal(self, message, _):
-        pid, watch = self.running.get(message["container"], (0, -1))
+        container, number = message["container"], message["signal"]
+        if container in self.starting:
+            self.early[container] = number  # the launcher sees by itself that it runs, and may be quicker than the zygote
+            return
+        pid, watch = self.running.get(container, (0, -1))
         if watch < 0:
             return  # it has ended; its exit is on the way
-        number = message["signal"]
         if number == signal.SIGTERM and not _heeds(pid, number):
             number = signal.SIGKILL  # the first process of a pid namespace would never see it
         send_signal(watch, number)
@@ -252,6 +256,8 @@ class Init:
         if watch >= 0:
             self._watch(watch, lambda: self._note_end(container, watch))
         self.tell({"started": container})
+        if container in self.early:
+            self.do_signal({"container": container, "signal": self.early.pop(container)}, ())
 
     def _note_end(self, container, watch):
         """The process is dead; its parent must tell how."""
@@ -286,7 +292,7 @@ class Init:
         self._unwatch(zygote.channel)
         self._unwatch(zygote.errors)
         zygote.end()
-        lost, self.starting = list(self.starting), {}
+        lost, self.starting, self.early = list(self.starting), {}, {}
         for container in lost:
             self.tell({"lost": container})
         self.tell({"zygote": "lost", "why": why[:500], "tail": zygote.tail.decode(errors="replace")})
