@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { builtIns } from "@headrace/k8s";
+import { builtIns, Pod } from "@headrace/k8s";
 import { fetchFrom, testApi } from "./testing/index.ts";
 import { Widget } from "./testing/kinds.ts";
 
@@ -57,6 +57,14 @@ test("aggregated discovery says everything at once, and is told apart by its con
       freshness: "Current",
     },
   ]);
+});
+
+test("a subresource that nothing here answers is not listed", async () => {
+  await using api = testApi([Pod]);
+  const document = (await fetchFrom(api)("/api/v1")).json<{ resources: readonly { name: string }[] }>();
+  const names = document.resources.map(({ name }) => name);
+  assert.ok(names.includes("pods/binding"));
+  assert.ok(!names.includes("pods/exec"));
 });
 
 test("discovery and OpenAPI are not sent twice to those who have them", async () => {

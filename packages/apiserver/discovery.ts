@@ -13,10 +13,17 @@ import type { GroupVersion, Registry, Served } from "./registry.ts";
 const aggregatedType = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 const everywhere = [{ clientCIDR: "0.0.0.0/0", serverAddress: "" }];
 
-/** The paths by which clients find out what is served: the old documents, one for each group and version, and the aggregated ones. */
-export function createDiscovery({
-  groupVersions,
-}: Registry): (request: ApiRequest) => Promise<ApiResponse | undefined> {
+/** Whether a subresource of a kind is answered here. */
+export type Offers = (served: Served, subresource: Subresource) => boolean;
+
+/**
+ * The paths by which clients find out what is served: the old documents, one for each group and version, and the aggregated ones.
+ * A kind may declare subresources that nothing answers on this server; those are not listed.
+ */
+export function createDiscovery(
+  { groupVersions }: Registry,
+  offers: Offers,
+): (request: ApiRequest) => Promise<ApiResponse | undefined> {
   const core = groupVersions.filter(({ group }) => group === "");
   const named = groupVersions.filter(({ group }) => group !== "");
   const groups = [...new Set(named.map(({ group }) => group))];
@@ -38,11 +45,11 @@ export function createDiscovery({
       (group) =>
         [`/apis/${group}`, fixedDocument({ kind: "APIGroup", apiVersion: "v1", ...apiGroup(group, named) })] as const,
     ),
-    ...groupVersions.map((each) => [rootOf(each), fixedDocument(resourceList(each))] as const),
+    ...groupVersions.map((each) => [rootOf(each), fixedDocument(resourceList(each, offers))] as const),
   ]);
   const aggregated = new Map<string, FixedDocument>([
-    ["/api", fixedDocument(groupDiscoveryList([""], core), aggregatedType)],
-    ["/apis", fixedDocument(groupDiscoveryList(groups, named), aggregatedType)],
+    ["/api", fixedDocument(groupDiscoveryList([""], core, offers), aggregatedType)],
+    ["/apis", fixedDocument(groupDiscoveryList(groups, named, offers), aggregatedType)],
   ]);
 
   return async (request) => {
@@ -67,10 +74,12 @@ function apiGroup(group: string, all: readonly GroupVersion[]): object {
   return { name: group, versions, preferredVersion: versions[0] };
 }
 
-function resourceList({ group, version, kinds }: GroupVersion): object {
+function resourceList({ group, version, kinds }: GroupVersion, offers: Offers): object {
   const resources = kinds.flatMap((served) => [
     resourceEntry(served),
-    ...served.definition.subresources.map((each) => subresourceEntry(served.definition, each)),
+    ...served.definition.subresources
+      .filter((each) => offers(served, each))
+      .map((each) => subresourceEntry(served.definition, each)),
   ]);
   return { kind: "APIResourceList", apiVersion: "v1", groupVersion: apiVersionOf({ group, version }), resources };
 }
@@ -107,18 +116,24 @@ export function verbsOf(subresource: Subresource): readonly string[] {
   return "verbs" in subresource ? subresource.verbs : ["get", "patch", "update"];
 }
 
-function groupDiscoveryList(groups: readonly string[], all: readonly GroupVersion[]): object {
+function groupDiscoveryList(groups: readonly string[], all: readonly GroupVersion[], offers: Offers): object {
   const items = groups.map((group) => ({
     metadata: { name: group, creationTimestamp: null },
     versions: all
       .filter((each) => each.group === group)
-      .map(({ version, kinds }) => ({ version, resources: kinds.map(resourceDiscovery), freshness: "Current" })),
+      .map(({ version, kinds }) => ({
+        version,
+        resources: kinds.map((served) => resourceDiscovery(served, offers)),
+        freshness: "Current",
+      })),
   }));
   return { kind: "APIGroupDiscoveryList", apiVersion: "apidiscovery.k8s.io/v2", metadata: {}, items };
 }
 
-function resourceDiscovery({ definition, verbs }: Served): object {
-  const { group, version, kind, plural, singular, scope, shortNames, categories, subresources } = definition;
+function resourceDiscovery(served: Served, offers: Offers): object {
+  const { definition, verbs } = served;
+  const { group, version, kind, plural, singular, scope, shortNames, categories } = definition;
+  const subresources = definition.subresources.filter((each) => offers(served, each));
   return {
     resource: plural,
     responseKind: { group, version, kind },

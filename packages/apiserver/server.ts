@@ -11,7 +11,7 @@ import { evictPod } from "./pod-eviction.ts";
 import { podLog } from "./pod-log.ts";
 import { createRegistry } from "./registry.ts";
 import { renderValue } from "./render.ts";
-import { createSubresources } from "./subresources.ts";
+import { createSubresources, offeredBy } from "./subresources.ts";
 import { attributesOf, targetOf, type PathTarget, type Target } from "./target.ts";
 import { createWriter } from "./writer.ts";
 
@@ -27,9 +27,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const registry = createRegistry(store, definitions, projections, [...accessReviews(authorizer), ...answers]);
   const writer = createWriter({ store, registry, admission, clock, ids });
   const actions = createActions({ writer, authorize, clock });
-  const subresources = createSubresources({ actions, writer, handlers: handlersOf(options) });
+  const handlers = handlersOf(options);
+  const subresources = createSubresources({ actions, writer, handlers });
   const paths = [
-    createDiscovery(registry),
+    createDiscovery(registry, offeredBy(handlers)),
     createOpenApi(registry),
     createHealth(options.version ?? spoken, options.unready ?? (() => [])),
   ];

@@ -13,7 +13,7 @@ import {
   type Subresource,
 } from "@headrace/model";
 import type { Actions } from "./actions.ts";
-import { verbsOf } from "./discovery.ts";
+import { type Offers, verbsOf } from "./discovery.ts";
 import { methodNotAllowed, unknownPath } from "./errors.ts";
 import { isDryRun } from "./incoming.ts";
 import { formOf } from "./negotiation.ts";
@@ -27,11 +27,18 @@ import type { WriteCall, Writer } from "./writer.ts";
 /** Subresources that are a part of the object itself: read and written as the object is. */
 const parts = new Set(["status", "finalize"]);
 
+type Handlers = Readonly<Record<string, SubresourceHandler>>;
+
+/** Says which subresources these handlers answer, and those that are part of their object. */
+export function offeredBy(handlers: Handlers): Offers {
+  return ({ resource }, { name }) => parts.has(name) || handlers[`${resource}/${name}`] !== undefined;
+}
+
 export interface SubresourcesOptions {
   readonly actions: Actions;
   readonly writer: Writer;
   /** By `plural/name` or `plural.group/name`. */
-  readonly handlers: Readonly<Record<string, SubresourceHandler>>;
+  readonly handlers: Handlers;
 }
 
 /** Answers requests below an object. The caller has been authorised. */
