@@ -10,7 +10,7 @@ import {
   SqliteQueryCompiler,
 } from "kysely";
 import { DiskFullError } from "./errors.ts";
-import { checkpointPages, WalSync } from "./wal-sync.ts";
+import { checkpointPages, WalSync } from "@headrace/sqlite";
 
 /** Prepared statements kept per connection; the least recently used goes first. */
 const statementLimit = 256;

@@ -6,7 +6,7 @@ import { createObjectLog } from "./object-log.ts";
 import { createSeal, type Seal, type SealedResources } from "./seal.ts";
 import { storedFromBytes } from "./stored.ts";
 import type { HistoryLimits, Store, TransientResource } from "./store.ts";
-import { checkpointPages, WalSync } from "./wal-sync.ts";
+import { checkpointPages, WalSync } from "@headrace/sqlite";
 
 export interface SqliteStoreOptions {
   /** Path of the database file; created if it is missing, in a directory that exists. */

@@ -9,6 +9,7 @@ import { isTest, readSources, resolveRelative, workspaceOf, type Source } from "
  */
 const layers: Readonly<Record<string, number>> = {
   "packages/model": 0,
+  "packages/sqlite": 0,
   "packages/k8s": 1,
   "packages/client": 1,
   "packages/store": 1,

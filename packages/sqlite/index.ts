@@ -1,0 +1,1 @@
+export { checkpointPages, WalSync } from "./wal-sync.ts";
