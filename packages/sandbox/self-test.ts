@@ -68,7 +68,7 @@ def connect(host, port):
     socket.create_connection((host, port), timeout=2).close()
 
 def ask_proxy(host, port, place):
-    with socket.create_connection((host, port), timeout=5) as proxy:
+    with socket.create_connection((host, port), timeout=30) as proxy:
         proxy.sendall(f"CONNECT {place} HTTP/1.1\\r\\nhost: {place}\\r\\n\\r\\n".encode())
         return proxy.recv(100).split(b" ")[1].decode()
 
