@@ -1,4 +1,4 @@
-import { ApiError, type Attributes, type StatusDetails } from "@headrace/model";
+import { ApiError, resourceName, type Attributes, type StatusDetails } from "@headrace/model";
 
 /** Failures of requests in upstream's wording, beside those that model/status.ts has. All but the last are ApiErrors. */
 
@@ -18,7 +18,7 @@ export function forbidden(asked: Attributes, reason: string): ApiError {
     return new ApiError("Forbidden", `forbidden: User "${user.name}" cannot ${verb} path "${path}"${because}`, {});
   }
   const [plural = ""] = resource.split("/");
-  const qualified = group === "" ? plural : `${plural}.${group}`;
+  const qualified = resourceName({ plural, group });
   const subject = name === "" ? qualified : `${qualified} "${name}"`;
   const where = namespace === "" ? "at the cluster scope" : `in the namespace "${namespace}"`;
   const details = { ...(name !== "" && { name }), group, kind: plural };

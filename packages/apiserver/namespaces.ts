@@ -1,4 +1,4 @@
-import { ApiError, notFound, type ResourceDefinition } from "@headrace/model";
+import { ApiError, notFound, resourceName, type ResourceDefinition } from "@headrace/model";
 import type { Registry } from "./registry.ts";
 
 /** Refuses new content in a namespace that is not there or on its way out. Where namespaces are not served, any will do. */
@@ -14,10 +14,9 @@ export async function requireActiveNamespace(
   if (version === undefined) throw notFound(namespaces.definition, namespace);
   if (version.object.metadata.deletionTimestamp === undefined) return;
   const { plural, group } = definition;
-  const qualified = group === "" ? plural : `${plural}.${group}`;
   throw new ApiError(
     "Forbidden",
-    `${qualified} "${name}" is forbidden: unable to create new content in namespace ${namespace} because it is being terminated`,
+    `${resourceName(definition)} "${name}" is forbidden: unable to create new content in namespace ${namespace} because it is being terminated`,
     {
       name,
       group,

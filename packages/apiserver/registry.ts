@@ -1,4 +1,4 @@
-import { apiVersionOf, type Projection, type ResourceDefinition } from "@headrace/model";
+import { apiVersionOf, resourceName, type Projection, type ResourceDefinition } from "@headrace/model";
 import type { Store } from "@headrace/store";
 import { ServerMisconfigured } from "./errors.ts";
 import type { Answer } from "./options.ts";
@@ -101,8 +101,3 @@ const nothing: Source = {
   page: async () => ({ versions: [], resourceVersion: "0" }),
   async *changes() {},
 };
-
-/** `pods`, `trials.kubeflow.org`. */
-function resourceName({ plural, group }: { readonly plural: string; readonly group: string }): string {
-  return group === "" ? plural : `${plural}.${group}`;
-}

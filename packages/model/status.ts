@@ -86,11 +86,13 @@ interface Kinded {
   readonly kind: string;
 }
 
-const qualified = (resource: Kinded): string =>
-  resource.group ? `${resource.plural}.${resource.group}` : resource.plural;
+/** A resource with its group, as Kubernetes writes it: `pods`, `trials.kubeflow.org`. */
+export function resourceName({ plural, group }: Pick<Kinded, "plural" | "group">): string {
+  return group === "" ? plural : `${plural}.${group}`;
+}
 
 export function notFound(resource: Kinded, name: string): ApiError {
-  return new ApiError("NotFound", `${qualified(resource)} "${name}" not found`, {
+  return new ApiError("NotFound", `${resourceName(resource)} "${name}" not found`, {
     name,
     group: resource.group,
     kind: resource.plural,
@@ -98,7 +100,7 @@ export function notFound(resource: Kinded, name: string): ApiError {
 }
 
 export function alreadyExists(resource: Kinded, name: string): ApiError {
-  return new ApiError("AlreadyExists", `${qualified(resource)} "${name}" already exists`, {
+  return new ApiError("AlreadyExists", `${resourceName(resource)} "${name}" already exists`, {
     name,
     group: resource.group,
     kind: resource.plural,
@@ -110,7 +112,7 @@ export function conflict(
   name: string,
   why = "the object has been modified; please apply your changes to the latest version and try again",
 ): ApiError {
-  return new ApiError("Conflict", `Operation cannot be fulfilled on ${qualified(resource)} "${name}": ${why}`, {
+  return new ApiError("Conflict", `Operation cannot be fulfilled on ${resourceName(resource)} "${name}": ${why}`, {
     name,
     group: resource.group,
     kind: resource.plural,
