@@ -7,7 +7,7 @@ import {
   type Taint,
   type Toleration,
 } from "@headrace/k8s";
-import { parseQuantity } from "@headrace/model";
+import { matchesLabels, parseQuantity } from "@headrace/model";
 
 /** Amounts in billionths of the resource's unit. */
 export type Amounts = ReadonlyMap<string, bigint>;
@@ -118,30 +118,15 @@ function matchesNode(spec: Pod["spec"], node: Node): boolean {
 /** A term without requirements matches nothing. */
 function matchesTerm({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm, node: Node): boolean {
   if (matchExpressions.length + matchFields.length === 0) return false;
-  const labels = node.metadata.labels ?? {};
-  const fields: Readonly<Record<string, string>> = { "metadata.name": node.metadata.name ?? "" };
+  const fields = { "metadata.name": node.metadata.name ?? "" };
   return (
-    matchExpressions.every((requirement) => meets(requirement, labels[requirement.key])) &&
-    matchFields.every((requirement) => meets(requirement, fields[requirement.key]))
+    matchesLabels(matchExpressions.map(asRequirement), node.metadata.labels) &&
+    matchesLabels(matchFields.map(asRequirement), fields)
   );
 }
 
-function meets({ operator, values = [] }: NodeSelectorRequirement, value: string | undefined): boolean {
-  switch (operator) {
-    case "In":
-      return value !== undefined && values.includes(value);
-    case "NotIn":
-      return value === undefined || !values.includes(value);
-    case "Exists":
-      return value !== undefined;
-    case "DoesNotExist":
-      return value === undefined;
-    case "Gt":
-      return value !== undefined && Number(value) > Number(values[0]);
-    case "Lt":
-      return value !== undefined && Number(value) < Number(values[0]);
-  }
-}
+/** Fields are asked as labels are: by a name, with the same operators. */
+const asRequirement = ({ key, operator, values = [] }: NodeSelectorRequirement) => ({ key, operator, values });
 
 function shortages(requests: Amounts, room: NodeRoom): readonly string[] {
   const reasons: string[] = [];
