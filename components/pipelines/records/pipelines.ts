@@ -56,21 +56,18 @@ export async function updatePipeline(
   await db.updateTable("pipeline").set(change).where("ns", "=", ns).where("id", "=", id).execute();
 }
 
+function versionsOf(db: PipelineDatabase, { ns, id }: Pick<PipelineRow, "ns" | "id">) {
+  return db.selectFrom("pipeline_version").where("ns", "=", ns).where("pipeline", "=", id);
+}
+
 export async function hasVersions(db: PipelineDatabase, { ns, id }: PipelineRow): Promise<boolean> {
-  const row = await db
-    .selectFrom("pipeline_version")
-    .select("id")
-    .where("ns", "=", ns)
-    .where("pipeline", "=", id)
-    .limit(1)
-    .executeTakeFirst();
+  const row = await versionsOf(db, { ns, id }).select("id").limit(1).executeTakeFirst();
   return row !== undefined;
 }
 
 /** With its versions. Runs keep what they ran. */
 export async function deletePipeline(db: PipelineDatabase, { ns, id }: PipelineRow): Promise<void> {
-  const versions = db.selectFrom("pipeline_version").where("ns", "=", ns).where("pipeline", "=", id);
-  const specs = await versions.select("spec").distinct().execute();
+  const specs = await versionsOf(db, { ns, id }).select("spec").distinct().execute();
   await db.deleteFrom("pipeline_version").where("ns", "=", ns).where("pipeline", "=", id).execute();
   await db.deleteFrom("pipeline").where("ns", "=", ns).where("id", "=", id).execute();
   await dropUnusedDocuments(
@@ -89,24 +86,15 @@ export async function findVersionNamed(
   pipeline: PipelineRow,
   name: string,
 ): Promise<PipelineVersionRow | undefined> {
-  return db
-    .selectFrom("pipeline_version")
-    .selectAll()
-    .where("ns", "=", pipeline.ns)
-    .where("pipeline", "=", pipeline.id)
-    .where("name", "=", name)
-    .executeTakeFirst();
+  return versionsOf(db, pipeline).selectAll().where("name", "=", name).executeTakeFirst();
 }
 
 export async function findLatestVersion(
   db: PipelineDatabase,
   pipeline: PipelineRow,
 ): Promise<PipelineVersionRow | undefined> {
-  return db
-    .selectFrom("pipeline_version")
+  return versionsOf(db, pipeline)
     .selectAll()
-    .where("ns", "=", pipeline.ns)
-    .where("pipeline", "=", pipeline.id)
     .orderBy("created_at", "desc")
     .orderBy("id", "desc")
     .limit(1)
