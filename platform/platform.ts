@@ -20,6 +20,7 @@ import { createKubelet, type TokenIssuer } from "@headrace/kubelet";
 import {
   ApiError,
   platformUser,
+  resourceName,
   systemClock,
   systemIds,
   type ApiResponse,
@@ -43,6 +44,7 @@ import { describeMachine, nodeName } from "./machine.ts";
 import { addressServices, serviceNames } from "./services.ts";
 import { readShares } from "./shares.ts";
 import { userTokenRoutes } from "./user-tokens.ts";
+import { version } from "./version.ts";
 
 export interface PlatformOptions {
   readonly dataDirectory: string;
@@ -73,7 +75,6 @@ export interface Platform {
   stop(options: { readonly keepPods: boolean }): Promise<void>;
 }
 
-const version = "0.1.0";
 /** The Kubernetes whose API is spoken. */
 const kubernetesVersion = "v1.33.0";
 
@@ -342,11 +343,10 @@ async function closing<T>(opening: Promise<T>, close: (opened: T) => Promise<voi
 
 /** Kinds whose objects vanish by themselves are kept apart, so that they cannot crowd out the rest. */
 function transientKinds() {
-  return builtIns.flatMap(({ plural, group, ttlSeconds }) =>
-    ttlSeconds === undefined
-      ? []
-      : [{ resource: group === "" ? plural : `${plural}.${group}`, ttlSeconds, patienceMs: 20 }],
-  );
+  return builtIns.flatMap((definition) => {
+    const { ttlSeconds } = definition;
+    return ttlSeconds === undefined ? [] : [{ resource: resourceName(definition), ttlSeconds, patienceMs: 20 }];
+  });
 }
 
 /** Short, since a socket's path has 107 bytes at most; one for each data directory. */

@@ -1,8 +1,7 @@
+import { version } from "@headrace/platform/version";
 import { Command, Option } from "commander";
 import type { Surroundings } from "./environment.ts";
 import { createTerminal, describeError, type Terminal } from "./terminal.ts";
-
-const version = "0.1.0";
 
 interface GlobalFlags {
   readonly output: "text" | "json";
