@@ -127,6 +127,7 @@ describe("the self-test", () => {
     assert.deepEqual(
       bad.map(({ remedy }) => remedy),
       [`chmod go-rwx ${open}`],
+      JSON.stringify(bad),
     );
   });
 });

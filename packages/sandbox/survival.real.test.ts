@@ -147,6 +147,21 @@ test("a container goes on, log and all, if the pump dies after the launcher did"
   }
 });
 
+test("a container goes on, log and all, if launcher and pump die together", async () => {
+  await using host = await testSandbox();
+  const lines = Array.from({ length: 300 }, (_, number) => `line ${number}`);
+  const long = host.spec({ command: ["sh", "-c", "for i in $(seq 0 299); do echo line $i; sleep 0.002; done; exit 6"] });
+  const short = host.spec({ command: ["sh", "-c", "sleep 0.1; echo said while nobody listened; exit 7"] });
+  await Promise.all([host.sandbox.start(long), host.sandbox.start(short)]);
+  const launcher = await host.launcherProcess();
+  const pump = await host.pumpProcess();
+  process.kill(launcher, "SIGKILL");
+  process.kill(pump, "SIGKILL");
+  assert.deepEqual([(await host.exitOf(long.id)).exitCode, (await host.exitOf(short.id)).exitCode], [6, 7]);
+  assert.deepEqual((await host.logOf(long)).match(/line \d+/g), lines);
+  assert.match(await host.logOf(short), /stdout F said while nobody listened\n/);
+});
+
 test("a request that a launcher leaves unanswered is put to the next one", async () => {
   await using host = await testSandbox();
   const container = host.spec({ command: ["sleep", "1000"] });

@@ -7,6 +7,7 @@ import signal
 import cell as cells
 import wire
 from container import Container, now
+from init import OUTPUTS
 from syscalls import open_pidfd
 
 
@@ -48,29 +49,30 @@ class Adoption:
             if "still" in message:
                 self.adopt_container(cell, message["still"], descriptors)
             elif "exited" in message:
-                self.adopt_container(cell, message["exited"], ())
+                self.adopt_container(cell, message["exited"], descriptors)
                 self.launcher.note_exit(cell, message)
         channel.setblocking(False)
 
     @staticmethod
     def expect(channel):
-        packet = wire.receive(channel, 3)
+        packet = wire.receive(channel, OUTPUTS + 3)
         if packet is None:
             raise wire.ProtocolError("the cell ended")
         return packet
 
-    def adopt_container(self, cell, container_id, namespaces):
+    def adopt_container(self, cell, container_id, descriptors):
         facts = self.launcher.journal.started.get(container_id)
         if facts is None:
-            wire.close_all(namespaces)
+            wire.close_all(descriptors)
             return
+        outputs, namespaces = wire.take(descriptors, OUTPUTS), descriptors
         group = self.launcher.find_group(facts["group"], cell.tenant)
         if group.namespaces is None and namespaces:
-            group.namespaces, group.address = list(namespaces), facts["address"]
+            group.namespaces, group.address = namespaces, facts["address"]
             self.launcher.network.adopt_address(cell.tenant, group.address)
         else:
             wire.close_all(namespaces)
-        container = Container({"id": container_id, "uid": facts["uid"], "gid": facts["gid"]}, cell, group, lambda *_: None)
+        container = Container({"id": container_id, "uid": facts["uid"], "gid": facts["gid"], "log": facts["log"]}, cell, group, lambda *_: None)
         container.running = True
         container.started_at = facts["startedAt"]
         container.warm = facts["warm"]
@@ -78,6 +80,8 @@ class Adoption:
             container.cgroup = self.launcher.cgroups.adopt(cell.tenant.number, facts["cgroup"])
         self.launcher.containers[container_id] = cell.containers[container_id] = container
         group.containers.add(container_id)
+        container.outputs = outputs
+        self.launcher.hand_log(container)  # the pump may be new as well
 
     def end_strangers(self):
         """Ends cells and pumps of earlier launchers that cannot be reached: killed while they made one, they had told nobody."""

@@ -21,7 +21,7 @@ class Container:
         self.group = group
         self.reply = reply  # called once with (code, message) or with nothing
         self.report = None
-        self.outputs = []  # the pipes that the pump reads, kept here too, so that its death ends no container
+        self.outputs = []  # the pipes that the pump reads; the next one does should it die
         self.cgroup = None
         self.deadline = None
         self.running = False
@@ -43,6 +43,7 @@ class Container:
             "cgroup": self.cgroup.name if self.cgroup else None,
             "uid": self.request["uid"],
             "gid": self.request["gid"],
+            "log": self.request["log"],
         }
 
     def started(self):

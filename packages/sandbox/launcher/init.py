@@ -34,6 +34,7 @@ import network
 from zygote import exit_message
 
 LONELY_SECONDS = 600
+OUTPUTS = 2  # the pipes of a container that stay with this process: those of its stdout and stderr
 _TAIL_BYTES = 4096
 _ZYGOTE_PROGRAM = f"import sys; sys.path.insert(0, {root.CODE!r}); import zygote; zygote.main(*sys.argv[1:])"
 
@@ -49,6 +50,7 @@ class Init:
         self.running = {}  # container -> (pid, pidfd)
         self.overdue = {}  # container -> moment by which the zygote must have told its end
         self.exits = {}  # container -> message that no launcher has acknowledged
+        self.outputs = {}  # container -> the reading ends of its pipes, so that none writes into nothing while no one reads
         self.own_namespaces = network.open_pod_namespaces()
         self.poll = select.poll()
         self.callbacks = {}
@@ -115,13 +117,14 @@ class Init:
 
     def do_start(self, message, descriptors):
         container = message["container"]
+        self.outputs[container] = wire.take(descriptors, OUTPUTS)
         try:
             if self.zygote is None:
                 raise OSError("the interpreter is gone")
             wire.send(self.zygote.channel, {"container": container, "warm": message["warm"]}, descriptors)
             self.starting[container] = time.monotonic() + self.plan["answerSeconds"]
         except OSError as error:
-            self.tell({"lost": container})
+            self._lose(container)
             self.kill_zygote(f"it takes no requests: {error}")
 
     def do_spare(self, *_):
@@ -150,7 +153,8 @@ class Init:
 
     def do_acknowledge(self, message, _):
         for container in message["containers"]:
-            self.exits.pop(container, None)
+            if self.exits.pop(container, None) is not None:
+                self._close_outputs(container)
 
     def do_namespaces(self, message, _):
         """Fresh ipc and uts namespaces for a pod, and a network if it is to be a new one. They are owned by the tenant's
@@ -196,11 +200,11 @@ class Init:
         self.tell({"adopted": True, "ready": self.zygote is not None and self.zygote.ready, "zygote": self.zygote is not None}, [user_namespace])
         os.close(user_namespace)
         for container in self.starting:
-            self.tell({"still": container})
+            self.tell({"still": container}, self.outputs[container])
         for container, (pid, _) in self.running.items():
             self._tell_running(container, pid)
-        for message in self.exits.values():
-            self.tell(message)
+        for container, message in self.exits.items():
+            self.tell(message, self.outputs[container])
         self.tell({"told": True})
 
     def _tell_running(self, container, pid):
@@ -209,8 +213,16 @@ class Init:
             descriptors = network.open_pod_namespaces(f"/proc/{pid}/ns/")
         except OSError:
             descriptors = []  # it is over; its exit is on the way
-        self.tell({"still": container}, descriptors)
+        self.tell({"still": container}, [*self.outputs[container], *descriptors])
         wire.close_all(descriptors)
+
+    def _lose(self, container):
+        """It was never made."""
+        self._close_outputs(container)
+        self.tell({"lost": container})
+
+    def _close_outputs(self, container):
+        wire.close_all(self.outputs.pop(container))
 
     # The zygote.
 
@@ -294,7 +306,7 @@ class Init:
         zygote.end()
         lost, self.starting, self.early = list(self.starting), {}, {}
         for container in lost:
-            self.tell({"lost": container})
+            self._lose(container)
         self.tell({"zygote": "lost", "why": why[:500], "tail": zygote.tail.decode(errors="replace")})
         self.reap()
         for container in list(self.overdue):

@@ -280,7 +280,7 @@ class Launcher:
             self.journal.start(container.id, container.facts())
             sent = container.cell.send(
                 {"do": "start", "container": container.id, "warm": container.warm},
-                [request, report_end, *ends, *attach, *group.namespaces, *volumes],
+                [*container.outputs, request, report_end, *ends, *attach, *group.namespaces, *volumes],
             )
             if not sent:
                 self.end_cell(container.cell, "it takes no requests")
@@ -307,7 +307,6 @@ class Launcher:
     def hand_log(self, container):
         log = container.request["log"]
         message = {"open": container.id, "path": log["path"], "maxBytes": log["maxBytes"], "maxFiles": log["maxFiles"]}
-        message["streams"] = log.get("streams", ("stdout", "stderr"))
         self.pump.send(message, container.outputs)
 
     def read_report(self, container):
@@ -420,20 +419,11 @@ class Launcher:
         if container is not None and container.end is not None:
             self.deliver(container)
 
-    def note_log(self, log, descriptors):
-        """The pump of an earlier launcher writes it."""
-        container = self.containers.get(log["log"])
-        if container is None or container.end is not None or container.outputs:
-            wire.close_all(descriptors)
-        else:
-            container.outputs = descriptors
-            container.request["log"] = log
-
     def replace_pump(self):
         """The log pump has died; nothing that was printed and not yet read is lost."""
         if not self.leaving:
             self.pump = PumpLink.start()
-            self.pump.listen(self.loop, self.note_log, self.note_complete, self.replace_pump)
+            self.pump.listen(self.loop, self.note_complete, self.replace_pump)
             for container in self.containers.values():
                 if container.outputs:
                     self.hand_log(container)

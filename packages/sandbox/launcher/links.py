@@ -57,19 +57,17 @@ class PumpLink:
         os.close(ready)
         return cls.find()
 
-    def listen(self, loop, note_log, note_complete, note_end):
-        """`note_log(log, descriptors)` is called for each log that it wrote before, `note_end()` when the pump has died."""
+    def listen(self, loop, note_complete, note_end):
+        """`note_complete(container)` is called when all of a drained log is written, `note_end()` when the pump has died."""
 
         def hear(_):
-            packet = wire.receive(self.channel, 2)
+            packet = wire.receive(self.channel)
             if packet is None:
                 loop.forget(self.channel)
                 self.channel.close()
                 note_end()
             elif "complete" in packet[0]:
                 note_complete(packet[0]["complete"])
-            elif "log" in packet[0]:
-                note_log(*packet)
 
         loop.watch(self.channel, hear)
 
@@ -78,7 +76,6 @@ class PumpLink:
             wire.send(self.channel, message, descriptors)
         except OSError:
             pass  # it has died; what it should have had, the next one gets
-
 
     def end(self):
         try:

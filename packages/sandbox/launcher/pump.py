@@ -140,17 +140,6 @@ class Pump:
         self.launcher = connection
         self.loop.cancel(self.lonely)
         self.loop.watch(connection, self.obey)
-        self.hand_back()
-
-    def hand_back(self):
-        """A launcher that takes over keeps the pipes too, so that no container writes into nothing should this process die."""
-        for container, (file, streams) in self.logs.items():
-            message = {"log": container, "path": file.path, "maxBytes": file.maximum_bytes, "maxFiles": file.maximum_files}
-            message["streams"] = [stream.name for stream in streams]
-            try:
-                wire.send(self.launcher, message, [stream.descriptor for stream in streams])
-            except OSError:
-                return  # it has died at once; the next one asks again
 
     def obey(self, _):
         try:
@@ -178,13 +167,16 @@ class Pump:
             self.loop.stop()
 
     def open(self, message, descriptors):
+        if message["open"] in self.logs:
+            wire.close_all(descriptors)  # a launcher that takes over does not know whose logs are written already
+            return
         try:
             file = LogFile(message["path"], message["maxBytes"], message["maxFiles"])
         except OSError as error:
             wire.close_all(descriptors)
             self.tell({"failed": message["open"], "why": str(error)})
             return
-        streams = [Stream(descriptor, name, file) for descriptor, name in zip(descriptors, message["streams"])]
+        streams = [Stream(descriptor, name, file) for descriptor, name in zip(descriptors, ("stdout", "stderr"))]
         self.logs[message["open"]] = (file, streams)
         for stream in streams:
             self.loop.watch(stream.descriptor, lambda _, stream=stream: self.read(message["open"], stream))

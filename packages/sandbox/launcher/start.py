@@ -69,7 +69,7 @@ def _prepare(settings):
     loop = Loop()
     pods = network.open_network(loop, adopted)
     launcher = Launcher(settings, loop, privileged, groups, pods, pump)
-    pump.listen(loop, launcher.note_log, launcher.note_complete, launcher.replace_pump)
+    pump.listen(loop, launcher.note_complete, launcher.replace_pump)
     if pods.kind == "bridge":
         launcher.relay = relay
         relay.listen(loop)

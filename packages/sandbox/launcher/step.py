@@ -67,9 +67,9 @@ def run(descriptors, settings, warm_entry, prepared):
 def confine(request, descriptors, settings, prepared):
     _, _, stdout, stderr, *rest = descriptors
     _connect_output(stdout, stderr)
-    for descriptor in _take(rest, request["cgroups"]):
+    for descriptor in wire.take(rest, request["cgroups"]):
         os.write(descriptor, b"0")
-    for descriptor, kind in zip(_take(rest, 3), _POD_NAMESPACES):
+    for descriptor, kind in zip(wire.take(rest, 3), _POD_NAMESPACES):
         setns(descriptor, kind)
     if not prepared:
         root.build_step_root(settings["shared"], settings["links"])
@@ -82,12 +82,6 @@ def confine(request, descriptors, settings, prepared):
     _limit(request)
     drop_rights(request, settings["privileged"], ZYGOTE_CAPABILITIES)
     set_environment(request)
-
-
-def _take(descriptors, count):
-    taken = descriptors[:count]
-    del descriptors[:count]
-    return taken
 
 
 def _connect_output(stdout, stderr):

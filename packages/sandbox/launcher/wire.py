@@ -74,6 +74,13 @@ def whole_number(message, field, highest=(1 << 63) - 1):
     return value
 
 
+def take(descriptors, count):
+    """The first `count` of `descriptors`, which belong to the caller from here on."""
+    taken = descriptors[:count]
+    del descriptors[:count]
+    return taken
+
+
 def close_all(descriptors):
     for descriptor in descriptors:
         os.close(descriptor)
