@@ -97,6 +97,7 @@ test("artifacts are listed with their types and metadata, page by page, and foun
     metadata: { framework: "x" },
     created_at: "1970-01-01T00:00:03Z",
     namespace: ns,
+    schema_title: "system.Model",
   };
   assert.deepEqual([first.json["artifacts"], first.json["total_size"]], [[one], 2]);
   const rest = await face.call("GET", path, { query: { page_token: String(first.json["next_page_token"]) } });

@@ -1,14 +1,6 @@
 import { ApiError, type ApiRequest, type ApiResponse, badRequest, type Route, type RouteParams } from "@headrace/model";
-import {
-  type ArtifactRow,
-  type AttemptRow,
-  attemptsOf,
-  findArtifact,
-  type RunRow,
-  taskArtifactsOf,
-  type TaskRow,
-  tasksOf,
-} from "../records/runs.ts";
+import { type ArtifactRow, findArtifact, findArtifactByUid, taskArtifactsOf } from "../records/artifacts.ts";
+import { type AttemptRow, attemptsOf, type RunRow, type TaskRow, tasksOf } from "../records/runs.ts";
 import { type ApiContext, notFound, requireAccess, routeMaker, tablesOf } from "./context.ts";
 import { permittedRun } from "./runs.ts";
 import { jsonResponse, uploadErrorResponse } from "./status.ts";
@@ -123,8 +115,7 @@ async function readContent(
   { ns = "", id = "" }: RouteParams,
 ): Promise<ApiResponse> {
   await requireAccess(context, user, "readArtifact", "runs", ns);
-  const row = /^\d{1,15}$/.test(id) ? await findArtifact(tablesOf(context, ns).db, ns, Number(id)) : undefined;
-  if (!row) throw notFound("Artifact", id);
+  const row = await findArtifactIn(context, ns, id);
   const path = query.get("path") ?? "";
   const limit = readLimit(query.get("limit") ?? "");
   const uri = path ? `${row.uri}/${path}` : row.uri;
@@ -141,6 +132,14 @@ async function readContent(
     headers: { ...contentHeaders(row, path), ...(limit === undefined && { "content-length": String(stat.size) }) },
     body: context.artifacts.read(uri, { signal, ...(limit !== undefined && { limit }) }),
   };
+}
+
+/** By its number or its uuid. */
+async function findArtifactIn(context: ApiContext, ns: string, id: string): Promise<ArtifactRow> {
+  const { db } = tablesOf(context, ns);
+  const row = /^\d{1,15}$/.test(id) ? await findArtifact(db, ns, Number(id)) : await findArtifactByUid(db, id);
+  if (row?.ns !== ns) throw notFound("Artifact", id);
+  return row;
 }
 
 const mediaTypes: Readonly<Record<string, string>> = {

@@ -19,21 +19,33 @@ export interface ListRequest {
   readonly filter: string;
 }
 
+/** How lists differ: by what they are sorted unless they are asked, and by which name of the query they are asked. */
+export interface ListHabits {
+  readonly order: string;
+  readonly parameter: "sort_by" | "order_by";
+}
+
+const oldestFirst: ListHabits = { order: "created_at", parameter: "sort_by" };
+
 /** `page_size`, `page_token`, `sort_by` and `filter` of a list's query. Throws ApiError BadRequest. Oldest first by default. */
-export function readListRequest(query: URLSearchParams, columns: Columns): ListRequest {
+export function readListRequest(
+  query: URLSearchParams,
+  columns: Columns,
+  { order, parameter }: ListHabits = oldestFirst,
+): ListRequest {
   const token = readToken(query.get("page_token") ?? "");
-  const sortBy = normalise(query.get("sort_by") ?? "");
+  const sortBy = normalise(query.get(parameter) ?? "");
   const filter = query.get("filter") ?? "";
   if (token && ((sortBy && sortBy !== token.sortBy) || (filter && filter !== token.filter))) {
     throw badRequest(
-      "page_token: was made for another sort_by or filter; send those that the first page was asked with",
+      `page_token: was made for another ${parameter} or filter; send those that the first page was asked with`,
     );
   }
   const sorting = token?.sortBy ?? sortBy;
   const filtering = token?.filter ?? filter;
   const listing: Listing = {
     pageSize: readPageSize(query.get("page_size") ?? ""),
-    ...readSortBy(sorting, columns),
+    ...readSortBy(sorting || order, parameter, columns),
     conditions: readFilter(filtering, columns),
     ...(token && { after: { value: token.value, key: token.key } }),
   };
@@ -81,12 +93,12 @@ function readPageSize(text: string): number {
 
 const normalise = (sortBy: string): string => sortBy.trim().toLowerCase().replace(/\s+/g, " ");
 
-function readSortBy(text: string, columns: Columns): Pick<Listing, "sort" | "descending"> {
-  const [name = "", direction = "asc", ...rest] = text === "" ? ["created_at"] : text.split(" ");
+function readSortBy(text: string, place: string, columns: Columns): Pick<Listing, "sort" | "descending"> {
+  const [name = "", direction = "asc", ...rest] = text.split(" ");
   if (rest.length > 0 || !["asc", "desc"].includes(direction)) {
-    throw badRequest(`sort_by: Invalid value: "${text}": must be "field", "field asc" or "field desc"`);
+    throw badRequest(`${place}: Invalid value: "${text}": must be "field", "field asc" or "field desc"`);
   }
-  return { sort: columnNamed(name, "sort_by", columns), descending: direction === "desc" };
+  return { sort: columnNamed(name, place, columns), descending: direction === "desc" };
 }
 
 function columnNamed(name: string, place: string, columns: Columns): ListColumn {
@@ -140,7 +152,7 @@ function readPredicate(predicate: Predicate, place: string, columns: Columns): L
     case "OPERATION_UNSPECIFIED":
       throw badRequest(`${place}.operation: Required value`);
     case "IN":
-      return { column, operator: "in", values: valuesOf(predicate, place) };
+      return { column, operator: "in", values: valuesOf(predicate, place, column) };
     case "IS_SUBSTRING":
       return { column, operator: "contains", value: requireText(predicate, place) };
     default:
@@ -155,7 +167,8 @@ function readTagPredicate(predicate: Predicate, place: string, columns: Columns)
 }
 
 function valueOf(predicate: Predicate, place: string, column: ListColumn): string | number {
-  const value = predicate.timestamp_value ?? predicate.string_value ?? predicate.long_value ?? predicate.int_value;
+  const given = predicate.timestamp_value ?? predicate.string_value ?? predicate.long_value ?? predicate.int_value;
+  const value = nameOf(given, column);
   if (value === undefined)
     throw badRequest(`${place}: Required value: string_value, timestamp_value, int_value or long_value`);
   if (column.type === "time" && predicate.timestamp_value === undefined) {
@@ -167,11 +180,16 @@ function valueOf(predicate: Predicate, place: string, column: ListColumn): strin
   return column.type === "time" && typeof value === "number" ? value - (value % 1000) : value;
 }
 
-function valuesOf(predicate: Predicate, place: string): readonly (string | number)[] {
+function valuesOf(predicate: Predicate, place: string, column: ListColumn): readonly (string | number)[] {
   const { string_values, int_values, long_values } = predicate;
   const values = string_values?.values ?? long_values?.values ?? int_values?.values;
   if (!values) throw badRequest(`${place}: Required value: string_values, int_values or long_values`);
-  return values;
+  return values.map((value) => nameOf(value, column));
+}
+
+/** The name behind the number of an enum; anything else as it is. */
+function nameOf<V extends string | number | undefined>(value: V, { names }: ListColumn): V | string {
+  return typeof value === "number" ? (names?.[value] ?? value) : value;
 }
 
 function requireText({ string_value }: Predicate, place: string): string {

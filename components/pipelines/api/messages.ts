@@ -126,25 +126,29 @@ const taskDetailMessage = message("PipelineTaskDetail", {
 });
 export type TaskDetail = TypeOf<typeof taskDetailMessage>;
 
+export const artifactTypeNames = {
+  0: "TYPE_UNSPECIFIED",
+  1: "Artifact",
+  2: "Model",
+  3: "Dataset",
+  4: "HTML",
+  5: "Markdown",
+  6: "Metric",
+  7: "ClassificationMetric",
+  8: "SlicedClassificationMetric",
+} as const;
+
 export const artifactMessage = message("Artifact", {
   artifact_id: text,
   name: text,
   description: text,
-  type: word({
-    0: "TYPE_UNSPECIFIED",
-    1: "Artifact",
-    2: "Model",
-    3: "Dataset",
-    4: "HTML",
-    5: "Markdown",
-    6: "Metric",
-    7: "ClassificationMetric",
-    8: "SlicedClassificationMetric",
-  }),
+  type: word(artifactTypeNames),
   uri: text,
   metadata: mapOf(anyValue),
   created_at: time,
   namespace: text,
+  /** Ours: what `type` has no word for, such as `google.VertexModel`. */
+  schema_title: text,
 });
 export type ArtifactMessage = TypeOf<typeof artifactMessage>;
 
@@ -154,7 +158,7 @@ export const artifactListMessage = message("ListArtifactResponse", {
   next_page_token: text,
 });
 
-const ioType = word({
+export const ioTypeNames = {
   0: "UNSPECIFIED",
   1: "COMPONENT_DEFAULT_INPUT",
   2: "TASK_OUTPUT_INPUT",
@@ -167,6 +171,28 @@ const ioType = word({
   9: "OUTPUT",
   10: "ONE_OF_OUTPUT",
   11: "TASK_FINAL_STATUS_OUTPUT",
+} as const;
+export const ioType = word(ioTypeNames);
+const ioProducer = message("IOProducer", { task_name: text, iteration: presentInt64 });
+
+export const artifactTaskListMessage = message("ListArtifactTasksResponse", {
+  artifact_tasks: listOf(
+    message("ArtifactTask", {
+      id: text,
+      artifact_id: text,
+      run_id: text,
+      task_id: text,
+      type: ioType,
+      producer: ioProducer,
+      key: text,
+      /** Ours, and so are the next two: lineage reads as names, without a request for each task and run. */
+      task_name: text,
+      run_name: text,
+      namespace: text,
+    }),
+  ),
+  total_size: int32,
+  next_page_token: text,
 });
 
 const inputOutputs = message("InputOutputs", {

@@ -20,10 +20,10 @@ import {
   type RunRow,
   setRunStorage,
   statesOf,
-  taskArtifactsOf,
   tasksOf,
 } from "../records/runs.ts";
 import { taskName } from "../resources/index.ts";
+import { taskArtifactsOf } from "../records/artifacts.ts";
 import { textColumn, type ListCondition } from "../records/listing.ts";
 import {
   anyTables,

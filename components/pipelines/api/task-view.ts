@@ -1,6 +1,7 @@
 import type { TaskState } from "@headrace/records";
 import { field, isList, isObject, type JsonObject, type JsonValue, parseObject } from "../core/json.ts";
-import type { ArtifactRow, AttemptRow, TaskArtifactRow, TaskRow } from "../records/runs.ts";
+import type { ArtifactRow, TaskArtifactRow } from "../records/artifacts.ts";
+import type { AttemptRow, TaskRow } from "../records/runs.ts";
 import type { ArtifactMessage, InputOutputs, RuntimeState, TaskDetail, TaskMessage } from "./messages.ts";
 import { taskError, taskNote } from "./run-status.ts";
 
@@ -9,6 +10,8 @@ export interface RunTasks {
   readonly tasks: readonly TaskRow[];
   readonly attempts: readonly AttemptRow[];
   readonly artifacts: readonly TaskArtifactRow[];
+  /** Parents and children of `tasks` that are not among them. */
+  readonly neighbours?: readonly TaskRow[];
 }
 
 /** run_details.task_details: KFP's view of today. */
@@ -30,10 +33,10 @@ interface Index {
   readonly artifacts: ReadonlyMap<number, readonly TaskArtifactRow[]>;
 }
 
-function indexOf({ tasks, attempts, artifacts }: RunTasks): Index {
+function indexOf({ tasks, attempts, artifacts, neighbours = tasks }: RunTasks): Index {
   return {
-    byId: new Map(tasks.map((task) => [task.id, task])),
-    children: Map.groupBy(tasks, (task) => task.parent),
+    byId: new Map(neighbours.map((task) => [task.id, task])),
+    children: Map.groupBy(neighbours, (task) => task.parent),
     attempts: Map.groupBy(attempts, (attempt) => attempt.task),
     artifacts: Map.groupBy(artifacts, (artifact) => artifact.task),
   };
@@ -162,7 +165,8 @@ function parametersOf(values: string | null): JsonObject {
   return isObject(parameters) ? parameters : {};
 }
 
-const artifactTypes: Readonly<Record<string, NonNullable<ArtifactMessage["type"]>>> = {
+/** KFP's enum by schema title. What has another title is an Artifact there. */
+export const artifactTypes: Readonly<Record<string, NonNullable<ArtifactMessage["type"]>>> = {
   "system.Artifact": "Artifact",
   "system.Model": "Model",
   "system.Dataset": "Dataset",
@@ -178,6 +182,7 @@ export function artifactMessageOf(row: ArtifactRow): ArtifactMessage {
     artifact_id: row.uid,
     name: row.name ?? "",
     type: artifactTypes[row.type] ?? "Artifact",
+    schema_title: row.type,
     uri: row.uri,
     metadata: parseObject(row.metadata),
     created_at: row.created_at,

@@ -1,14 +1,23 @@
-import { type ApiRequest, badRequest, type Route, type RouteParams } from "@headrace/model";
-import { attemptsOf, type RunRow, taskArtifactsOf, tasksOf } from "../records/runs.ts";
+import { type ApiRequest, type Route, type RouteParams } from "@headrace/model";
+import { taskArtifactsOf } from "../records/artifacts.ts";
+import {
+  attemptsOf,
+  findTask,
+  listTasks,
+  neighboursOf,
+  type RunRow,
+  taskColumns,
+  type TaskRow,
+} from "../records/runs.ts";
 import { type ApiContext, notFound, routeMaker, tablesOf } from "./context.ts";
+import { type ListHabits, pageFields, readListRequest } from "./listing.ts";
 import { taskListMessage, taskMessage, type TaskMessage } from "./messages.ts";
 import { permittedRun } from "./runs.ts";
 import { jsonResponse, unimplemented } from "./status.ts";
 import { taskMessages } from "./task-view.ts";
 
 const collection = "/apis/v2beta1/runs/{run}/tasks";
-const defaultPageSize = 20;
-const maxPageSize = 200;
+const habits: ListHabits = { order: "number", parameter: "order_by" };
 
 /** The tasks of a run, to be read. Only the engine writes them. */
 export function taskRoutes(context: ApiContext): readonly Route[] {
@@ -22,55 +31,42 @@ export function taskRoutes(context: ApiContext): readonly Route[] {
 }
 
 async function list(context: ApiContext, { query, user }: ApiRequest, { run = "" }: RouteParams) {
-  const parent = query.get("parent_id") ?? "";
-  for (const name of ["filter", "order_by"]) {
-    if (query.get(name))
-      throw badRequest(`${name}: is not supported for tasks, which come in the order of their creation`);
-  }
   const row = await permittedRun(context, user, "get", run);
-  const all = await messagesOf(context, row);
-  const tasks = parent ? all.filter((task) => task.parent_task_id === parent) : all;
-  const start = readToken(query.get("page_token") ?? "");
-  const end = start + readSize(query.get("page_size") ?? "");
-  return jsonResponse(
-    taskListMessage.write({
-      tasks: tasks.slice(start, end),
-      total_size: tasks.length,
-      ...(end < tasks.length && { next_page_token: Buffer.from(String(end)).toString("base64") }),
-    }),
-  );
+  const asked = readListRequest(query, taskColumns, habits);
+  const parent = query.get("parent_id");
+  const conditions = parent ? [{ column: taskColumns.parent_task_id, operator: "=" as const, value: parent }] : [];
+  const page = await listTasks(tablesOf(context, row.ns).db, row, {
+    ...asked.listing,
+    conditions: [...asked.listing.conditions, ...conditions],
+  });
+  const tasks = await messagesOf(context, row, page.rows);
+  return jsonResponse(taskListMessage.write({ tasks, ...pageFields(page, asked) }));
 }
 
 async function get(context: ApiContext, { user }: ApiRequest, { run = "", task = "" }: RouteParams) {
   const row = await permittedRun(context, user, "get", run);
-  const found = (await messagesOf(context, row)).find((message) => message.task_id === task);
+  const found = await findTask(tablesOf(context, row.ns).db, row, task);
   if (!found) throw notFound("Task", task);
-  return jsonResponse(taskMessage.write(found));
+  const [message = {}] = await messagesOf(context, row, [found]);
+  return jsonResponse(taskMessage.write(message));
 }
 
 async function refuse(): Promise<never> {
   throw unimplemented("Cannot write tasks: the engine does; they can be read");
 }
 
-async function messagesOf(context: ApiContext, { ns, run }: RunRow): Promise<readonly TaskMessage[]> {
+async function messagesOf(
+  context: ApiContext,
+  row: RunRow,
+  tasks: readonly TaskRow[],
+): Promise<readonly TaskMessage[]> {
+  const { ns, run } = row;
   const { db } = tablesOf(context, ns);
+  const ids = tasks.map(({ id }) => id);
   return taskMessages({
-    tasks: await tasksOf(db, ns, run),
-    attempts: await attemptsOf(db, ns, run),
-    artifacts: await taskArtifactsOf(db, ns, run),
+    tasks,
+    neighbours: await neighboursOf(db, row, tasks),
+    attempts: await attemptsOf(db, ns, run, ids),
+    artifacts: await taskArtifactsOf(db, ns, run, ids),
   });
-}
-
-// Tasks are only ever added, at the end: their number so far is where the next page starts.
-function readToken(text: string): number {
-  const start = text === "" ? 0 : Number(Buffer.from(text, "base64").toString());
-  if (!Number.isSafeInteger(start) || start < 0)
-    throw badRequest("page_token: Invalid value: send back the next_page_token of the page before");
-  return start;
-}
-
-function readSize(text: string): number {
-  const size = Number(text || defaultPageSize);
-  if (!Number.isInteger(size) || size < 0) throw badRequest(`page_size: Invalid value: "${text}": must be 0 or more`);
-  return size === 0 ? defaultPageSize : Math.min(size, maxPageSize);
 }

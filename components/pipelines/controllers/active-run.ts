@@ -20,7 +20,8 @@ import { fillMacros } from "../core/macros.ts";
 import { type Change, start } from "../core/next.ts";
 import { checkParameters } from "../core/parameters.ts";
 import type { RunFacts } from "../core/placeholders.ts";
-import { type ArtifactRow, attemptsOf, findRun, type RunRow, taskArtifactsOf, tasksOf } from "../records/runs.ts";
+import { type ArtifactRow, taskArtifactsOf } from "../records/artifacts.ts";
+import { attemptsOf, findRun, type RunRow, tasksOf } from "../records/runs.ts";
 import type { PipelineDatabase } from "../records/tables.ts";
 import type { PipelineCache } from "./pipeline-cache.ts";
 

@@ -2,7 +2,8 @@ import { formatMicroTime, formatTime, type ObjectKey, type WatchEvent } from "@h
 import type { Records } from "@headrace/records";
 import type { Component } from "../core/ir.ts";
 import { isList, isObject, type JsonObject, parseObject } from "../core/json.ts";
-import type { ArtifactRow, AttemptRow, TaskRow } from "../records/runs.ts";
+import type { ArtifactRow } from "../records/artifacts.ts";
+import type { AttemptRow, TaskRow } from "../records/runs.ts";
 import type { PipelineDatabase, PipelineTables } from "../records/tables.ts";
 import {
   runLabel,

@@ -4,9 +4,12 @@ import { type RawBuilder, type SelectQueryBuilder, sql, type SqlBool } from "kys
 export interface ListColumn {
   readonly type: "text" | "number" | "time";
   readonly value: RawBuilder<unknown>;
+  /** Of a text that is an enum's name: the names by number, which clients may send in its place. */
+  readonly names?: Readonly<Record<number, string>>;
 }
 
 export const textColumn = (reference: string): ListColumn => ({ type: "text", value: sql.ref(reference) });
+export const numberColumn = (reference: string): ListColumn => ({ type: "number", value: sql.ref(reference) });
 /** A text that may be absent, which is KFP's empty one. */
 export const optionalTextColumn = (reference: string): ListColumn => ({
   type: "text",

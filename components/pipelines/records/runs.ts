@@ -1,10 +1,11 @@
-import type { ArtifactTable, AttemptTable, RunTable, TaskTable } from "@headrace/records";
+import type { AttemptTable, RunTable, TaskTable } from "@headrace/records";
 import { type Insertable, type Selectable, sql } from "kysely";
 import { dropUnusedDocuments } from "./documents.ts";
 import {
   type ListColumn,
   type Listing,
   optionalTextColumn,
+  numberColumn,
   optionalTimeColumn,
   type Page,
   takePage,
@@ -19,16 +20,6 @@ export type RunRow = Selectable<PipelineRunTable> &
 
 export type TaskRow = Selectable<TaskTable>;
 export type AttemptRow = Selectable<AttemptTable>;
-export type ArtifactRow = Selectable<ArtifactTable>;
-
-/** An artifact at one end of a task. */
-export type TaskArtifactRow = ArtifactRow & {
-  task: number;
-  direction: "INPUT" | "OUTPUT";
-  port: string;
-  index: number;
-};
-
 /** What ended CANCELED is FAILED to clients of KFP, so it is found under that name. */
 const shownState: ListColumn = {
   type: "text",
@@ -195,6 +186,75 @@ export async function tasksOf(db: PipelineDatabase, ns: string, run: string): Pr
   return db.selectFrom("task").selectAll().where("ns", "=", ns).where("run", "=", run).orderBy("id").execute();
 }
 
+export const taskColumns = {
+  /** The order of creation. */
+  number: numberColumn("task.id"),
+  task_id: textColumn("task.uid"),
+  name: textColumn("task.name"),
+  display_name: textColumn("task.display_name"),
+  type: textColumn("task.type"),
+  parent_task_id: optionalTextColumn("parent.uid"),
+  cache_fingerprint: optionalTextColumn("task.fingerprint"),
+  create_time: timeColumn("task.created_at"),
+  start_time: optionalTimeColumn("task.started_at"),
+  end_time: optionalTimeColumn("task.finished_at"),
+} satisfies Readonly<Record<string, ListColumn>>;
+
+export async function listTasks(
+  db: PipelineDatabase,
+  { ns, run }: Pick<RunRow, "ns" | "run">,
+  listing: Listing,
+): Promise<Page<TaskRow>> {
+  const query = db
+    .selectFrom("task")
+    .leftJoin("task as parent", "parent.id", "task.parent")
+    .selectAll("task")
+    .where("task.ns", "=", ns)
+    .where("task.run", "=", run);
+  return takePage(query, "task.uid", listing);
+}
+
+export async function findTask(
+  db: PipelineDatabase,
+  { ns, run }: Pick<RunRow, "ns" | "run">,
+  uid: string,
+): Promise<TaskRow | undefined> {
+  return db
+    .selectFrom("task")
+    .selectAll()
+    .where("ns", "=", ns)
+    .where("run", "=", run)
+    .where("uid", "=", uid)
+    .executeTakeFirst();
+}
+
+/** The tasks around several of one run: what they are in, and what is in them. In the order of their creation. */
+export async function neighboursOf(
+  db: PipelineDatabase,
+  { ns, run }: Pick<RunRow, "ns" | "run">,
+  tasks: readonly TaskRow[],
+): Promise<readonly TaskRow[]> {
+  if (tasks.length === 0) return [];
+  const parents = tasks.flatMap(({ parent }) => (parent === null ? [] : [parent]));
+  return db
+    .selectFrom("task")
+    .selectAll()
+    .where("ns", "=", ns)
+    .where("run", "=", run)
+    .where(({ eb, or }) =>
+      or([
+        eb(
+          "parent",
+          "in",
+          tasks.map(({ id }) => id),
+        ),
+        ...(parents.length > 0 ? [eb("id", "in", parents)] : []),
+      ]),
+    )
+    .orderBy("id")
+    .execute();
+}
+
 /** How many tasks each of several runs has. */
 export async function countTasks(
   db: PipelineDatabase,
@@ -212,54 +272,21 @@ export async function countTasks(
   return new Map(rows.map((row) => [row.run, Number(row.count)]));
 }
 
-export async function attemptsOf(db: PipelineDatabase, ns: string, run: string): Promise<readonly AttemptRow[]> {
+/** The tries of a run's tasks, or of some of them. */
+export async function attemptsOf(
+  db: PipelineDatabase,
+  ns: string,
+  run: string,
+  tasks?: readonly number[],
+): Promise<readonly AttemptRow[]> {
+  if (tasks?.length === 0) return [];
   return db
     .selectFrom("attempt")
     .selectAll()
     .where("ns", "=", ns)
     .where("run", "=", run)
+    .$if(tasks !== undefined, (query) => query.where("task", "in", tasks ?? []))
     .orderBy("task")
     .orderBy("n")
     .execute();
-}
-
-/** What goes into and comes out of a run's tasks, in the order of each list. */
-export async function taskArtifactsOf(
-  db: PipelineDatabase,
-  ns: string,
-  run: string,
-): Promise<readonly TaskArtifactRow[]> {
-  return db
-    .selectFrom("task_artifact")
-    .innerJoin("task", "task.id", "task_artifact.task")
-    .innerJoin("artifact", "artifact.id", "task_artifact.artifact")
-    .selectAll("artifact")
-    .select(["task_artifact.task", "task_artifact.direction", "task_artifact.name as port", "task_artifact.index"])
-    .where("task.ns", "=", ns)
-    .where("task.run", "=", run)
-    .orderBy("task_artifact.task")
-    .orderBy("task_artifact.index")
-    .execute();
-}
-
-export async function findArtifact(db: PipelineDatabase, ns: string, id: number): Promise<ArtifactRow | undefined> {
-  return db.selectFrom("artifact").selectAll().where("ns", "=", ns).where("id", "=", id).executeTakeFirst();
-}
-
-export const artifactColumns: Readonly<Record<string, ListColumn>> = {
-  artifact_id: textColumn("artifact.uid"),
-  id: textColumn("artifact.uid"),
-  name: optionalTextColumn("artifact.name"),
-  type: textColumn("artifact.type"),
-  uri: textColumn("artifact.uri"),
-  created_at: timeColumn("artifact.created_at"),
-  namespace: textColumn("artifact.ns"),
-};
-
-export async function findArtifactByUid(db: PipelineDatabase, uid: string): Promise<ArtifactRow | undefined> {
-  return db.selectFrom("artifact").selectAll().where("uid", "=", uid).executeTakeFirst();
-}
-
-export async function listArtifacts(db: PipelineDatabase, ns: string, listing: Listing): Promise<Page<ArtifactRow>> {
-  return takePage(db.selectFrom("artifact").selectAll().where("ns", "=", ns), "artifact.uid", listing);
 }

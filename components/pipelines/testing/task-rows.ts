@@ -1,12 +1,14 @@
 import type { Records } from "@headrace/records";
 import type { PipelineTables } from "../records/tables.ts";
-import type { ArtifactRow, AttemptRow, TaskRow } from "../records/runs.ts";
+import type { ArtifactRow } from "../records/artifacts.ts";
+import type { AttemptRow, TaskRow } from "../records/runs.ts";
 
 /** Writes rows as the engine does, for tests of what reads them. Answers the row's number. */
 export interface LineageWriter {
   task(row: Partial<TaskRow>): Promise<number>;
   attempt(row: Partial<AttemptRow> & { task: number; pod: string }): Promise<void>;
   artifact(row: Partial<ArtifactRow> & { uri: string }, ends: readonly ArtifactEnd[]): Promise<number>;
+  link(artifact: number, end: ArtifactEnd): Promise<void>;
 }
 
 export interface ArtifactEnd {
@@ -20,7 +22,14 @@ export function lineageWriter(records: Records, { ns, id: run }: { ns: string; i
   const { db } = records.in<PipelineTables>(ns);
   let count = 0;
   const uid = (kind: string): string => `${kind}-${run.slice(0, 8)}-${++count}`;
+  const link: LineageWriter["link"] = async (artifact, { index = 0, ...end }) => {
+    await db
+      .insertInto("task_artifact")
+      .values({ ...end, artifact, ns, index })
+      .execute();
+  };
   return {
+    link,
     async task(given) {
       const row: Omit<TaskRow, "id"> = {
         uid: uid("task"),
@@ -80,12 +89,7 @@ export function lineageWriter(records: Records, { ns, id: run }: { ns: string; i
         ...given,
       };
       const { id } = await db.insertInto("artifact").values(row).returning("id").executeTakeFirstOrThrow();
-      for (const { index = 0, ...end } of ends) {
-        await db
-          .insertInto("task_artifact")
-          .values({ ...end, artifact: id, ns, index })
-          .execute();
-      }
+      for (const end of ends) await link(id, end);
       return id;
     },
   };

@@ -1,0 +1,80 @@
+import type { ArtifactTable } from "@headrace/records";
+import { type Selectable, sql } from "kysely";
+import {
+  type ListColumn,
+  type Listing,
+  numberColumn,
+  optionalTextColumn,
+  type Page,
+  takePage,
+  textColumn,
+  timeColumn,
+} from "./listing.ts";
+import type { PipelineDatabase } from "./tables.ts";
+
+export type ArtifactRow = Selectable<ArtifactTable>;
+
+/** An artifact at one end of a task. */
+export type TaskArtifactRow = ArtifactRow & {
+  task: number;
+  direction: "INPUT" | "OUTPUT";
+  port: string;
+  index: number;
+};
+
+/** What goes into and comes out of a run's tasks, or of some of them, in the order of each list. */
+export async function taskArtifactsOf(
+  db: PipelineDatabase,
+  ns: string,
+  run: string,
+  tasks?: readonly number[],
+): Promise<readonly TaskArtifactRow[]> {
+  if (tasks?.length === 0) return [];
+  return db
+    .selectFrom("task_artifact")
+    .innerJoin("task", "task.id", "task_artifact.task")
+    .innerJoin("artifact", "artifact.id", "task_artifact.artifact")
+    .selectAll("artifact")
+    .select(["task_artifact.task", "task_artifact.direction", "task_artifact.name as port", "task_artifact.index"])
+    .where("task.ns", "=", ns)
+    .where("task.run", "=", run)
+    .$if(tasks !== undefined, (query) => query.where("task.id", "in", tasks ?? []))
+    .orderBy("task_artifact.task")
+    .orderBy("task_artifact.index")
+    .execute();
+}
+
+export async function findArtifact(db: PipelineDatabase, ns: string, id: number): Promise<ArtifactRow | undefined> {
+  return db.selectFrom("artifact").selectAll().where("ns", "=", ns).where("id", "=", id).executeTakeFirst();
+}
+
+/** `types` are the names of KFP's types by schema title, `names` the same by number. What has another title is an Artifact there. */
+export function artifactColumns(
+  types: Readonly<Record<string, string>>,
+  names: Readonly<Record<number, string>>,
+): Readonly<Record<string, ListColumn>> {
+  const cases = Object.entries(types).map(([title, name]) => sql`when ${title} then ${name}`);
+  return {
+    number: numberColumn("artifact.id"),
+    artifact_id: textColumn("artifact.uid"),
+    id: textColumn("artifact.uid"),
+    name: optionalTextColumn("artifact.name"),
+    type: {
+      type: "text",
+      value: sql`case artifact.type ${sql.join(cases, sql` `)} else ${"Artifact"} end`,
+      names,
+    },
+    schema_title: textColumn("artifact.type"),
+    uri: textColumn("artifact.uri"),
+    created_at: timeColumn("artifact.created_at"),
+    namespace: textColumn("artifact.ns"),
+  };
+}
+
+export async function findArtifactByUid(db: PipelineDatabase, uid: string): Promise<ArtifactRow | undefined> {
+  return db.selectFrom("artifact").selectAll().where("uid", "=", uid).executeTakeFirst();
+}
+
+export async function listArtifacts(db: PipelineDatabase, ns: string, listing: Listing): Promise<Page<ArtifactRow>> {
+  return takePage(db.selectFrom("artifact").selectAll().where("ns", "=", ns), "artifact.uid", listing);
+}
