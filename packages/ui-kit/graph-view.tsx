@@ -62,11 +62,8 @@ interface View {
   readonly scale: number;
 }
 
-/** `readable` is the least at which a first look still reads names. */
-const scales = { least: 0.04, most: 2, fit: 1, readable: 0.72, simple: 0.28 } as const;
-const minimapFrom = 60;
-/** From this many nodes on, the first look is at the whole, names or no names. */
-const overviewFrom = 150;
+/** `readable` is the least at which a first look at the whole still reads names; a look at a part is at `close`. */
+const scales = { least: 0.02, most: 2, fit: 1, readable: 0.58, close: 0.8, simple: 0.28 } as const;
 const cullStep = 256;
 
 /** Layout in a worker; until the next one arrives the last one stands. */
@@ -165,6 +162,10 @@ export function GraphView(props: GraphViewProps) {
   const canvas = useRef<SVGGElement>(null);
   const lens = useRef<SVGRectElement>(null);
   const view = useRef<View>({ x: 0, y: 0, scale: 1 });
+  /** Whether some of the drawing lies outside of the view, so that a map and a way to see all of it help. */
+  const [beyond, setBeyond] = useState(false);
+  const extent = useRef<GraphLayout>(undefined);
+  extent.current = layout;
   const [cull, setCull] = useState<Placed & { readonly simple: boolean }>({
     x: -1e6,
     y: -1e6,
@@ -200,6 +201,8 @@ export function GraphView(props: GraphViewProps) {
       simple: next.scale < scales.simple,
     };
     setCull((before) => (JSON.stringify(before) === JSON.stringify(wanted) ? before : wanted));
+    const drawn = extent.current;
+    if (drawn) setBeyond(x > 1 || y > 1 || x + width < drawn.width - 1 || y + height < drawn.height - 1);
   }, []);
 
   const fit = useCallback((): void => {
@@ -215,16 +218,7 @@ export function GraphView(props: GraphViewProps) {
     if (wasFitted.current) return show(view.current);
     wasFitted.current = true;
     const box = host.current?.getBoundingClientRect();
-    if (box)
-      show(
-        firstView(
-          layout,
-          box.width,
-          box.height,
-          layout.nodes[selected ?? mostUrgent(nodes)],
-          nodes.length >= overviewFrom,
-        ),
-      );
+    if (box) show(firstView(layout, box.width, box.height, layout.nodes[selected ?? mostUrgent(nodes)]));
     // What is selected or urgent at that moment decides the first view; afterwards the reader does.
   }, [layout, show]);
   useEffect(() => {
@@ -246,6 +240,11 @@ export function GraphView(props: GraphViewProps) {
       element.removeEventListener("wheel", wheel);
     };
   }, [show]);
+
+  // A map that has just appeared shows where the view stands.
+  useLayoutEffect(() => {
+    if (beyond) show(view.current);
+  }, [beyond, show]);
 
   const reveal = useCallback(
     (id: string): void => {
@@ -332,14 +331,20 @@ export function GraphView(props: GraphViewProps) {
         <button type="button" title={t("graph.zoomOut")} aria-label={t("graph.zoomOut")} onClick={() => zoomBy(0.8)}>
           −
         </button>
-        <button type="button" title={t("graph.fit")} aria-label={t("graph.fit")} onClick={fit}>
-          {t("graph.fit").split(" ")[0]}
+        <button
+          type="button"
+          className={beyond ? "graph-fit" : undefined}
+          title={t("graph.fit")}
+          aria-label={t("graph.fit")}
+          onClick={fit}
+        >
+          {t(beyond ? "graph.showAll" : "graph.fit").split(" (")[0]}
         </button>
         <button type="button" title={t("graph.zoomIn")} aria-label={t("graph.zoomIn")} onClick={() => zoomBy(1.25)}>
           +
         </button>
       </div>
-      {layout && nodes.length > minimapFrom ? (
+      {layout && beyond ? (
         <Minimap layout={layout} nodes={nodes} lens={lens} label={t("graph.map")} onPoint={lookAt} />
       ) : null}
     </div>
@@ -386,49 +391,89 @@ const Drawing = memo(function Drawing({
       <path className={cull.simple ? "edge edge-simple" : "edge"} d={paths.plain} />
       <path className="edge edge-dashed" d={paths.dashed} />
       <path className="edge edge-active" d={paths.active} />
-      {leaves.map((node) => (
-        <Leaf
-          key={node.id}
-          node={node}
-          box={layout.nodes[node.id]}
-          simple={cull.simple}
-          selected={node.id === selected}
-          dimmed={dimmed(node.id)}
-          onSelect={onSelect}
-          onToggle={onToggle}
-        />
-      ))}
+      {cull.simple ? (
+        <SimpleLeaves layout={layout} nodes={leaves} selected={selected} dimmed={dimmed} onSelect={onSelect} />
+      ) : (
+        leaves.map((node) => (
+          <Leaf
+            key={node.id}
+            node={node}
+            box={layout.nodes[node.id]}
+            selected={node.id === selected}
+            dimmed={dimmed(node.id)}
+            onSelect={onSelect}
+            onToggle={onToggle}
+          />
+        ))
+      )}
     </>
   );
 });
 
+/** Nodes too small to be read: one path for all that look the same, so that thousands move as smoothly as ten. */
+function SimpleLeaves({
+  layout,
+  nodes,
+  selected,
+  dimmed,
+  onSelect,
+}: {
+  readonly layout: GraphLayout;
+  readonly nodes: readonly GraphNode[];
+  readonly selected: string | undefined;
+  readonly dimmed: (id: string) => boolean;
+  readonly onSelect: (id: string) => void;
+}) {
+  const looks = outlines(layout, nodes, (node) =>
+    node.id === selected
+      ? `node selected state-${node.state}`
+      : `node state-${node.state}${dimmed(node.id) ? " dimmed" : ""}`,
+  );
+  const pick = (event: React.MouseEvent<SVGGElement>): void => {
+    const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(
+      event.currentTarget.getScreenCTM()?.inverse(),
+    );
+    const found = nodes.find((node) => overlaps(layout.nodes[node.id], { x: at.x, y: at.y, width: 0, height: 0 }));
+    if (found) onSelect(found.id);
+  };
+  return (
+    <g onClick={pick}>
+      {[...looks].map(([look, path]) => (
+        <path key={look} className={`${look} simple`} d={path} />
+      ))}
+    </g>
+  );
+}
+
+/** One path for all nodes that look the same, in the order in which looks occur. */
+function outlines(
+  layout: GraphLayout,
+  nodes: readonly GraphNode[],
+  lookOf: (node: GraphNode) => string,
+): ReadonlyMap<string, string> {
+  const paths = new Map<string, string>();
+  for (const node of nodes) {
+    const box = layout.nodes[node.id];
+    if (!box) continue;
+    const { x, y, width, height } = box;
+    paths.set(lookOf(node), `${paths.get(lookOf(node)) ?? ""}M${x} ${y}h${width}v${height}h${-width}z`);
+  }
+  return paths;
+}
+
 interface NodeProps {
   readonly node: GraphNode;
   readonly box: Placed | undefined;
-  readonly simple: boolean;
   readonly selected: boolean;
   readonly dimmed: boolean;
   readonly onSelect: (id: string) => void;
   readonly onToggle: (id: string) => void;
 }
 
-const Leaf = memo(function Leaf({ node, box, simple, selected, dimmed, onSelect, onToggle }: NodeProps) {
+const Leaf = memo(function Leaf({ node, box, selected, dimmed, onSelect, onToggle }: NodeProps) {
   const t = useKitMessages();
   if (!box) return null;
   const className = `node state-${node.state}${selected ? " selected" : ""}${dimmed ? " dimmed" : ""}`;
-  if (simple) {
-    return (
-      <rect
-        className={`${className} simple`}
-        x={box.x}
-        y={box.y}
-        width={box.width}
-        height={box.height}
-        rx="4"
-        onClick={() => onSelect(node.id)}
-      />
-    );
-  }
   return (
     <g
       className={className}
@@ -489,7 +534,7 @@ function Frame({
   onSelect,
   onToggle,
   onIteration,
-}: NodeProps & { readonly onIteration: (id: string, index: number) => void }) {
+}: NodeProps & { readonly simple: boolean; readonly onIteration: (id: string, index: number) => void }) {
   const t = useKitMessages();
   if (!box) return null;
   return (
@@ -621,6 +666,8 @@ function Chevron({
   );
 }
 
+const lookOnMap = (node: GraphNode): string => (node.frame === "open" ? "map-frame" : `map-node state-${node.state}`);
+
 const Minimap = memo(function Minimap({
   layout,
   nodes,
@@ -642,9 +689,11 @@ const Minimap = memo(function Minimap({
     );
     onPoint(at.x, at.y);
   };
+  const looks = useMemo(() => outlines(layout, nodes, lookOnMap), [layout, nodes]);
   return (
     <svg
       className="minimap"
+      style={{ aspectRatio: String(clampBetween(layout.width / layout.height, 1.6, 6)) }}
       aria-label={label}
       role="img"
       viewBox={`${-0.04 * layout.width} ${-0.04 * layout.height} ${layout.width * 1.08} ${layout.height * 1.08}`}
@@ -652,19 +701,9 @@ const Minimap = memo(function Minimap({
       onPointerDown={point}
       onPointerMove={point}
     >
-      {nodes.map((node) => {
-        const box = layout.nodes[node.id];
-        return box ? (
-          <rect
-            key={node.id}
-            className={node.frame === "open" ? "map-frame" : `map-node state-${node.state}`}
-            x={box.x}
-            y={box.y}
-            width={box.width}
-            height={box.height}
-          />
-        ) : null;
-      })}
+      {[...looks].map(([look, path]) => (
+        <path key={look} className={look} d={path} />
+      ))}
       <rect ref={lens} className="map-lens" />
     </svg>
   );
@@ -764,20 +803,19 @@ function fitted(layout: GraphLayout, width: number, height: number): View {
   return { x, y, scale };
 }
 
-/** The whole if it can be read or an overview is wanted; else a readable part of it, with the node that matters inside. */
-function firstView(
-  layout: GraphLayout,
-  width: number,
-  height: number,
-  focus: Placed | undefined,
-  overview: boolean,
-): View {
+/** The whole if it can be read; else a readable part of it, around the node that matters or else where it begins. */
+function firstView(layout: GraphLayout, width: number, height: number, focus: Placed | undefined): View {
   const whole = fitted(layout, width, height);
-  if (whole.scale >= scales.readable || overview) return whole;
-  const scale = scales.readable;
-  const y = margin.top + Math.max(0, Math.min(56, (height - margin.top - margin.bottom - layout.height * scale) / 2));
-  const start = { scale, x: margin.side, y };
-  return focus ? revealed(start, focus, width, height) : start;
+  if (whole.scale >= scales.readable) return whole;
+  const scale = scales.close;
+  const centred = (size: number, from: number, to: number, centre: number): number =>
+    size * scale <= to - from ? from : clampBetween((from + to) / 2 - centre * scale, to - size * scale, from);
+  const middle = { x: (focus?.x ?? 0) + (focus?.width ?? 0) / 2, y: (focus?.y ?? 0) + (focus?.height ?? 0) / 2 };
+  return {
+    scale,
+    x: centred(layout.width, margin.side, width - margin.side, middle.x),
+    y: centred(layout.height, margin.top, height - margin.bottom, middle.y),
+  };
 }
 
 /** The node that a first look should hold: what failed, else what waits or runs. */
@@ -808,7 +846,8 @@ function revealed(view: View, node: Placed, width: number, height: number): View
   };
 }
 
-const clampScale = (scale: number): number => Math.max(scales.least, Math.min(scales.most, scale));
+const clampBetween = (value: number, least: number, most: number): number => Math.max(least, Math.min(most, value));
+const clampScale = (scale: number): number => clampBetween(scale, scales.least, scales.most);
 
 function pointIn(
   element: HTMLElement,
