@@ -35,6 +35,12 @@ test("a clock of the server that runs a little ahead does not make times of the 
   assert.equal(formatTime(2000, 0, "en"), "0 s ago");
 });
 
+test("what is still to come says in how long", () => {
+  const ahead = (seconds: number): string => formatTime(seconds * 1000, 0, "en");
+  assert.deepEqual([30, 90, 7200].map(ahead), ["in 30 s", "in 1 min", "in 2 h"]);
+  assert.equal(formatTime(90_000, 0, "zh"), "1 分钟后");
+});
+
 test("bytes have three digits at most and binary units", () => {
   assert.deepEqual([0, 512, 1024, 1258, 1_258_291, 104_857_600, 5e12].map(formatBytes), [
     "0 B",

@@ -27,10 +27,11 @@ export function formatElapsed(ms: number): string {
   return seconds < 60 ? `${seconds} s` : formatDuration(seconds * 1000);
 }
 
-/** Relative up to a day (`12 min ago`), then `24 Nov, 14:03`, with the year once it differs. Both arguments are milliseconds since the epoch. */
+/** Relative up to a day (`12 min ago`, `in 12 min`), then `24 Nov, 14:03`, with the year once it differs. Both arguments are milliseconds since the epoch. */
 export function formatTime(at: number, now: number, language: Language, timeZone?: string): string {
   const seconds = Math.floor((now - at) / 1000);
   if (seconds >= -5 && seconds < 86_400) return relative(Math.max(0, seconds), language);
+  if (seconds < 0 && seconds > -86_400) return ahead(-seconds, language);
   const sameYear = new Date(at).getFullYear() === new Date(now).getFullYear();
   const date: Intl.DateTimeFormatOptions = {
     day: "numeric",
@@ -45,13 +46,22 @@ export function formatTime(at: number, now: number, language: Language, timeZone
 }
 
 function relative(seconds: number, language: Language): string {
+  return language === "zh" ? `${distance(seconds, language)}前` : `${distance(seconds, language)} ago`;
+}
+
+function ahead(seconds: number, language: Language): string {
+  return language === "zh" ? `${distance(seconds, language)}后` : `in ${distance(seconds, language)}`;
+}
+
+/** The largest whole unit of a time below a day. */
+function distance(seconds: number, language: Language): string {
   const [count, english, chinese] =
     seconds < 60
       ? [seconds, "s", "秒"]
       : seconds < 3600
         ? [Math.floor(seconds / 60), "min", "分钟"]
         : [Math.floor(seconds / 3600), "h", "小时"];
-  return language === "zh" ? `${count} ${chinese}前` : `${count} ${english} ago`;
+  return `${count} ${language === "zh" ? chinese : english}`;
 }
 
 /** `512 B`, `1.2 KiB`, `34 MiB`: three digits at most, powers of 1024. */

@@ -11,11 +11,14 @@ export {
   type ChartTable,
 } from "./charts.tsx";
 export { CrumbTrail, type Crumb } from "./crumbs.ts";
+export { ConfirmDialog } from "./dialog.tsx";
 export { HtmlFrame, Markdown } from "./documents.tsx";
 export { RequestError } from "./errors.ts";
 export { ConnectionBar, EmptyState, ErrorPanel, errorText, Notice, Skeleton, type NoticeTone } from "./feedback.tsx";
+export { DropTarget, FileField } from "./file-field.tsx";
 export { matchesFilter, parseFilter, printFilter, type Filter, type Filterable } from "./filter.ts";
 export { FilterBar, type FilterField } from "./filter-bar.tsx";
+export { CheckField, Field, FormPage, FormSection, PairsField, SelectField, TextField, type Pair } from "./form.tsx";
 export {
   formatBytes,
   formatDuration,
@@ -49,8 +52,10 @@ export {
 } from "./navigation.tsx";
 export { DetailPage, ListPage, MissingPage, Switch, Tabs, type Tab } from "./pages.tsx";
 export { Split } from "./panel.tsx";
+export { PickField, type PickOption } from "./pick-field.tsx";
 export { Popover } from "./popover.tsx";
 export { createRequester, isRecord, type Requester } from "./request.ts";
+export { SourceView } from "./source-view.tsx";
 export { isFinal, states, urgency, type State } from "./state.ts";
 export {
   ColumnChooser,
@@ -60,9 +65,10 @@ export {
   useSorted,
   type TableColumn,
   type TableSort,
+  type TableTree,
 } from "./table.tsx";
 export { Bytes, CopyButton, CopyId, DefinitionList, Duration, Sentence, Time } from "./text.tsx";
 export { Ticker } from "./ticker.ts";
-export { useAnswer, type Answer } from "./use-answer.ts";
+export { useAnswer, useFreshAnswer, type Answer } from "./use-answer.ts";
 export { useLiveList, type LiveListResult } from "./use-live-list.ts";
 export { rowWindow } from "./window.ts";

@@ -1,6 +1,7 @@
-import { useEffect, useMemo, useReducer, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
+import { useEffect, useMemo, useReducer, useRef, useState, type ReactNode } from "react";
 import { parseAnsi } from "./ansi.ts";
 import { ErrorPanel } from "./feedback.tsx";
+import { FindBar, Marked } from "./find-bar.tsx";
 import { useKitMessages } from "./kit.tsx";
 import { LogLines, type LogLine } from "./log-lines.ts";
 import { useScrollView } from "./table.tsx";
@@ -50,53 +51,21 @@ export function LogView({ source, open, fileName, what, lead }: LogViewProps) {
     const element = scroller.current;
     if (line !== undefined && element) element.scrollTop = line * view.rowHeight - element.clientHeight / 2;
   };
-  const keys = (event: KeyboardEvent<HTMLInputElement>): void => {
-    if (event.key === "Enter") goTo(at + (event.shiftKey ? -1 : 1));
-    if (event.key === "Escape") setNeedle("");
-  };
-
   return (
     <section className="log">
       <div className="log-tools">
         {lead}
-        <input
-          type="search"
-          aria-label={t("log.search")}
-          placeholder={t("log.search")}
-          value={needle}
-          onChange={(event) => {
-            setNeedle(event.target.value);
+        <FindBar
+          label={t("log.search")}
+          needle={needle}
+          onNeedle={(next) => {
+            setNeedle(next);
             setAt(0);
           }}
-          onKeyDown={keys}
+          count={found.length}
+          at={at}
+          onGo={goTo}
         />
-        {needle === "" ? null : (
-          <span className="muted number" role="status">
-            {found.length === 0 ? t("log.nothing") : t("log.found", { at: at + 1, count: found.length })}
-          </span>
-        )}
-        {found.length > 1 ? (
-          <>
-            <button
-              type="button"
-              className="quiet"
-              aria-label={t("log.previous")}
-              title={t("log.previous")}
-              onClick={() => goTo(at - 1)}
-            >
-              ↑
-            </button>
-            <button
-              type="button"
-              className="quiet"
-              aria-label={t("log.next")}
-              title={t("log.next")}
-              onClick={() => goTo(at + 1)}
-            >
-              ↓
-            </button>
-          </>
-        ) : null}
         <span className="grow" />
         <button type="button" className="quiet" aria-pressed={times} onClick={() => setTimes(!times)}>
           {t("log.times")}
@@ -172,19 +141,6 @@ function Line({
       })}
     </div>
   );
-}
-
-function Marked({ text, needle }: { readonly text: string; readonly needle: string }) {
-  if (needle === "") return text;
-  const parts: React.ReactNode[] = [];
-  const lower = text.toLowerCase();
-  const wanted = needle.toLowerCase();
-  let from = 0;
-  for (let index = lower.indexOf(wanted); index >= 0; index = lower.indexOf(wanted, from)) {
-    parts.push(text.slice(from, index), <mark key={index}>{text.slice(index, index + wanted.length)}</mark>);
-    from = index + wanted.length;
-  }
-  return [...parts, text.slice(from)];
 }
 
 /** Reads one log to its end. `version` grows with what has arrived, once a frame at most. */

@@ -68,3 +68,15 @@ test("characters that lie across pieces stay whole", async () => {
   });
   assert.equal((await createRequester(answering(body)).text("/x", { limit: 100, signal: never })).text, "日本");
 });
+
+test("a form is sent as it is, so that the browser can write its content type", async () => {
+  const sent: RequestInit[] = [];
+  const request = createRequester((_, init) => {
+    if (init) sent.push(init);
+    return Promise.resolve(new Response("{}"));
+  });
+  const form = new FormData();
+  await request.json("/upload", { method: "POST", form });
+  assert.equal(sent[0]?.body, form);
+  assert.equal(sent[0]?.headers, undefined);
+});

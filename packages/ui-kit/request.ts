@@ -11,8 +11,11 @@ export interface Requester {
 }
 
 export interface RequestOptions {
-  readonly method?: "GET" | "POST" | "DELETE";
+  readonly method?: "GET" | "POST" | "PATCH" | "DELETE";
+  /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent as a form with its files, in place of `body`. */
+  readonly form?: FormData;
   readonly signal?: AbortSignal;
 }
 
@@ -58,11 +61,13 @@ export function createRequester(fetch: Fetch): Requester {
 }
 
 async function attempt(fetch: Fetch, path: string, options: RequestOptions): Promise<Response> {
-  const { method = "GET", body, signal } = options;
+  const { method = "GET", body, form, signal } = options;
   try {
     return await fetch(path, {
       method,
       ...(body !== undefined && { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+      // The browser writes the content type of a form, for it chooses the boundary.
+      ...(form && { body: form }),
       ...(signal && { signal }),
     });
   } catch (cause) {

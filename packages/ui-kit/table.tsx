@@ -51,6 +51,16 @@ export interface TableProps<Row> {
   /** With these, rows carry a box, and the blank key ticks it. */
   readonly checked?: ReadonlySet<string>;
   readonly onCheck?: (checked: ReadonlySet<string>) => void;
+  /** With it, rows open in place: what stands below an open one moves with it when the table is sorted. */
+  readonly tree?: TableTree<Row>;
+}
+
+export interface TableTree<Row> {
+  /** Undefined for a row that cannot be opened; such rows carry no box either. */
+  readonly isOpen: (row: Row) => boolean | undefined;
+  /** Rows below an open one, in their own order. */
+  readonly below: (row: Row) => readonly Row[];
+  readonly onToggle: (row: Row, open: boolean) => void;
 }
 
 /** Sorted rows; equal ones keep the order in which they came, so that a live table does not shuffle. */
@@ -78,7 +88,12 @@ export function useSorted<Row>(
 /** A table of any length: only the rows on the screen exist. Head stays, arrows walk, Enter opens. */
 export function Table<Row>(props: TableProps<Row>) {
   const { label, columns, rowKey, sort, onSort, selected, onSelect, onOpen, empty, hidden, checked, onCheck } = props;
-  const rows = useSorted(props.rows, columns, sort);
+  const { tree } = props;
+  const sorted = useSorted(props.rows, columns, sort);
+  const rows = useMemo(
+    () => (tree ? sorted.flatMap((row) => (tree.isOpen(row) === true ? [row, ...tree.below(row)] : [row])) : sorted),
+    [sorted, tree],
+  );
   const scroller = useRef<HTMLDivElement>(null);
   const view = useScrollView(scroller);
   const narrow = view.width > 0 && view.width < 640;
@@ -106,6 +121,11 @@ export function Table<Row>(props: TableProps<Row>) {
     const target = nextRow(event.key, index, rows.length, page);
     const here = rows[index];
     if (event.key === "Enter" && here !== undefined && event.target === event.currentTarget) onOpen?.(here);
+    const turn = event.key === "ArrowRight" ? true : event.key === "ArrowLeft" ? false : undefined;
+    if (turn !== undefined && here !== undefined && tree?.isOpen(here) === !turn) {
+      event.preventDefault();
+      tree.onToggle(here, turn);
+    }
     if (event.key === " " && here !== undefined && onCheck && event.target === event.currentTarget) {
       event.preventDefault();
       check(rowKey(here));
@@ -127,7 +147,7 @@ export function Table<Row>(props: TableProps<Row>) {
       className="table-scroll"
       ref={scroller}
       tabIndex={0}
-      role="grid"
+      role={tree ? "treegrid" : "grid"}
       aria-label={label}
       aria-rowcount={rows.length + 1}
       onKeyDown={move}
@@ -141,7 +161,9 @@ export function Table<Row>(props: TableProps<Row>) {
         </colgroup>
         <thead>
           <tr role="row">
-            {onCheck ? <CheckAll keys={rows} rowKey={rowKey} checked={checked ?? new Set()} onCheck={onCheck} /> : null}
+            {onCheck ? (
+              <CheckAll keys={sorted} rowKey={rowKey} checked={checked ?? new Set()} onCheck={onCheck} />
+            ) : null}
             {shown.map((column) => (
               <HeadCell key={column.id} column={column} sort={sort} onSort={onSort} />
             ))}
@@ -164,6 +186,8 @@ export function Table<Row>(props: TableProps<Row>) {
                 onFocus={setFocused}
                 onSelect={onSelect}
                 onOpen={onOpen}
+                open={tree?.isOpen(row)}
+                leaf={tree !== undefined && tree.isOpen(row) === undefined}
               />
             );
           })}
@@ -186,10 +210,12 @@ interface RowProps<Row> {
   readonly onFocus: (id: string) => void;
   readonly onSelect: ((row: Row) => void) | undefined;
   readonly onOpen: ((row: Row) => void) | undefined;
+  readonly open: boolean | undefined;
+  readonly leaf: boolean;
 }
 
 function PlainRow<Row>(props: RowProps<Row>) {
-  const { id, row, index, columns, selected, checked = false, onCheck, onFocus, onSelect, onOpen } = props;
+  const { id, row, index, columns, selected, checked = false, onCheck, onFocus, onSelect, onOpen, open, leaf } = props;
   const t = useKitMessages();
   const click = (event: MouseEvent): void => {
     if (isOwnClick(event.target)) return;
@@ -202,11 +228,13 @@ function PlainRow<Row>(props: RowProps<Row>) {
       role="row"
       aria-rowindex={index}
       aria-selected={selected}
+      aria-expanded={open}
       className={onOpen || onSelect ? "clickable" : undefined}
       onClick={click}
       onDoubleClick={() => onSelect && onOpen?.(row)}
     >
-      {onCheck ? (
+      {onCheck && leaf ? <td role="gridcell" className="check-cell" /> : null}
+      {onCheck && !leaf ? (
         <td role="gridcell" className={checked ? "check-cell checked" : "check-cell"}>
           <input
             type="checkbox"

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 
 export type Answer<T> =
   | { readonly state: "loading" }
@@ -27,4 +27,40 @@ export function useAnswer<T>(
     // `ask` is a fresh closure on each render; `key` says when its question is another one.
   }, [key, round]);
   return { ...answer, retry: useCallback(() => setRound((it) => it + 1), []) };
+}
+
+/**
+ * The same for what changes while it is looked at and has no watch: asked anew when `stamp` is another one and when the
+ * window comes back into view. What was answered stays until the next answer; a failure to refresh leaves it standing.
+ */
+export function useFreshAnswer<T>(
+  key: string | undefined,
+  stamp: string | number,
+  ask: (signal: AbortSignal) => Promise<T>,
+): Answer<T> & { retry(): void } {
+  const [answer, setAnswer] = useState<Answer<T> & { readonly key?: string | undefined }>({ state: "loading" });
+  const [round, setRound] = useState(0);
+  const retry = useCallback(() => setRound((it) => it + 1), []);
+  const latest = useRef(ask);
+  latest.current = ask;
+  useEffect(() => {
+    if (key === undefined) return undefined;
+    const controller = new AbortController();
+    const kept = (error: unknown) => (before: Answer<T> & { readonly key?: string | undefined }) =>
+      before.state === "ready" && before.key === key ? before : ({ state: "failed", error, key } as const);
+    latest.current(controller.signal).then(
+      (value) => !controller.signal.aborted && setAnswer({ state: "ready", value, key }),
+      (error: unknown) => !controller.signal.aborted && setAnswer(kept(error)),
+    );
+    return () => controller.abort();
+    // `ask` is a fresh closure on each render; `key` and `stamp` say when it must be asked.
+  }, [key, stamp, round]);
+  useEffect(() => {
+    const seen = (): void => {
+      if (document.visibilityState === "visible") retry();
+    };
+    document.addEventListener("visibilitychange", seen);
+    return () => document.removeEventListener("visibilitychange", seen);
+  }, [retry]);
+  return answer.key === key ? { ...answer, retry } : { state: "loading", retry };
 }
