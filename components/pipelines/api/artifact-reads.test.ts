@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { gunzipSync } from "node:zlib";
+import { extract } from "tar-stream";
 import { addPipeline } from "../testing/pipeline-specs.ts";
 import { type TestFace, testFace } from "../testing/platform.ts";
 import { type LineageWriter, lineageWriter } from "../testing/task-rows.ts";
@@ -50,7 +52,12 @@ test("content by record id: HTML is shown in a sandbox, anything else is downloa
   const page = await rows.artifact({ uri: "minio://mlpipeline/page", type: "system.HTML" }, []);
   const html = await face.call("GET", content(page));
   assert.equal(html.headers["content-type"], "text/html; charset=utf-8");
-  assert.match(html.headers["content-security-policy"] ?? "", /^sandbox;/);
+  // Its scripts may draw; they have no origin and may call nobody.
+  const policy = html.headers["content-security-policy"] ?? "";
+  assert.match(policy, /^sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'/);
+  assert.doesNotMatch(policy, /connect-src|'self'|allow-same-origin/);
+  const still = await face.call("GET", content(page), { query: { scripts: "off" } });
+  assert.match(still.headers["content-security-policy"] ?? "", /^sandbox; (?!.*script-src)/);
   const model = await rows.artifact({ uri: "minio://mlpipeline/page", type: "system.Model" }, []);
   const file = await face.call("GET", content(model), { query: { limit: "7" } });
   assert.deepEqual([file.text, file.headers["content-disposition"]], ["<script", "attachment"]);
@@ -69,6 +76,42 @@ test("a tree is its list of files, each of which can be read; nothing outside of
     assert.ok(answer.status === 400 || answer.status === 404, path);
     assert.doesNotMatch(answer.text, /"secret"$/);
   }
+});
+
+test("a range of bytes is answered alone, and one beyond the end is refused", async () => {
+  const { face, rows } = await faceWithRun();
+  await using _ = face;
+  await face.artifacts.write("minio://mlpipeline/x", "0123456789");
+  const id = await rows.artifact({ uri: "minio://mlpipeline/x" }, []);
+  const ask = async (range: string) => {
+    const { status, text, headers } = await face.call("GET", content(id), { headers: { range } });
+    return [status, text, headers["content-range"]];
+  };
+  assert.deepEqual(await ask("bytes=2-4"), [206, "234", "bytes 2-4/10"]);
+  assert.deepEqual(await ask("bytes=7-"), [206, "789", "bytes 7-9/10"]);
+  assert.deepEqual(await ask("bytes=-4"), [206, "6789", "bytes 6-9/10"]);
+  assert.deepEqual(await ask("bytes=8-99"), [206, "89", "bytes 8-9/10"]);
+  assert.deepEqual(await ask("bytes=10-12"), [416, "", "bytes */10"]);
+  assert.deepEqual(await ask("bytes=0-1,4-5"), [200, "0123456789", undefined]);
+});
+
+test("a tree can be taken home as one archive", async () => {
+  const { face, rows } = await faceWithRun();
+  await using _ = face;
+  await face.artifacts.write("minio://mlpipeline/tree/a/b", "deep");
+  await face.artifacts.write("minio://mlpipeline/tree/c", Buffer.alloc(200_000, 7));
+  const id = await rows.artifact({ uri: "minio://mlpipeline/tree" }, []);
+  const answer = await face.call("GET", content(id), { query: { archive: "tar.gz" } });
+  assert.match(answer.headers["content-disposition"] ?? "", /tree\.tar\.gz$/);
+  const found: Record<string, number> = {};
+  const members = extract();
+  members.end(gunzipSync(answer.bytes));
+  for await (const member of members) {
+    found[member.header.name] = member.header.size ?? 0;
+    member.resume();
+  }
+  assert.deepEqual(found, { "tree/a/b": 4, "tree/c": 200_000 });
+  assert.equal((await face.call("GET", content(id), { query: { archive: "rar" } })).status, 400);
 });
 
 test("an artifact is read in its own namespace only, and only from a store that there is", async () => {

@@ -1,6 +1,7 @@
 import { ApiError, type ApiRequest, type ApiResponse, badRequest, type Route, type RouteParams } from "@headrace/model";
 import { type ArtifactRow, findArtifact, findArtifactByUid, taskArtifactsOf } from "../records/artifacts.ts";
 import { type AttemptRow, attemptsOf, type RunRow, type TaskRow, tasksOf } from "../records/runs.ts";
+import { treeArchive } from "./artifact-archive.ts";
 import { type ApiContext, notFound, requireAccess, routeMaker, tablesOf } from "./context.ts";
 import { permittedRun } from "./runs.ts";
 import { jsonResponse, uploadErrorResponse } from "./status.ts";
@@ -108,10 +109,13 @@ async function findNode(
   return { task, attempt: named ?? attempts.findLast((attempt) => attempt.task === task.id) };
 }
 
-/** The bytes of an artifact, or of one file of a tree with `path`; a tree itself is its list of files. `limit` in bytes. */
+/**
+ * The bytes of an artifact, or of one file of a tree with `path`; a tree itself is its list of files, or with
+ * `archive=tar.gz` all of them. `limit` in bytes; one `range` of bytes is honoured.
+ */
 async function readContent(
   context: ApiContext,
-  { query, user, signal }: ApiRequest,
+  { headers, query, user, signal }: ApiRequest,
   { ns = "", id = "" }: RouteParams,
 ): Promise<ApiResponse> {
   await requireAccess(context, user, "readArtifact", "runs", ns);
@@ -123,14 +127,52 @@ async function readContent(
   if (!support.ok) throw badRequest(`Cannot read artifact ${id}: ${support.reason}`);
   const stat = await context.artifacts.stat(uri);
   if (!stat) throw notFound("Artifact", `${id}: its content at "${uri}"`);
-  if (stat.kind === "tree") {
-    const files = await context.artifacts.list(uri);
-    return jsonResponse({ files: files.map(({ path, size }) => ({ path, size })) });
+  if (stat.kind === "tree") return readTree(context, { uri, archive: query.get("archive") ?? "", signal });
+  const shown = contentHeaders(row, path, query.get("scripts") ?? "");
+  const range = readRange(headers["range"] ?? "", stat.size);
+  if (range === "unsatisfiable") return { status: 416, headers: { "content-range": `bytes */${stat.size}` } };
+  if (range) {
+    const length = range.to - range.from + 1;
+    return {
+      status: 206,
+      headers: {
+        ...shown,
+        "content-length": String(length),
+        "content-range": `bytes ${range.from}-${range.to}/${stat.size}`,
+      },
+      body: context.artifacts.read(uri, { signal, offset: range.from, limit: length }),
+    };
   }
   return {
     status: 200,
-    headers: { ...contentHeaders(row, path), ...(limit === undefined && { "content-length": String(stat.size) }) },
+    headers: {
+      ...shown,
+      "accept-ranges": "bytes",
+      ...(limit === undefined && { "content-length": String(stat.size) }),
+    },
     body: context.artifacts.read(uri, { signal, ...(limit !== undefined && { limit }) }),
+  };
+}
+
+async function readTree(
+  { artifacts }: ApiContext,
+  { uri, archive, signal }: { readonly uri: string; readonly archive: string; readonly signal: AbortSignal },
+): Promise<ApiResponse> {
+  if (archive === "") {
+    const files = await artifacts.list(uri);
+    return jsonResponse({ files: files.map(({ path, size }) => ({ path, size })) });
+  }
+  if (archive !== "tar.gz") throw badRequest(`archive: Unsupported value: "${archive}": supported values: "tar.gz"`);
+  const name = uri.split("/").findLast((part) => part !== "") ?? "artifact";
+  return {
+    status: 200,
+    headers: {
+      "content-type": "application/gzip",
+      "content-disposition": `attachment; filename*=UTF-8''${encodeURIComponent(name)}.tar.gz`,
+      "x-content-type-options": "nosniff",
+      "cache-control": "private, no-cache",
+    },
+    body: treeArchive(artifacts, { uri, name, signal }),
   };
 }
 
@@ -147,19 +189,55 @@ const mediaTypes: Readonly<Record<string, string>> = {
   "system.Markdown": "text/markdown; charset=utf-8",
 };
 
+/** Where the libraries of charts come from when a page does not bring its own. None of them is ours, and none gets any data. */
+const libraries = [
+  "https://cdn.plot.ly",
+  "https://cdn.bokeh.org",
+  "https://cdn.jsdelivr.net",
+  "https://cdnjs.cloudflare.com",
+  "https://unpkg.com",
+].join(" ");
+
+/** What strangers' pages may do: draw. They have no origin, no forms, and no way to call anybody, Headrace least of all. */
+const strangersPolicy = {
+  still: "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:",
+  scripted: [
+    "sandbox allow-scripts",
+    "default-src 'none'",
+    `script-src 'unsafe-inline' 'unsafe-eval' ${libraries}`,
+    `style-src 'unsafe-inline' ${libraries}`,
+    "img-src data: blob:",
+    "font-src data:",
+  ].join("; "),
+} as const;
+
 /**
- * What a step wrote is a stranger's: it is shown in a sandbox of its own, where it has no origin, no scripts and no way to
- * call anybody, and what is not meant to be shown is downloaded.
+ * What a step wrote is a stranger's: HTML is shown in a sandbox of its own, with its scripts unless the reader says
+ * `scripts=off`; what is not meant to be shown is downloaded.
  */
-function contentHeaders({ type }: ArtifactRow, path: string): Record<string, string> {
+function contentHeaders({ type }: ArtifactRow, path: string, scripts: string): Record<string, string> {
   const mediaType = path ? undefined : mediaTypes[type.replace(/@.*$/, "")];
+  const scripted = mediaType === mediaTypes["system.HTML"] && scripts !== "off";
   return {
     "content-type": mediaType ?? "application/octet-stream",
-    "content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:",
+    "content-security-policy": scripted ? strangersPolicy.scripted : strangersPolicy.still,
     "x-content-type-options": "nosniff",
     "cache-control": "private, no-cache",
     ...(!mediaType && { "content-disposition": "attachment" }),
   };
+}
+
+/** One range of bytes, both ends included, within `size`; undefined if there is none or more than one, which may be ignored. */
+function readRange(
+  text: string,
+  size: number,
+): { readonly from: number; readonly to: number } | "unsatisfiable" | undefined {
+  const [, first = "", last = ""] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(text) ?? [];
+  if (first === "" && last === "") return undefined;
+  const from = first === "" ? Math.max(0, size - Number(last)) : Number(first);
+  const to = first === "" || last === "" ? size - 1 : Math.min(Number(last), size - 1);
+  if (from >= size) return "unsatisfiable";
+  return from > to ? undefined : { from, to };
 }
 
 function readLimit(text: string): number | undefined {

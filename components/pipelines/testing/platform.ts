@@ -45,6 +45,7 @@ export interface CallOptions {
 export interface Answer {
   readonly status: number;
   readonly headers: ApiResponse["headers"];
+  readonly bytes: Buffer;
   readonly text: string;
   /** The body as JSON; an empty object if it is not. */
   readonly json: Readonly<Record<string, unknown>>;
@@ -113,8 +114,9 @@ export async function call(
     ...(content && { body: pieces(content) }),
   };
   const response = await handle(request);
-  const text = await textOf(response);
-  return { status: response.status, headers: response.headers, text, json: parse(text) };
+  const received = await bytesOf(response);
+  const text = received.toString();
+  return { status: response.status, headers: response.headers, bytes: received, text, json: parse(text) };
 }
 
 async function* pieces(content: Uint8Array): AsyncGenerator<Uint8Array> {
@@ -122,12 +124,11 @@ async function* pieces(content: Uint8Array): AsyncGenerator<Uint8Array> {
   for (let start = 0; start < content.length; start += size) yield content.subarray(start, start + size);
 }
 
-async function textOf({ body = "" }: ApiResponse): Promise<string> {
-  if (typeof body === "string") return body;
-  if (body instanceof Uint8Array) return Buffer.from(body).toString();
+async function bytesOf({ body = "" }: ApiResponse): Promise<Buffer> {
+  if (typeof body === "string" || body instanceof Uint8Array) return Buffer.from(body);
   const chunks: Buffer[] = [];
   for await (const chunk of body) chunks.push(Buffer.from(chunk));
-  return Buffer.concat(chunks).toString();
+  return Buffer.concat(chunks);
 }
 
 function parse(text: string): Answer["json"] {
