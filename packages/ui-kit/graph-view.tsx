@@ -25,7 +25,8 @@ export interface GraphNode {
   readonly label: string;
   /** The second line: duration, tries, cache. */
   readonly detail: string;
-  readonly state: State;
+  /** Absent for what is only planned: the node carries no mark. */
+  readonly state?: State;
   /** A node that holds others: open in place, or closed to the size of a node. */
   readonly frame?: "open" | "closed";
   /** A loop: the state of each iteration, and which of them the frame shows. */
@@ -426,8 +427,8 @@ function SimpleLeaves({
 }) {
   const looks = outlines(layout, nodes, (node) =>
     node.id === selected
-      ? `node selected state-${node.state}`
-      : `node state-${node.state}${dimmed(node.id) ? " dimmed" : ""}`,
+      ? `node selected ${stateClass(node)}`
+      : `node ${stateClass(node)}${dimmed(node.id) ? " dimmed" : ""}`,
   );
   const pick = (event: React.MouseEvent<SVGGElement>): void => {
     const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(
@@ -473,28 +474,31 @@ interface NodeProps {
 const Leaf = memo(function Leaf({ node, box, selected, dimmed, onSelect, onToggle }: NodeProps) {
   const t = useKitMessages();
   if (!box) return null;
-  const className = `node state-${node.state}${selected ? " selected" : ""}${dimmed ? " dimmed" : ""}`;
+  const className = `node ${stateClass(node)}${selected ? " selected" : ""}${dimmed ? " dimmed" : ""}`;
+  const start = node.state ? 32 : 12;
   return (
     <g
       className={className}
       transform={`translate(${box.x} ${box.y})`}
       role="button"
       aria-pressed={selected}
-      aria-label={`${node.label}, ${t(stateKey(node.state))}, ${node.detail}`}
+      aria-label={nodeLabel(node, t)}
       data-node={node.id}
       onClick={() => onSelect(node.id)}
       onDoubleClick={() => node.frame && onToggle(node.id)}
     >
-      <title>{`${node.label}\n${t(stateKey(node.state))}${node.detail === "" ? "" : ` · ${node.detail}`}`}</title>
+      <title>{nodeLabel(node, t)}</title>
       {node.frame ? <rect className="node-stack" x="4" y="4" width={box.width} height={box.height} rx="4" /> : null}
       <rect className="node-box" width={box.width} height={box.height} rx="4" />
-      <g transform="translate(12 12)">
-        <StateShape state={node.state} />
-      </g>
-      <text className="node-name" x="32" y="22.5">
+      {node.state ? (
+        <g transform="translate(12 12)">
+          <StateShape state={node.state} />
+        </g>
+      ) : null}
+      <text className="node-name" x={start} y="22.5">
         {middleEllipsis(node.label, node.frame ? 20 : 24)}
       </text>
-      <text className="node-detail" x="32" y="40">
+      <text className="node-detail" x={start} y="40">
         {middleEllipsis(node.detail, 28)}
       </text>
       {node.frame ? (
@@ -510,6 +514,13 @@ const Leaf = memo(function Leaf({ node, box, selected, dimmed, onSelect, onToggl
     </g>
   );
 });
+
+const stateClass = (node: GraphNode): string => `state-${node.state ?? "none"}`;
+
+/** Name, state and the rest, as far as there is any. */
+function nodeLabel(node: GraphNode, t: ReturnType<typeof useKitMessages>): string {
+  return [node.label, node.state && t(stateKey(node.state)), node.detail].filter(Boolean).join(", ");
+}
 
 function Progress({ box, progress }: { readonly box: Placed; readonly progress: number | undefined }) {
   const y = box.height - 1.5;
@@ -546,7 +557,7 @@ function Frame({
       <rect className="frame-box" width={box.width} height={box.height} rx="4" onClick={() => onSelect(node.id)} />
       <g
         role="button"
-        aria-label={`${node.label}, ${t(stateKey(node.state))}, ${node.detail}`}
+        aria-label={nodeLabel(node, t)}
         onClick={() => onSelect(node.id)}
         onDoubleClick={() => onToggle(node.id)}
       >
@@ -557,10 +568,12 @@ function Frame({
         {simple ? null : (
           <>
             <title>{node.label}</title>
-            <g transform="translate(28 8)">
-              <StateShape state={node.state} />
-            </g>
-            <text className="frame-name" x="47" y="18.5">
+            {node.state ? (
+              <g transform="translate(28 8)">
+                <StateShape state={node.state} />
+              </g>
+            ) : null}
+            <text className="frame-name" x={node.state ? 47 : 28} y="18.5">
               {middleEllipsis(node.label, Math.floor((box.width - 70 - node.detail.length * 6.6) / 7))}
             </text>
             <text className="node-detail" x={box.width - 12} y="18.5" textAnchor="end">
@@ -666,7 +679,7 @@ function Chevron({
   );
 }
 
-const lookOnMap = (node: GraphNode): string => (node.frame === "open" ? "map-frame" : `map-node state-${node.state}`);
+const lookOnMap = (node: GraphNode): string => (node.frame === "open" ? "map-frame" : `map-node ${stateClass(node)}`);
 
 const Minimap = memo(function Minimap({
   layout,
