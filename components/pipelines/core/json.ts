@@ -28,8 +28,16 @@ export function canonical(value: JsonValue): string {
 
 /** Order of the UTF-8 bytes, which is Go's order of strings. */
 export function byCodePoint(a: string, b: string): number {
-  return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b));
+  const shorter = Math.min(a.length, b.length);
+  for (let index = 0; index < shorter; index++) {
+    const [left, right] = [a.charCodeAt(index), b.charCodeAt(index)];
+    if (left !== right) return rankOf(left) - rankOf(right);
+  }
+  return a.length - b.length;
 }
+
+/** Surrogates stand for code points above all others, but are numbers below U+E000. */
+const rankOf = (unit: number): number => (unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800);
 
 /** A parsed JSON text that is known to hold an object; what is not one reads as empty. */
 export function parseObject(text: string | null): JsonObject {

@@ -38,16 +38,28 @@ export function checkParameters(pipeline: Pipeline, given: JsonObject): Readonly
 
 function checkParameter(name: string, spec: ParameterSpec, value: JsonValue | undefined): JsonValue {
   const place = `runtime_config.parameters.${name}`;
-  if (value === undefined || value === null) {
-    if (spec.defaultValue !== undefined) return spec.defaultValue;
-    if (spec.optional) return null;
-    throw badRequest(`${place}: Required value (${spec.type})`);
+  const given = value ?? spec.defaultValue ?? null;
+  switch (parameterFault(spec, value)) {
+    case "missing":
+      throw badRequest(`${place}: Required value (${spec.type})`);
+    case "type":
+      throw badRequest(`${place}: Invalid value: ${asText(given)}: must be ${typeNames[spec.type]} (${spec.type})`);
+    case "literal":
+      throw badRequest(`${place}: Unsupported value: ${literal(given)}: supported values: ${literals(spec)}`);
+    case undefined:
+      return given;
   }
-  if (!fits(spec.type, value))
-    throw badRequest(`${place}: Invalid value: ${asText(value)}: must be ${typeNames[spec.type]} (${spec.type})`);
-  if (!isAllowed(spec, value))
-    throw badRequest(`${place}: Unsupported value: ${literal(value)}: supported values: ${literals(spec)}`);
-  return value;
+}
+
+/** What is wrong with what a run was given for a parameter: undefined if nothing is. */
+export function parameterFault(
+  spec: ParameterSpec,
+  value: JsonValue | undefined,
+): "missing" | "type" | "literal" | undefined {
+  if (value === undefined || value === null)
+    return spec.defaultValue !== undefined || spec.optional ? undefined : "missing";
+  if (!fits(spec.type, value)) return "type";
+  return isAllowed(spec, value) ? undefined : "literal";
 }
 
 const typeNames: Record<ParameterType, string> = {

@@ -92,3 +92,8 @@ export class Place {
     );
   }
 }
+
+/** Every entry of an object; an absent one has none. */
+export function readMap<T>(place: Place, read: (at: Place) => T): ReadonlyMap<string, T> {
+  return new Map(place.entries().map(([key, at]) => [key, read(at)]));
+}

@@ -5,8 +5,6 @@ import { compileCondition, compileSelector, type Condition, type Selector } from
 import { isChannel } from "./ir.ts";
 import type {
   ArtifactSource,
-  ArtifactSpec,
-  ArtifactType,
   Component,
   ContainerExecutor,
   ContainerResources,
@@ -15,7 +13,6 @@ import type {
   Iterator,
   OutputSource,
   ParameterSource,
-  ParameterSpec,
   Pipeline,
   PipelineDocument,
   PipelineSettings,
@@ -25,7 +22,8 @@ import type {
 } from "./ir.ts";
 import { isObject, type JsonObject, type JsonValue } from "./json.ts";
 import { unsupportedSettings } from "./kubernetes-settings.ts";
-import { Place } from "./reader.ts";
+import { readArtifactType, readPorts } from "./ports.ts";
+import { Place, readMap } from "./reader.ts";
 
 const schemaVersion = "2.1.0";
 
@@ -110,17 +108,6 @@ function readSettings(config: Place): PipelineSettings {
 function unsupportedConfig(config: Place): readonly string[] {
   return config.at("workspace").absent ? [] : [config.at("workspace").path];
 }
-
-const parameterTypes = [
-  "STRING",
-  "NUMBER_INTEGER",
-  "NUMBER_DOUBLE",
-  "BOOLEAN",
-  "LIST",
-  "STRUCT",
-  "TASK_FINAL_STATUS",
-  "TASK_CONFIG",
-] as const;
 
 /** Reads components as they are named, each once; a component that contains itself is refused. */
 class ComponentReader {
@@ -388,46 +375,6 @@ function readArtifactOutput(place: Place): SourceDraft {
   return { oneOf: candidates.length > 1, candidates };
 }
 
-function readPorts(place: Place): Ports {
-  return {
-    parameters: readMap(place.at("parameters"), readParameterSpec),
-    artifacts: readMap(place.at("artifacts"), readArtifactSpec),
-  };
-}
-
-function readParameterSpec(place: Place): ParameterSpec {
-  const defaultValue = place.at("defaultValue");
-  return {
-    type: place.at("parameterType").oneOf(parameterTypes),
-    ...(defaultValue.value !== undefined && defaultValue.value !== null && { defaultValue: defaultValue.value }),
-    optional: place.at("isOptional").flag() || !defaultValue.absent,
-    literals: place
-      .at("literals")
-      .items()
-      .map((item) => item.value ?? null),
-    description: place.at("description").text(),
-  };
-}
-
-function readArtifactSpec(place: Place): ArtifactSpec {
-  return {
-    type: readArtifactType(place.at("artifactType")),
-    list: place.at("isArtifactList").flag(),
-    optional: place.at("isOptional").flag(),
-  };
-}
-
-function readArtifactType(place: Place): ArtifactType {
-  const title = place.at("schemaTitle").text();
-  const version = place.at("schemaVersion").text();
-  const instance = place.at("instanceSchema").text();
-  return {
-    ...(title && { schemaTitle: title }),
-    ...(version && { schemaVersion: version }),
-    ...(instance && { instanceSchema: instance }),
-  };
-}
-
 function readParameterSource(place: Place): ParameterSource {
   const expression = place.at("parameterExpressionSelector");
   const selector: { selector?: Selector } = expression.absent
@@ -571,8 +518,4 @@ function compiled<T extends Condition | Selector>(place: Place, compile: (text: 
     if (error instanceof PipelineFault) return place.fail(`Invalid value: ${error.message}`);
     throw error;
   }
-}
-
-function readMap<T>(place: Place, read: (at: Place) => T): ReadonlyMap<string, T> {
-  return new Map(place.entries().map(([key, at]) => [key, read(at)]));
 }
