@@ -37,6 +37,8 @@ export interface PipelinesOptions {
   /** Single-user in namespace `kubeflow` unless it says otherwise. */
   readonly tenancy?: Tenancy;
   readonly defaultPipelineRoot?: string;
+  /** IANA name of the time zone in which cron expressions are read; UTC unless told otherwise. */
+  readonly timeZone?: string;
   /** Folders of the host that every step sees at the same path. What lies there is not part of a step's cache key. */
   readonly sharedFolders?: readonly SharedFolder[];
   readonly podLog?: NonNullable<ApiContext["podLog"]>;
@@ -54,6 +56,7 @@ export function createPipelines(options: PipelinesOptions): Component {
   const context: ApiContext = {
     tenancy: { multiUser: false, namespace: "kubeflow" },
     reader: new PipelineReader(options.clock),
+    timeZone: "UTC",
     ...options,
     defaultPipelineRoot,
     engine,

@@ -33,6 +33,8 @@ export interface ApiContext {
   readonly reader: PipelineReader;
   /** Where artifacts go when neither the run nor its pipeline says. */
   readonly defaultPipelineRoot: string;
+  /** In which cron expressions are read, by its IANA name. */
+  readonly timeZone: string;
   /** Reads the log of a pod that still has it; absent where nobody can. */
   readonly podLog?: (
     pod: { namespace: string; name: string },

@@ -10,6 +10,7 @@ import {
   listExperiments,
   setExperimentStorage,
 } from "../records/experiments.ts";
+import { disableRecurringRunsOf, recurringRunChanges } from "../records/recurring-runs.ts";
 import {
   anyTables,
   type ApiContext,
@@ -80,8 +81,10 @@ async function act(context: ApiContext, { user }: ApiRequest, { experiment = "" 
   const row = await permittedExperiment(context, user, verb, id);
   await tablesOf(context, row.ns).transaction(async ({ db, changed }) => {
     await setExperimentStorage(db, row, verb === "archive" ? "ARCHIVED" : "AVAILABLE");
-    const archived = verb === "archive" ? await archiveRunsOf(db, row) : [];
-    for (const key of archived) changed({ ns: row.ns, kind: "runs", key, op: "PUT" });
+    if (verb !== "archive") return;
+    for (const key of await archiveRunsOf(db, row)) changed({ ns: row.ns, kind: "runs", key, op: "PUT" });
+    for (const key of await disableRecurringRunsOf(db, row, context.clock.now()))
+      changed({ ns: row.ns, kind: recurringRunChanges, key, op: "PUT" });
   });
   return jsonResponse({});
 }

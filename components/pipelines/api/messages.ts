@@ -286,6 +286,48 @@ export const runListMessage = message("ListRunsResponse", {
   next_page_token: text,
 });
 
+const limits = { start_time: time, end_time: time };
+
+export const recurringRunMessage = message("RecurringRun", {
+  recurring_run_id: text,
+  display_name: text,
+  description: text,
+  pipeline_version_id: text,
+  pipeline_spec: struct,
+  pipeline_version_reference: versionReference,
+  runtime_config: runtimeConfig,
+  service_account: text,
+  max_concurrency: int64,
+  trigger: message("Trigger", {
+    cron_schedule: message("CronSchedule", { ...limits, cron: text }),
+    periodic_schedule: message("PeriodicSchedule", { ...limits, interval_second: int64 }),
+  }),
+  mode: word({ 0: "MODE_UNSPECIFIED", 1: "ENABLE", 2: "DISABLE" }),
+  created_at: time,
+  updated_at: time,
+  status: word({ 0: "STATUS_UNSPECIFIED", 1: "ENABLED", 3: "DISABLED" }),
+  error: rpcStatus,
+  no_catchup: flag,
+  namespace: text,
+  experiment_id: text,
+  plugins_input: mapOf(struct),
+});
+export type RecurringRunMessage = TypeOf<typeof recurringRunMessage>;
+
+export const recurringRunListMessage = message("ListRecurringRunsResponse", {
+  // The one name that is camelCase in the proto file itself.
+  recurringRuns: listOf(recurringRunMessage),
+  total_size: int32,
+  next_page_token: text,
+});
+
+export const propagationPolicy = word({
+  0: "DELETE_PROPAGATION_POLICY_UNSPECIFIED",
+  1: "FOREGROUND",
+  2: "BACKGROUND",
+  3: "ORPHAN",
+});
+
 export const filterMessage = message("Filter", {
   predicates: listOf(
     message("Predicate", {

@@ -1,33 +1,297 @@
-import type { ApiRequest, Route, RouteParams } from "@headrace/model";
-import { type ApiContext, namespaceFor, notFound, requireAccess, routeMaker } from "./context.ts";
+import { type ApiRequest, badRequest, isApiError, type Route, type RouteParams, type User } from "@headrace/model";
+import { nextCronTime, parseCron } from "../core/cron.ts";
+import { parseObject } from "../core/json.ts";
+import { checkParameters } from "../core/parameters.ts";
+import { recurringRunName } from "../core/recurring-run.ts";
+import { documentValue } from "../core/spec.ts";
+import { keepDocument, readDocuments } from "../records/documents.ts";
+import { findExperiment } from "../records/experiments.ts";
+import { textColumn } from "../records/listing.ts";
+import {
+  deleteRecurringRun,
+  findRecurringRun,
+  insertRecurringRun,
+  listRecurringRuns,
+  recurringRunChanges,
+  recurringRunColumns,
+  type RecurringRunRow,
+  unfinishedRunsOf,
+  updateRecurringRun,
+} from "../records/recurring-runs.ts";
+import {
+  anyTables,
+  type ApiContext,
+  checkLength,
+  longText,
+  namespaceFor,
+  notFound,
+  readMessage,
+  requireAccess,
+  requireName,
+  routeMaker,
+  tablesOf,
+} from "./context.ts";
+import { experimentForRun } from "./experiments.ts";
+import { pageFields, readListRequest } from "./listing.ts";
+import {
+  propagationPolicy,
+  recurringRunListMessage,
+  recurringRunMessage,
+  type RecurringRunMessage,
+} from "./messages.ts";
+import { checkPipelineRoot, pipelineSource, serviceAccountOf } from "./pipeline-source.ts";
+import { namespaceOfExperiment } from "./runs.ts";
 import { jsonResponse, unimplemented } from "./status.ts";
+import { splitVerb } from "./verbs.ts";
 
-/** Schedules are not supported yet: there are none, and none can be made. */
+const maxNameLength = 255;
+const collection = "/apis/v2beta1/recurringruns";
+
+/** What makes runs by the clock: the controller does, from the rows that are written here. */
 export function recurringRunRoutes(context: ApiContext): readonly Route[] {
   const route = routeMaker(context);
   return [
-    route("GET", "/apis/v2beta1/recurringruns", list),
-    route("POST", "/apis/v2beta1/recurringruns", create),
-    route("GET", "/apis/v2beta1/recurringruns/{recurring}", missing),
-    route("POST", "/apis/v2beta1/recurringruns/{recurring}", missing),
-    route("DELETE", "/apis/v2beta1/recurringruns/{recurring}", missing),
+    route("POST", collection, create),
+    route("GET", collection, list),
+    route("GET", `${collection}/{recurring}`, get),
+    route("POST", `${collection}/{recurring}`, act),
+    route("DELETE", `${collection}/{recurring}`, remove),
   ];
 }
 
+async function create(context: ApiContext, request: ApiRequest) {
+  const body = await readMessage(request, recurringRunMessage);
+  const experiment = await experimentForRun(context, body.experiment_id ?? "");
+  const { ns } = experiment;
+  await requireAccess(context, request.user, "create", "jobs", ns);
+  if (Object.keys(body.plugins_input ?? {}).length > 0) throw unimplemented("plugins_input: no plugin is configured");
+  const display_name = requireName(body.display_name, "display_name", maxNameLength);
+  const description = body.description ?? "";
+  checkLength(description, "description", longText);
+  const source = await pipelineSource(context, request.user, body);
+  const parameters = body.runtime_config?.parameters ?? {};
+  checkParameters(source.pipeline, parameters);
+  const now = context.clock.now();
+  const row = {
+    id: context.ids.uuid(),
+    ns,
+    experiment: experiment.id,
+    name: recurringRunName(display_name, context.ids.suffix(5)),
+    display_name,
+    description,
+    enabled: body.mode === "ENABLE" ? 1 : 0,
+    max_concurrency: readConcurrency(body),
+    no_catchup: body.no_catchup ? 1 : 0,
+    ...readTrigger(context, body),
+    pipeline: source.pipelineId,
+    pipeline_version: source.isNewest ? null : source.versionId,
+    parameters: JSON.stringify(parameters),
+    pipeline_root: checkPipelineRoot(context, source.pipeline, body.runtime_config?.pipeline_root ?? ""),
+    service_account: serviceAccountOf(body),
+    created_at: now,
+    updated_at: now,
+    last_at: null,
+    last_index: 0,
+    error: null,
+  };
+  const content = JSON.stringify(documentValue(source.pipeline.document));
+  await tablesOf(context, ns).transaction(async ({ db, changed }) => {
+    const spec = source.isNewest ? null : await keepDocument(db, { ns, content, now });
+    await insertRecurringRun(db, { ...row, spec });
+    changed({ ns, kind: recurringRunChanges, key: row.name, op: "PUT" });
+  });
+  return jsonResponse(await show(context, await requireRecurringRun(context, row.id)));
+}
+
+function readConcurrency({ max_concurrency = 0 }: RecurringRunMessage): number {
+  if (max_concurrency < 1 || max_concurrency > 10) {
+    throw badRequest(`max_concurrency: Invalid value: ${max_concurrency}: must be at least 1 and at most 10`);
+  }
+  return max_concurrency;
+}
+
+/** Either a cron expression or an interval, each with a start and an end. */
+function readTrigger({ clock, timeZone }: ApiContext, { trigger = {} }: RecurringRunMessage) {
+  const { cron_schedule, periodic_schedule } = trigger;
+  if (cron_schedule && periodic_schedule)
+    throw badRequest("trigger: cron_schedule and periodic_schedule cannot be set together");
+  const { start_time: start_at = null, end_time: end_at = null } = cron_schedule ?? periodic_schedule ?? {};
+  if (cron_schedule) {
+    const place = "trigger.cron_schedule.cron";
+    const { cron = "" } = cron_schedule;
+    if (cron.trim() === "") throw badRequest(`${place}: Required value`);
+    if (nextCronTime(parseCron(cron, place), Math.max(clock.now(), start_at ?? 0), timeZone) === undefined)
+      throw badRequest(`${place}: Invalid value: "${cron}": there is no such time within the next five years`);
+    return { cron, interval_seconds: null, start_at, end_at };
+  }
+  if (!periodic_schedule) throw badRequest("trigger: Required value: cron_schedule or periodic_schedule");
+  const { interval_second = 0 } = periodic_schedule;
+  if (interval_second < 1 || interval_second > maxInterval) {
+    throw badRequest(
+      `trigger.periodic_schedule.interval_second: Invalid value: ${interval_second}: must be at least 1 and at most ${maxInterval}`,
+    );
+  }
+  return { cron: null, interval_seconds: interval_second, start_at, end_at };
+}
+
+/** A hundred years. */
+const maxInterval = 3_155_760_000;
+
 async function list(context: ApiContext, { query, user }: ApiRequest) {
-  // Clients may list by experiment alone, which says nothing about jobs that do not exist.
-  const ns =
-    query.get("experiment_id") && !query.get("namespace")
-      ? ""
-      : namespaceFor(context, query.get("namespace"), "recurring runs");
-  if (ns) await requireAccess(context, user, "list", "jobs", ns);
+  const experiment = query.get("experiment_id") ?? "";
+  const ns = experiment
+    ? await namespaceOfExperiment(context, experiment)
+    : namespaceFor(context, query.get("namespace"), "recurring runs");
+  await requireAccess(context, user, "list", "jobs", ns);
+  const asked = readListRequest(query, recurringRunColumns);
+  const ofExperiment = { column: textColumn("recurring_run.experiment"), operator: "=" as const, value: experiment };
+  const page = await listRecurringRuns(tablesOf(context, ns).db, ns, {
+    ...asked.listing,
+    conditions: [...asked.listing.conditions, ...(experiment ? [ofExperiment] : [])],
+  });
+  const recurringRuns = await messagesOf(context, ns, page.rows);
+  return jsonResponse(recurringRunListMessage.write({ recurringRuns, ...pageFields(page, asked) }));
+}
+
+async function get(context: ApiContext, { user }: ApiRequest, { recurring = "" }: RouteParams) {
+  return jsonResponse(await show(context, await permittedRecurringRun(context, user, "get", recurring)));
+}
+
+async function act(context: ApiContext, { user }: ApiRequest, { recurring = "" }: RouteParams) {
+  const { id, verb } = splitVerb(recurring, ["enable", "disable"]);
+  const row = await permittedRecurringRun(context, user, verb, id);
+  if (verb === "enable") await requireOpenExperiment(context, row);
+  await setEnabled(context, row, verb === "enable");
   return jsonResponse({});
 }
 
-async function create(): Promise<never> {
-  throw unimplemented("Cannot create a recurring run: schedules are not supported yet; create runs one by one");
+/** Runs cannot be made in an archived experiment. */
+async function requireOpenExperiment(context: ApiContext, row: RecurringRunRow): Promise<void> {
+  const experiment = await findExperiment(anyTables(context), row.experiment);
+  if (experiment?.storage_state !== "ARCHIVED") return;
+  throw badRequest(
+    `Cannot enable recurring run "${row.display_name}": its experiment "${experiment.name}" is archived; restore that first`,
+  );
 }
 
-async function missing(_: ApiContext, __: ApiRequest, { recurring = "" }: RouteParams): Promise<never> {
-  throw notFound("RecurringRun", recurring.replace(/:(enable|disable)$/, ""));
+async function setEnabled(context: ApiContext, row: RecurringRunRow, isEnabled: boolean): Promise<void> {
+  const { ns, name } = row;
+  await tablesOf(context, ns).transaction(async ({ db, changed }) => {
+    await updateRecurringRun(db, row, { enabled: isEnabled ? 1 : 0, updated_at: context.clock.now(), error: null });
+    changed({ ns, kind: recurringRunChanges, key: name, op: "PUT" });
+  });
+}
+
+/**
+ * As upstream, where runs belong to their ScheduledWorkflow: those that have not ended are stopped with it, unless they are to be
+ * orphaned. It makes no more of them while they stop.
+ */
+async function remove(context: ApiContext, { query, user }: ApiRequest, { recurring = "" }: RouteParams) {
+  const row = await permittedRecurringRun(context, user, "delete", recurring);
+  const policy = readPolicy(query.get("propagation_policy") ?? "");
+  if (policy !== "ORPHAN") {
+    await setEnabled(context, row, false);
+    const runs = await unfinishedRunsOf(tablesOf(context, row.ns).db, row);
+    await Promise.all(runs.map((id) => stop(context, { ns: row.ns, id })));
+  }
+  await tablesOf(context, row.ns).transaction(async ({ db, changed }) => {
+    await deleteRecurringRun(db, row);
+    changed({ ns: row.ns, kind: recurringRunChanges, key: row.name, op: "DELETE" });
+  });
+  return jsonResponse({});
+}
+
+/** One that ended by itself meanwhile needs no more stopping. */
+async function stop(context: ApiContext, run: { readonly ns: string; readonly id: string }): Promise<void> {
+  try {
+    await context.engine.terminate(run);
+  } catch (error) {
+    if (!isApiError(error, "BadRequest") && !isApiError(error, "NotFound")) throw error;
+  }
+}
+
+function readPolicy(text: string) {
+  return text === ""
+    ? undefined
+    : propagationPolicy.read(/^\d+$/.test(text) ? Number(text) : text, "propagation_policy");
+}
+
+async function permittedRecurringRun(
+  context: ApiContext,
+  user: User,
+  verb: string,
+  id: string,
+): Promise<RecurringRunRow> {
+  const row = await requireRecurringRun(context, id);
+  await requireAccess(context, user, verb, "jobs", row.ns, id);
+  return row;
+}
+
+async function requireRecurringRun(context: ApiContext, id: string): Promise<RecurringRunRow> {
+  const row = await findRecurringRun(anyTables(context), id);
+  if (!row) throw notFound("RecurringRun", id);
+  return row;
+}
+
+async function show(context: ApiContext, row: RecurringRunRow) {
+  const [shown = {}] = await messagesOf(context, row.ns, [row]);
+  return recurringRunMessage.write(shown);
+}
+
+async function messagesOf(
+  context: ApiContext,
+  ns: string,
+  rows: readonly RecurringRunRow[],
+): Promise<readonly RecurringRunMessage[]> {
+  const specs = rows.flatMap((row) => (row.spec !== null && !referenceOf(row) ? [row.spec] : []));
+  const documents = await readDocuments(tablesOf(context, ns).db, ns, specs);
+  return rows.map((row) => ({ ...fields(row), ...sourceFields(row, documents) }));
+}
+
+function fields(row: RecurringRunRow): RecurringRunMessage {
+  const parameters = parseObject(row.parameters);
+  const isConfigured = Object.keys(parameters).length > 0 || row.pipeline_root !== "";
+  return {
+    recurring_run_id: row.id,
+    display_name: row.display_name,
+    description: row.description,
+    service_account: row.service_account,
+    max_concurrency: row.max_concurrency,
+    trigger: triggerOf(row),
+    mode: row.enabled ? "ENABLE" : "DISABLE",
+    status: row.enabled ? "ENABLED" : "DISABLED",
+    created_at: row.created_at,
+    updated_at: row.updated_at,
+    no_catchup: row.no_catchup !== 0,
+    namespace: row.ns,
+    experiment_id: row.experiment,
+    ...(isConfigured && { runtime_config: { parameters, pipeline_root: row.pipeline_root } }),
+    ...(row.error !== null && { error: { code: failedPrecondition, message: row.error } }),
+  };
+}
+
+/** google.rpc.Code */
+const failedPrecondition = 9;
+
+function triggerOf(row: RecurringRunRow): NonNullable<RecurringRunMessage["trigger"]> {
+  const limits = {
+    ...(row.start_at !== null && { start_time: row.start_at }),
+    ...(row.end_at !== null && { end_time: row.end_at }),
+  };
+  if (row.cron !== null) return { cron_schedule: { ...limits, cron: row.cron } };
+  return { periodic_schedule: { ...limits, interval_second: row.interval_seconds ?? 0 } };
+}
+
+/** The version that it is bound to while that exists, or the pipeline whose latest version each run takes. */
+function referenceOf({ pipeline, version, spec }: RecurringRunRow): RecurringRunMessage["pipeline_version_reference"] {
+  if (pipeline === null) return undefined;
+  if (spec === null) return { pipeline_id: pipeline };
+  return version === null ? undefined : { pipeline_id: pipeline, pipeline_version_id: version };
+}
+
+/** The reference, else the spec itself. Never both: clients take it for a choice. */
+function sourceFields(row: RecurringRunRow, documents: ReadonlyMap<string, string>): RecurringRunMessage {
+  const pipeline_version_reference = referenceOf(row);
+  if (pipeline_version_reference) return { pipeline_version_reference };
+  return { pipeline_spec: parseObject(documents.get(row.spec ?? "") ?? null) };
 }

@@ -329,15 +329,6 @@ test("a deleted run is gone with its tasks, after the engine let go of it; artif
   assert.equal((await face.call("GET", `${path}/${other}`)).status, 200, "the spec that both ran is still there");
 });
 
-test("without recurring runs the list is empty, and making one is refused as not supported", async () => {
-  await using face = await testFace();
-  const recurring = "/apis/v2beta1/recurringruns";
-  assert.deepEqual((await face.call("GET", recurring)).json, {});
-  const refused = await face.call("POST", recurring, { body: { display_name: "nightly" } });
-  assert.deepEqual([refused.status, refused.json["code"]], [501, 12]);
-  assert.equal((await face.call("POST", `${recurring}/x:disable`)).status, 404);
-});
-
 test("whoever may not gets 403, and nobody 401, in KFP's form", async () => {
   await using face = await testFace({ authorizer: { authorize: async () => ({ allowed: false, reason: "no role" }) } });
   const denied = await face.call("GET", path, { user: { name: "ann", groups: [] } });

@@ -1,12 +1,10 @@
 import { type ApiRequest, badRequest, type Route, type RouteParams, type User } from "@headrace/model";
-import type { Pipeline } from "../core/ir.ts";
-import { type JsonObject, parseObject } from "../core/json.ts";
+import { parseObject } from "../core/json.ts";
 import { checkParameters } from "../core/parameters.ts";
-import { documentValue, readPipelineDocument } from "../core/spec.ts";
+import { documentValue } from "../core/spec.ts";
 import { runLogsUri } from "../core/logs.ts";
-import { keepDocument, readDocument, readDocuments } from "../records/documents.ts";
+import { keepDocument, readDocuments } from "../records/documents.ts";
 import { findExperiment } from "../records/experiments.ts";
-import { findLatestVersion, findPipeline, findVersion } from "../records/pipelines.ts";
 import {
   attemptsOf,
   countTasks,
@@ -41,13 +39,13 @@ import {
 import { experimentForRun } from "./experiments.ts";
 import { pageFields, readListRequest } from "./listing.ts";
 import { runListMessage, runMessage, type RunMessage } from "./messages.ts";
+import { checkPipelineRoot, pipelineSource, serviceAccountOf } from "./pipeline-source.ts";
 import { runError, shownState } from "./run-status.ts";
 import { jsonResponse, unimplemented } from "./status.ts";
 import { type RunTasks, taskDetails, taskMessages } from "./task-view.ts";
 import { splitVerb } from "./verbs.ts";
 
 const maxNameLength = 255;
-const defaultServiceAccount = "pipeline-runner";
 
 export function runRoutes(context: ApiContext): readonly Route[] {
   const route = routeMaker(context);
@@ -68,9 +66,9 @@ async function create(context: ApiContext, request: ApiRequest) {
   if (Object.keys(body.plugins_input ?? {}).length > 0) throw unimplemented("plugins_input: no plugin is configured");
   const source = await pipelineSource(context, request.user, body);
   const { pipeline } = source;
-  const parameters = asStruct(body.runtime_config?.parameters);
+  const parameters = body.runtime_config?.parameters ?? {};
   checkParameters(pipeline, parameters);
-  const pipeline_root = checkRoot(context, pipeline, body.runtime_config?.pipeline_root ?? "");
+  const pipeline_root = checkPipelineRoot(context, pipeline, body.runtime_config?.pipeline_root ?? "");
   const description = body.description ?? "";
   checkLength(description, "description", longText);
   const now = context.clock.now();
@@ -88,12 +86,11 @@ async function create(context: ApiContext, request: ApiRequest) {
     resource_name: `${pipeline.name}-${context.ids.suffix(5)}`,
     parameters: JSON.stringify(parameters),
     pipeline_root,
-    service_account: body.service_account || defaultServiceAccount,
+    service_account: serviceAccountOf(body),
     cache: 1,
     created_at: now,
     scheduled_at: now,
   } as const;
-  checkLength(row.service_account, "service_account", 253);
   const content = JSON.stringify(documentValue(pipeline.document));
   await tablesOf(context, ns).transaction(async ({ db, changed }) => {
     await insertRun(db, { ...row, spec: await keepDocument(db, { ns, content, now }) });
@@ -119,14 +116,18 @@ async function list(context: ApiContext, { query, user }: ApiRequest) {
 
 /** Filters that have a place of their own in the query. */
 function narrowings(query: URLSearchParams): readonly ListCondition[] {
-  const columns = { experiment_id: "pipeline_run.experiment", pipeline_id: "pipeline_run.pipeline" };
+  const columns = {
+    experiment_id: "pipeline_run.experiment",
+    pipeline_id: "pipeline_run.pipeline",
+    recurring_run_id: "pipeline_run.recurring_run",
+  };
   return Object.entries(columns).flatMap(([name, reference]) => {
     const value = query.get(name);
     return value ? [{ column: textColumn(reference), operator: "=" as const, value }] : [];
   });
 }
 
-async function namespaceOfExperiment(context: ApiContext, id: string): Promise<string> {
+export async function namespaceOfExperiment(context: ApiContext, id: string): Promise<string> {
   const row = await findExperiment(anyTables(context), id);
   if (!row) throw notFound("Experiment", id);
   return row.ns;
@@ -202,60 +203,6 @@ async function requireRun(context: ApiContext, id: string): Promise<RunRow> {
   return row;
 }
 
-interface Source {
-  readonly pipeline: Pipeline;
-  readonly pipelineId: string | null;
-  readonly versionId: string | null;
-}
-
-/** The pipeline of a new run: the spec that came with it, the version named, or the newest version of the pipeline named. */
-async function pipelineSource(context: ApiContext, user: User, body: RunMessage): Promise<Source> {
-  const reference = body.pipeline_version_reference ?? {};
-  const versionId = reference.pipeline_version_id || body.pipeline_version_id;
-  if (body.pipeline_spec) {
-    if (versionId || reference.pipeline_id)
-      throw badRequest("pipeline_spec: cannot be set together with pipeline_version_reference");
-    return { pipeline: readPipelineDocument(body.pipeline_spec), pipelineId: null, versionId: null };
-  }
-  const db = anyTables(context);
-  const version = versionId ? await findVersion(db, versionId) : await latestVersion(context, reference.pipeline_id);
-  if (!version || (reference.pipeline_id && version.pipeline !== reference.pipeline_id)) {
-    throw notFound("PipelineVersion", versionId ?? "");
-  }
-  await requireAccess(context, user, "get", "pipelines", version.ns, version.pipeline);
-  const content = await readDocument(db, version.ns, version.spec);
-  return {
-    pipeline: readPipelineDocument(parseObject(content ?? null)),
-    pipelineId: version.pipeline,
-    versionId: version.id,
-  };
-}
-
-async function latestVersion(context: ApiContext, pipelineId: string | undefined) {
-  if (!pipelineId)
-    throw badRequest("Required value: pipeline_spec or pipeline_version_reference: a run needs one of them");
-  const db = anyTables(context);
-  const pipeline = await findPipeline(db, pipelineId);
-  if (!pipeline) throw notFound("Pipeline", pipelineId);
-  const version = await findLatestVersion(db, pipeline);
-  if (!version)
-    throw badRequest(`pipeline_version_reference.pipeline_id: pipeline "${pipeline.name}" has no version; upload one`);
-  return version;
-}
-
-/** The run's own pipeline root, if it has one. Refuses early what no store could take. */
-function checkRoot({ artifacts, defaultPipelineRoot }: ApiContext, pipeline: Pipeline, given: string): string {
-  const root = given || pipeline.defaultPipelineRoot || defaultPipelineRoot;
-  const answer = artifacts.supports(`${root.replace(/\/+$/, "")}/artifact`);
-  if (answer.ok) return given;
-  const place = given ? "runtime_config.pipeline_root" : "pipeline_spec.defaultPipelineRoot";
-  throw badRequest(`${place}: Invalid value: "${root}": ${answer.reason}`);
-}
-
-function asStruct(parameters: NonNullable<RunMessage["runtime_config"]>["parameters"]): JsonObject {
-  return parameters ?? {};
-}
-
 async function showRun(context: ApiContext, row: RunRow, { full }: { full: boolean }) {
   const { db } = tablesOf(context, row.ns);
   const rows: RunTasks = {
@@ -318,6 +265,7 @@ const fields = (row: RunRow): RunMessage => ({
   // Clients expect it always; unfinished is the epoch.
   finished_at: row.finished_at ?? 0,
   state: shownState(row.state),
+  recurring_run_id: row.recurring_run ?? "",
 });
 
 /** The version that a run was made from, while that exists. */

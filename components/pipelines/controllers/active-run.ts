@@ -155,7 +155,12 @@ export async function loadRun(
 }
 
 function givenTo(row: RunRow, pipeline: Pipeline): Values["parameters"] {
-  const facts = { runId: row.run, now: row.created_at, scheduled: row.scheduled_at };
+  const facts = {
+    runId: row.run,
+    now: row.created_at,
+    scheduled: row.scheduled_at,
+    ...(row.recurring_index !== null && { index: row.recurring_index }),
+  };
   return checkParameters(pipeline, fillMacros(parseObject(row.parameters), facts));
 }
 

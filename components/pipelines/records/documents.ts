@@ -44,7 +44,7 @@ export async function readDocuments(
   return new Map(rows.map((row) => [row.digest, row.content]));
 }
 
-/** Removes those that no version and no run needs any longer. */
+/** Removes those that no version, no run and no recurring run needs any longer. */
 export async function dropUnusedDocuments(db: PipelineDatabase, ns: string, digests: Iterable<string>): Promise<void> {
   for (const digest of new Set(digests)) {
     const version = await db
@@ -61,6 +61,14 @@ export async function dropUnusedDocuments(db: PipelineDatabase, ns: string, dige
       .where("spec", "=", digest)
       .limit(1)
       .executeTakeFirst();
-    if (!version && !run) await db.deleteFrom("document").where("ns", "=", ns).where("digest", "=", digest).execute();
+    const recurring = await db
+      .selectFrom("recurring_run")
+      .select("id")
+      .where("ns", "=", ns)
+      .where("spec", "=", digest)
+      .limit(1)
+      .executeTakeFirst();
+    if (!version && !run && !recurring)
+      await db.deleteFrom("document").where("ns", "=", ns).where("digest", "=", digest).execute();
   }
 }

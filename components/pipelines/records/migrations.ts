@@ -12,6 +12,12 @@ export const pipelineMigrations: readonly Migration[] = [
     name: "pipelines",
     up: (schema) => createTables((schema as Kysely<unknown>).schema),
   },
+  {
+    component: "pipelines",
+    id: 2,
+    name: "recurring runs",
+    up: (schema) => createRecurringRuns((schema as Kysely<unknown>).schema),
+  },
 ];
 
 async function createTables(schema: SchemaBuilder): Promise<void> {
@@ -102,4 +108,47 @@ async function createRuns(schema: SchemaBuilder): Promise<void> {
     .addColumn("error", column.text)
     .execute();
   await schema.createIndex("run_state_by_run").on("run_state").columns(["run", "id"]).execute();
+}
+
+async function createRecurringRuns(schema: SchemaBuilder): Promise<void> {
+  await schema
+    .createTable("recurring_run")
+    .addColumn("id", column.uuid, (c) => c.primaryKey())
+    .addColumn("ns", column.key, (c) => c.notNull())
+    .addColumn("experiment", column.uuid, (c) => c.notNull())
+    .addColumn("name", column.key, (c) => c.notNull())
+    .addColumn("display_name", column.key, (c) => c.notNull())
+    .addColumn("description", column.text, (c) => c.notNull())
+    .addColumn("enabled", column.integer, (c) => c.notNull())
+    .addColumn("max_concurrency", column.integer, (c) => c.notNull())
+    .addColumn("no_catchup", column.integer, (c) => c.notNull())
+    .addColumn("cron", column.text)
+    .addColumn("interval_seconds", column.integer)
+    .addColumn("start_at", column.time)
+    .addColumn("end_at", column.time)
+    .addColumn("pipeline", column.uuid)
+    .addColumn("pipeline_version", column.uuid)
+    .addColumn("spec", column.key)
+    .addColumn("parameters", column.text, (c) => c.notNull())
+    .addColumn("pipeline_root", column.text, (c) => c.notNull())
+    .addColumn("service_account", column.key, (c) => c.notNull())
+    .addColumn("created_at", column.time, (c) => c.notNull())
+    .addColumn("updated_at", column.time, (c) => c.notNull())
+    .addColumn("last_at", column.time)
+    .addColumn("last_index", column.integer, (c) => c.notNull())
+    .addColumn("error", column.text)
+    .execute();
+  const index = (name: string) => schema.createIndex(name).on("recurring_run");
+  await index("recurring_run_by_name").columns(["ns", "name"]).unique().execute();
+  await index("recurring_run_by_age").columns(["ns", "created_at", "id"]).execute();
+  await index("recurring_run_by_experiment").columns(["experiment", "created_at"]).execute();
+  await index("recurring_run_by_pipeline").columns(["pipeline"]).execute();
+  await index("recurring_run_by_spec").columns(["spec", "ns"]).execute();
+  await schema.alterTable("pipeline_run").addColumn("recurring_run", column.uuid).execute();
+  await schema.alterTable("pipeline_run").addColumn("recurring_index", column.integer).execute();
+  await schema
+    .createIndex("run_by_recurring_run")
+    .on("pipeline_run")
+    .columns(["recurring_run", "created_at"])
+    .execute();
 }

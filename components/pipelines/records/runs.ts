@@ -42,6 +42,7 @@ export const runColumns: Readonly<Record<string, ListColumn>> = {
   experiment_id: textColumn("pipeline_run.experiment"),
   pipeline_id: optionalTextColumn("pipeline_run.pipeline"),
   pipeline_version_id: optionalTextColumn("pipeline_run.pipeline_version"),
+  recurring_run_id: optionalTextColumn("pipeline_run.recurring_run"),
 };
 
 const runQuery = (db: PipelineDatabase) =>

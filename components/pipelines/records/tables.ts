@@ -8,6 +8,7 @@ export interface PipelineTables extends LineageTables {
   pipeline_version: PipelineVersionTable;
   pipeline_run: PipelineRunTable;
   run_state: RunStateTable;
+  recurring_run: RecurringRunTable;
 }
 
 /** A query's way to the tables: the database or a transaction on it. */
@@ -74,6 +75,42 @@ export interface PipelineRunTable {
   cache: number;
   created_at: number;
   scheduled_at: number;
+  /** The recurring run that made it, which may be gone, and which of its runs it is, from 1. */
+  recurring_run: string | null;
+  recurring_index: number | null;
+}
+
+/** What makes runs by the clock. */
+export interface RecurringRunTable {
+  id: string;
+  ns: string;
+  experiment: string;
+  /** Made of the display name: the name of the ScheduledWorkflow, and what its runs' names begin with. */
+  name: string;
+  display_name: string;
+  description: string;
+  enabled: number;
+  max_concurrency: number;
+  no_catchup: number;
+  /** Either this or the interval. */
+  cron: string | null;
+  interval_seconds: number | null;
+  start_at: number | null;
+  end_at: number | null;
+  pipeline: string | null;
+  pipeline_version: string | null;
+  /** document.digest of the spec that it is bound to; absent if each run takes the pipeline's latest version. */
+  spec: string | null;
+  parameters: string;
+  pipeline_root: string;
+  service_account: string;
+  created_at: number;
+  updated_at: number;
+  /** The latest tick that made a run. */
+  last_at: number | null;
+  last_index: number;
+  /** Why the last tick that was due made no run; absent when all is well. */
+  error: string | null;
 }
 
 /** KFP's state_history: one row for each change, in the order of `id`. */

@@ -12,7 +12,9 @@ import zipfile
 
 import kfp
 import kfp_server_api
+from click.testing import CliRunner
 from kfp import compiler, dsl
+from kfp.cli.cli import cli as kfp_cli
 from kfp.kubeflow_client import PipelinesClient
 from kfp.kubeflow_client.backends.kubernetes import KubernetesBackendConfig
 
@@ -28,6 +30,16 @@ def add(a: float, b: float) -> float:
 @dsl.pipeline(name="sum", description="Adds.")
 def sum_pipeline(a: float, b: float = 2.0, note: str = "1e3"):
     add(a=a, b=b)
+
+
+@dsl.component
+def hello(who: str) -> str:
+    return f"Hello {who}"
+
+
+@dsl.pipeline(name="greet")
+def greet_pipeline(who: str):
+    hello(who=who)
 
 
 def passed(name):
@@ -47,6 +59,8 @@ def refused(status, call, *args, **kwargs):
 client = kfp.Client(host=url)
 package = os.path.join(folder, "sum.yaml")
 compiler.Compiler().compile(sum_pipeline, package)
+greet_package = os.path.join(folder, "greet.yaml")
+compiler.Compiler().compile(greet_pipeline, greet_package)
 
 health = client.get_kfp_healthz()
 assert not health.multi_user and health.pipeline_store == "database", health
@@ -164,19 +178,83 @@ client.delete_run(run.run_id)
 refused(404, client.get_run, run.run_id)
 passed("runs")
 
-# Recurring runs: none, and none can be made.
-listed = client.list_recurring_runs()
-assert listed.recurring_runs is None and not listed.total_size, listed
-body = refused(
-    501,
-    client.create_recurring_run,
+# Recurring runs
+assert client.list_recurring_runs().recurring_runs is None
+nightly = client.create_recurring_run(
     experiment.experiment_id,
     "nightly",
-    cron_expression="0 0 3 * * *",
+    description="each night",
+    cron_expression="0 0 3 ? * mon-fri",
+    start_time="2099-01-01T00:00:00Z",
+    end_time="2100-01-01T00:00:00Z",
+    max_concurrency=2,
+    no_catchup=True,
+    pipeline_package_path=package,
+    params={"a": 1, "note": "[[ScheduledTime]]"},
+    service_account="me",
+)
+assert nightly.status == "ENABLED" and nightly.max_concurrency == "2" and nightly.no_catchup, nightly
+assert nightly.trigger.cron_schedule.cron == "0 0 3 ? * mon-fri", nightly
+assert nightly.trigger.cron_schedule.end_time.year == 2100, nightly
+assert nightly.pipeline_spec["pipelineInfo"]["name"] == "sum", nightly
+assert nightly.runtime_config.parameters == {"a": 1, "note": "[[ScheduledTime]]"}, nightly
+hourly = client.create_recurring_run(
+    experiment.experiment_id,
+    "hourly",
+    interval_second=3600,
+    pipeline_id=pipeline.pipeline_id,
+    version_id="",
+    params={"a": 1},
+    enabled=False,
+)
+assert hourly.status == "DISABLED" and hourly.trigger.periodic_schedule.interval_second == "3600", hourly
+assert hourly.pipeline_version_reference.pipeline_id == pipeline.pipeline_id, hourly
+assert hourly.pipeline_version_reference.pipeline_version_id is None, hourly
+ids = [each.recurring_run_id for each in client.list_recurring_runs(sort_by="created_at desc").recurring_runs]
+assert ids == [hourly.recurring_run_id, nightly.recurring_run_id], ids
+only = json.dumps({"predicates": [{"operation": 1, "key": "display_name", "stringValue": "nightly"}]})
+found = client.list_recurring_runs(experiment_id=experiment.experiment_id, filter=only)
+assert found.total_size == 1 and found.recurring_runs[0].display_name == "nightly", found
+client.disable_recurring_run(nightly.recurring_run_id)
+assert client.get_recurring_run(nightly.recurring_run_id).status == "DISABLED"
+client.enable_recurring_run(nightly.recurring_run_id)
+assert client.get_recurring_run(nightly.recurring_run_id).mode == "ENABLE"
+client.delete_recurring_run(nightly.recurring_run_id)
+refused(404, client.get_recurring_run, nightly.recurring_run_id)
+body = refused(
+    400,
+    client.create_recurring_run,
+    experiment.experiment_id,
+    "often",
+    cron_expression="* * * *",
     pipeline_package_path=package,
     params={"a": 1},
 )
-assert body["code"] == 12 and "recurring" in body["details"][0]["message"], body
+assert "trigger.cron_schedule.cron" in body["details"][0]["message"], body
+
+
+def cli(*args, answer=None):
+    """What `kfp recurring-run` prints."""
+    command = ["--endpoint", url, "--output", "json", "recurring-run", *args]
+    result = CliRunner().invoke(kfp_cli, command, obj={}, input=answer)
+    assert result.exit_code == 0, (args, result.output, result.exception)
+    return result.stdout
+
+
+def cli_json(*args):
+    printed = cli(*args)
+    return json.loads(printed[min(printed.find(mark) for mark in "[{" if mark in printed) :])
+
+
+named = ["--experiment-name", "mnist", "--job-name", "typed", "--pipeline-package-path", greet_package]
+typed = cli_json("create", *named, "--cron-expression", "@daily", "--no-catchup", "--enabled", "who=you")
+assert typed["status"] == "ENABLED" and typed["runtime_config"]["parameters"] == {"who": "you"}, typed
+assert {each["display_name"] for each in cli_json("list")} == {"hourly", "typed"}
+assert cli_json("disable", typed["recurring_run_id"])["status"] == "DISABLED"
+assert cli_json("enable", typed["recurring_run_id"])["status"] == "ENABLED"
+assert cli_json("get", typed["recurring_run_id"])["trigger"]["cron_schedule"]["cron"] == "@daily"
+assert typed["recurring_run_id"] in cli("delete", typed["recurring_run_id"], answer="y\n")
+refused(404, client.get_recurring_run, typed["recurring_run_id"])
 passed("recurring runs")
 
 # The client of the Kubeflow SDK
