@@ -4,6 +4,7 @@ import type { Projection, WatchEvent } from "@headrace/model";
 import { eventually } from "@headrace/model/testing";
 import { type Run, type Task, taskName } from "../resources/index.ts";
 import { type Bench, compiledPipelines, createBench, program } from "../testing/index.ts";
+import { lineageWriter } from "../testing/task-rows.ts";
 import { createExplain } from "./explain.ts";
 import { PipelineCache } from "./pipeline-cache.ts";
 import { runProjection } from "./run-projection.ts";
@@ -140,6 +141,35 @@ describe("projections", { skip }, () => {
     const failed = { fields: { "metadata.name": step?.metadata.name ?? "", "status.state": "FAILED" } };
     assert.deepEqual(await follow(tasks, failed, 1), [["DELETED", "SUCCEEDED"]]);
     stop.abort();
+  });
+
+  test("a run shows what its steps logged, in their order; tasks of all runs come the newest first", async () => {
+    await using bench = await createBench(program);
+    const { runs, tasks } = projections(bench);
+    const { run } = await bench.run(pipeline("one_step"));
+    const rows = lineageWriter(bench.records, { ns: "kubeflow", id: run.run });
+    const log = async (metadata: unknown): Promise<void> => {
+      const task = await rows.task({ name: "evaluate" });
+      const end = { task, direction: "OUTPUT", name: "scores" } as const;
+      await rows.artifact({ uri: "minio://b/m", type: "system.Metrics", metadata: JSON.stringify(metadata) }, [end]);
+    };
+    await log({ accuracy: 0.9, display_name: "scores" });
+    await log({ accuracy: 0.95, loss: 0.1 });
+    const [shown] = await list<Run>(runs);
+    assert.deepEqual(shown?.status.metrics, { accuracy: [0.9, 0.95], loss: [0.1] });
+
+    const first = await tasks.list({ ...everything, limit: 2 });
+    const next = first.metadata.continue ?? "";
+    const rest = await tasks.list({ ...everything, limit: 2, continue: next });
+    const ids = [...first.items, ...rest.items].map((task) => (task as Task).spec.id);
+    assert.deepEqual(
+      ids,
+      ids.toSorted((a, b) => b - a),
+    );
+    assert.equal(ids.length, 4);
+    const [newest] = await list<Task>(tasks, { fields: { "spec.id": String(ids[0]) } });
+    assert.equal(newest?.spec.name, "evaluate");
+    assert.ok((await list<Task>(tasks, { fields: { "spec.type": "ROOT" } })).every(({ spec }) => spec.type === "ROOT"));
   });
 
   test("times are told to the millisecond, as durations of steps are short", async () => {

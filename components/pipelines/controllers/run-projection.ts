@@ -113,11 +113,12 @@ async function find(
     .orderBy("run.created_at", "desc")
     .orderBy("run.id", "desc")
     .execute();
-  const steps = await countSteps(
-    db,
-    rows.map(({ run }) => run),
-  );
-  return rows.map((row) => ({ object: toRun(row, steps.get(row.run) ?? {}), createdAt: row.created_at }));
+  const found = rows.map(({ run }) => run);
+  const [steps, metrics] = [await countSteps(db, found), await readMetrics(db, found)];
+  return rows.map((row) => ({
+    object: toRun(row, steps.get(row.run) ?? {}, metrics.get(row.run)),
+    createdAt: row.created_at,
+  }));
 }
 
 type Steps = Record<string, number>;
@@ -137,6 +138,39 @@ async function countSteps(db: PipelineDatabase, ids: readonly string[]): Promise
   return byRun;
 }
 
+type Metrics = Record<string, number[]>;
+
+/** A list of runs stays readable, and its answer small, however much a loop logs. */
+const metricLimits = { names: 64, values: 100 } as const;
+
+/** What steps logged as Metrics, those from the cache included. */
+async function readMetrics(db: PipelineDatabase, ids: readonly string[]): Promise<ReadonlyMap<string, Metrics>> {
+  if (ids.length === 0) return new Map();
+  const rows = await db
+    .selectFrom("task")
+    .innerJoin("task_artifact", "task_artifact.task", "task.id")
+    .innerJoin("artifact", "artifact.id", "task_artifact.artifact")
+    .select(["task.run", "artifact.metadata"])
+    .where("task.run", "in", ids)
+    .where("task.type", "in", ["RUNTIME", "IMPORTER"])
+    .where("task_artifact.direction", "=", "OUTPUT")
+    .where("artifact.type", "=", "system.Metrics")
+    .orderBy("task.id")
+    .execute();
+  const byRun = new Map<string, Metrics>();
+  for (const { run, metadata } of rows) {
+    const metrics = byRun.get(run) ?? {};
+    byRun.set(run, metrics);
+    for (const [name, value] of Object.entries(parseObject(metadata))) {
+      if (typeof value !== "number") continue;
+      const values = metrics[name] ?? [];
+      if (values.length === 0 && Object.keys(metrics).length >= metricLimits.names) continue;
+      if (values.length < metricLimits.values) metrics[name] = [...values, value];
+    }
+  }
+  return byRun;
+}
+
 interface RunRow extends Selectable<PipelineRunTable> {
   readonly state: Run["status"]["state"];
   readonly error: string | null;
@@ -145,7 +179,7 @@ interface RunRow extends Selectable<PipelineRunTable> {
   readonly experiment_name: string | null;
 }
 
-function toRun(row: RunRow, steps: Steps): Run {
+function toRun(row: RunRow, steps: Steps, metrics: Metrics | undefined): Run {
   return {
     apiVersion: "headrace.io/v1alpha1",
     kind: "Run",
@@ -176,6 +210,7 @@ function toRun(row: RunRow, steps: Steps): Run {
       ...(row.started_at !== null && { startedAt: formatMicroTime(row.started_at) }),
       ...(row.finished_at !== null && { finishedAt: formatMicroTime(row.finished_at) }),
       ...(row.error !== null && { error: row.error }),
+      ...(metrics && { metrics }),
     },
   };
 }

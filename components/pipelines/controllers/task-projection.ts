@@ -1,5 +1,6 @@
 import { formatMicroTime, formatTime, type ObjectKey, type WatchEvent } from "@headrace/model";
 import type { Records } from "@headrace/records";
+import { sql } from "kysely";
 import type { Component } from "../core/ir.ts";
 import { isList, isObject, type JsonObject, parseObject } from "../core/json.ts";
 import type { ArtifactRow } from "../records/artifacts.ts";
@@ -34,7 +35,7 @@ export interface TaskProjectionOptions {
   readonly waiting: (pod: ObjectKey) => Waiting | undefined;
 }
 
-/** `tasks.headrace.io`, in the order in which they were decided. */
+/** `tasks.headrace.io`: those of one run in the order in which they were decided, those of all runs the newest first. */
 export function taskProjection({ records, pipelines, waiting }: TaskProjectionOptions): View<Task> {
   const viewOf = (namespace: string) => {
     const { db } = namespace ? records.in<PipelineTables>(namespace) : records.all<PipelineTables>();
@@ -55,6 +56,8 @@ export function taskProjection({ records, pipelines, waiting }: TaskProjectionOp
         namespace,
         names: name === undefined ? undefined : [name],
         run: labels[runLabel] ?? fields["spec.run"],
+        id: fields["spec.id"],
+        type: fields["spec.type"],
         state: fields["status.state"],
         after: readToken(token)?.time,
         limit: limit + 1,
@@ -77,8 +80,8 @@ export function taskProjection({ records, pipelines, waiting }: TaskProjectionOp
         const byName = new Map(found.map((task) => [task.metadata.name, task]));
         for (const change of own) {
           const task = byName.get(change.key);
-          const isSelected = (fields["status.state"] ?? task?.status.state) === task?.status.state;
-          if (task) yield { type: isSelected ? "MODIFIED" : "DELETED", object: withVersion(task, change.seq) };
+          if (task)
+            yield { type: isSelected(task, fields) ? "MODIFIED" : "DELETED", object: withVersion(task, change.seq) };
           else yield { type: "DELETED", object: deletedObject(tasks, change) };
         }
       }
@@ -86,13 +89,21 @@ export function taskProjection({ records, pipelines, waiting }: TaskProjectionOp
   };
 }
 
+/** A task that is outside of the selection may have left it just now. */
+function isSelected({ spec, status }: Task, fields: Readonly<Record<string, string>>): boolean {
+  const { "status.state": state = status.state, "spec.type": type = spec.type, "spec.id": id } = fields;
+  return state === status.state && type === spec.type && (id === undefined || id === String(spec.id));
+}
+
 interface Search {
   /** Empty for all. */
   readonly namespace: string;
   readonly names?: readonly string[] | undefined;
   readonly run?: string | undefined;
+  readonly id?: string | undefined;
+  readonly type?: string | undefined;
   readonly state?: string | undefined;
-  /** Tasks with a higher number. */
+  /** Tasks beyond this number, in the order of the list. */
   readonly after?: number | undefined;
   readonly limit?: number;
 }
@@ -127,23 +138,25 @@ class TaskView {
     });
   }
 
-  async #rows({ namespace, names, run, state, after, limit }: Search): Promise<readonly TaskRow[]> {
+  async #rows({ namespace, names, run, id, type, state, after, limit }: Search): Promise<readonly TaskRow[]> {
     const ids = names?.flatMap((name) => numberIn(name) ?? []);
     if (ids?.length === 0) return [];
+    const oldestFirst = run !== undefined || names !== undefined;
     const rows: TaskRow[] = await this.#db
       .selectFrom("task")
       .selectAll()
       .$if(namespace !== "", (query) => query.where("ns", "=", namespace))
       .$if(ids !== undefined, (query) => query.where("id", "in", ids ?? []))
       .$if(run !== undefined, (query) => query.where("run", "=", run ?? ""))
-      .$if(after !== undefined, (query) => query.where("id", ">", after ?? 0))
+      .$if(id !== undefined, (query) => query.where("id", "=", Number(id)))
+      .$if(type !== undefined, (query) => query.where(sql<boolean>`type = ${type}`))
+      .$if(state !== undefined, (query) => query.where(sql<boolean>`state = ${state}`))
+      .$if(after !== undefined, (query) => query.where("id", oldestFirst ? ">" : "<", after ?? 0))
       .$if(limit !== undefined, (query) => query.limit(limit ?? 0))
-      .orderBy("id")
+      .orderBy("id", oldestFirst ? "asc" : "desc")
       .execute();
     const wanted = names && new Set(names);
-    return rows.filter(
-      (row) => (!wanted || wanted.has(taskName(row.run, row.id))) && (state === undefined || row.state === state),
-    );
+    return rows.filter((row) => !wanted || wanted.has(taskName(row.run, row.id)));
   }
 
   async #attempts(rows: readonly TaskRow[]): Promise<readonly AttemptRow[]> {

@@ -25,7 +25,14 @@ export const runs = defineResource({
         state: s.string({ enum: runStates }),
         steps: s.map(s.integer(), { description: "Container steps and importers by state." }),
       },
-      { startedAt: s.microTime(), finishedAt: s.microTime(), error: s.string() },
+      {
+        startedAt: s.microTime(),
+        finishedAt: s.microTime(),
+        error: s.string(),
+        metrics: s.map(s.list(s.number()), {
+          description: "What steps have logged as Metrics: each number's values in the order of the steps.",
+        }),
+      },
     ),
   },
   columns: [

@@ -87,7 +87,7 @@ export const tasks = defineResource({
     { name: "State", value: (task) => task.status.state },
     { name: "Type", priority: 1, value: (task) => task.spec.type },
   ],
-  selectableFields: ["spec.run", "status.state"],
+  selectableFields: ["spec.run", "spec.id", "spec.type", "status.state"],
   readOnly: true,
   tracksGeneration: false,
 });
