@@ -122,6 +122,20 @@ test("it loads by windows, then follows from the list's revision", async () => {
   assert.equal(server.watching, 0);
 });
 
+test("a bounded list loads its beginning only, says that there is more, and follows what comes", async () => {
+  const { server, clock } = setUp();
+  server.items = ["a", "b", "c", "d"].map((name) => object(name, "1"));
+  const list = new LiveList(server, { most: 2 }, { clock, soon: (callback) => callback() });
+  list.start();
+  await settle();
+  const names = () => list.snapshot().items.map((item) => item.metadata.name);
+  assert.deepEqual([names(), list.snapshot().more, list.snapshot().complete], [["a", "b"], true, true]);
+  server.send({ type: "ADDED", object: object("e", "2") });
+  await settle();
+  assert.deepEqual(names(), ["a", "b", "e"]);
+  list.stop();
+});
+
 test("a list that says it is complete has all its items, even before the next frame", async () => {
   const { server, clock } = setUp();
   server.items = ["a", "b", "c"].map((name) => object(name, "1"));

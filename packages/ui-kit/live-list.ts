@@ -4,7 +4,10 @@ import { isApiError, type Clock, type KubeObject } from "@headrace/model";
 /** What a live list reads from: a ResourceClient, or anything that lists and watches like one. */
 export type LiveSource<T extends KubeObject> = Pick<ResourceClient<T>, "list" | "watch">;
 
-export type LiveQuery = Pick<ListQuery, "namespace" | "labelSelector" | "fieldSelector">;
+export type LiveQuery = Pick<ListQuery, "namespace" | "labelSelector" | "fieldSelector"> & {
+  /** At least so many from the beginning of the list are loaded, and no more than needed; without it, all. */
+  readonly most?: number;
+};
 
 /**
  * `loading` until the first window is here, `live` while the watch stands, `lost` between a broken connection and the next
@@ -17,6 +20,8 @@ export interface LiveSnapshot<T> {
   readonly phase: LivePhase;
   /** True once the whole list has arrived; before, `items` is its beginning. */
   readonly complete: boolean;
+  /** True if the server has more than `most`. */
+  readonly more?: boolean;
   readonly error?: unknown;
   /** Milliseconds since the epoch when the connection broke. */
   readonly lostAt?: number;
@@ -43,6 +48,7 @@ export class LiveList<T extends KubeObject> {
   readonly #listeners = new Set<() => void>();
   #objects = new Map<string, T>();
   #snapshot: LiveSnapshot<T> = { items: [], phase: "loading", complete: false };
+  #more = false;
   #dirty = false;
   #running: AbortController | undefined;
 
@@ -111,13 +117,14 @@ export class LiveList<T extends KubeObject> {
   async #load(signal: AbortSignal): Promise<string> {
     const first = !this.#snapshot.complete;
     const objects = new Map<string, T>();
+    const { most = Infinity, ...query } = this.#query;
     let revision: string | undefined;
     let next: string | undefined;
     do {
       const page = await this.#source.list({
-        ...this.#query,
+        ...query,
         signal,
-        limit: this.#options.windowSize ?? 500,
+        limit: Math.min(this.#options.windowSize ?? 500, most),
         ...(next !== undefined && { continue: next }),
       });
       revision ??= page.metadata.resourceVersion ?? "0";
@@ -127,8 +134,9 @@ export class LiveList<T extends KubeObject> {
         this.#objects = objects;
         this.#changed();
       }
-    } while (next !== undefined && !signal.aborted);
+    } while (next !== undefined && objects.size < most && !signal.aborted);
     this.#objects = objects;
+    this.#more = next !== undefined;
     this.#changed();
     return revision;
   }
@@ -136,7 +144,8 @@ export class LiveList<T extends KubeObject> {
   /** Applies events until the server closes the watch; returns the revision to go on from. */
   async #follow(from: string, signal: AbortSignal): Promise<string> {
     let revision = from;
-    for await (const event of this.#source.watch({ ...this.#query, resourceVersion: from, signal })) {
+    const { most: _, ...query } = this.#query;
+    for await (const event of this.#source.watch({ ...query, resourceVersion: from, signal })) {
       revision = event.object.metadata.resourceVersion ?? revision;
       if (event.type === "BOOKMARK") continue;
       if (event.type === "DELETED") this.#objects.delete(keyOf(event.object));
@@ -151,7 +160,7 @@ export class LiveList<T extends KubeObject> {
     this.#dirty = true;
     this.#options.soon(() => {
       this.#dirty = false;
-      this.#publish({ ...this.#snapshot, items: [...this.#objects.values()] });
+      this.#publish({ ...this.#snapshot, items: [...this.#objects.values()], more: this.#more });
     });
   }
 
@@ -159,7 +168,7 @@ export class LiveList<T extends KubeObject> {
     const { complete } = this.#snapshot;
     // Never the end of a load with the items of its beginning.
     const items = this.#dirty ? [...this.#objects.values()] : this.#snapshot.items;
-    this.#publish({ items, complete, ...change });
+    this.#publish({ items, complete, more: this.#more, ...change });
   }
 
   #publish(snapshot: LiveSnapshot<T>): void {
@@ -214,7 +223,7 @@ export class LiveLists {
     source: LiveSource<T>,
     query: LiveQuery,
   ): { readonly list: LiveList<T>; release(): void } {
-    const key = JSON.stringify([name, query.namespace, query.labelSelector, query.fieldSelector]);
+    const key = JSON.stringify([name, query.namespace, query.labelSelector, query.fieldSelector, query.most]);
     const held = this.#held.get(key) ?? this.#open(key, source, query);
     held.closing?.[Symbol.dispose]();
     held.closing = undefined;

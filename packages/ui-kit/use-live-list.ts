@@ -20,7 +20,7 @@ export function useLiveList<T extends KubeObject>(
 ): LiveListResult<T> {
   const { client, lists } = useKit();
   const source = useMemo(() => client.resource(definition), [client, definition]);
-  const { namespace = "", labelSelector = "", fieldSelector = "" } = query ?? {};
+  const { namespace = "", labelSelector = "", fieldSelector = "", most } = query ?? {};
   const asked = query !== undefined;
   const [list, setList] = useState<LiveList<T>>();
   useEffect(() => {
@@ -29,13 +29,14 @@ export function useLiveList<T extends KubeObject>(
       namespace,
       ...(labelSelector !== "" && { labelSelector }),
       ...(fieldSelector !== "" && { fieldSelector }),
+      ...(most !== undefined && { most }),
     });
     setList(held.list);
     return () => {
       held.release();
       setList(undefined);
     };
-  }, [lists, definition, source, namespace, labelSelector, fieldSelector, asked]);
+  }, [lists, definition, source, namespace, labelSelector, fieldSelector, most, asked]);
   const snapshot = useSyncExternalStore<LiveSnapshot<T>>(
     list?.subscribe ?? noSubscription,
     list?.snapshot ?? (() => nothing),
