@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { availableParallelism } from "node:os";
 import { after, before, describe, test } from "node:test";
 
 import type { CellSpec, ContainerSpec } from "./sandbox.ts";
@@ -162,6 +163,20 @@ print("found", found, [name for name in ("zygote", "wire", "step", "root", "exec
     );
     assert.equal(exit.exitCode, 0, output.slice(-2000));
     assert.match(output, /^R 300000$/m);
+  });
+
+  test("computes with as many threads as its cpu limit allows, and as a fresh interpreter without one", async () => {
+    const numerical = { ...cell, environment: { ...environment, preload: ["kfp.dsl", "numpy"] } };
+    const body =
+      "import numpy, os\nm = numpy.ones((500, 500)); m @ m\nprint('threads', len(os.listdir('/proc/self/task')))";
+    const limits = host.spec({}).limits;
+    const threads = async (overrides: Partial<ContainerSpec>) =>
+      /^threads (\d+)$/m.exec((await host.run(overrides)).output)?.[1];
+    const warm = spec(body, { cell: numerical });
+    assert.equal(await threads({ ...warm, limits: { ...limits, cpuMillis: 900 } }), "1");
+    assert.equal(await threads(warm), await threads({ ...cold(warm), cell: numerical }));
+    const two = String(Math.min(2, availableParallelism()));
+    assert.equal(await threads({ ...warm, limits: { ...limits, cpuMillis: 1500 } }), two);
   });
 
   test("goes on when the zygote that it came from is killed", async () => {

@@ -1,6 +1,6 @@
 import { systemClock } from "@headrace/model";
 import assert from "node:assert/strict";
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 
@@ -149,17 +149,41 @@ test("a container goes on, log and all, if the pump dies after the launcher did"
 
 test("a container goes on, log and all, if launcher and pump die together", async () => {
   await using host = await testSandbox();
-  const lines = Array.from({ length: 300 }, (_, number) => `line ${number}`);
-  const long = host.spec({ command: ["sh", "-c", "for i in $(seq 0 299); do echo line $i; sleep 0.002; done; exit 6"] });
-  const short = host.spec({ command: ["sh", "-c", "sleep 0.1; echo said while nobody listened; exit 7"] });
+  const source = join(host.directory, "shared");
+  await mkdir(source);
+  const waiting = "echo begun; until [ -e /shared/killed ]; do sleep 0.01; done";
+  const mounts = [{ kind: "bind", source, target: "/shared", readOnly: true }] as const;
+  const long = host.spec({
+    command: ["sh", "-c", `${waiting}; for i in $(seq 0 299); do echo line $i; done; exit 6`],
+    mounts,
+  });
+  const short = host.spec({ command: ["sh", "-c", `${waiting}; echo said while nobody listened; exit 7`], mounts });
   await Promise.all([host.sandbox.start(long), host.sandbox.start(short)]);
-  const launcher = await host.launcherProcess();
-  const pump = await host.pumpProcess();
-  process.kill(launcher, "SIGKILL");
-  process.kill(pump, "SIGKILL");
+  for (const container of [long, short]) while (!(await host.logOf(container)).includes("begun")) await host.pause(5);
+  const doomed = [await host.launcherProcess(), await host.pumpProcess()];
+  for (const pid of doomed) process.kill(pid, "SIGKILL");
+  await writeFile(join(source, "killed"), "");
   assert.deepEqual([(await host.exitOf(long.id)).exitCode, (await host.exitOf(short.id)).exitCode], [6, 7]);
+  const lines = Array.from({ length: 300 }, (_, number) => `line ${number}`);
   assert.deepEqual((await host.logOf(long)).match(/line \d+/g), lines);
   assert.match(await host.logOf(short), /stdout F said while nobody listened\n/);
+});
+
+test("an interpreter that has started many containers is replaced, and no container notices", async () => {
+  await using host = await testSandbox({ zygoteStarts: 8 });
+  const long = host.spec({ command: ["sh", "-c", "sleep 0.5; echo still here; exit 3"] });
+  await host.sandbox.start(long);
+  const first = await host.zygoteProcesses();
+  const codes = Array.from({ length: 40 }, (_, index) => index + 1);
+  const exits = await Promise.all(codes.map((code) => host.run({ command: ["sh", "-c", `exit ${code}`] })));
+  assert.deepEqual(
+    exits.map(({ exit }) => exit.exitCode),
+    codes,
+  );
+  assert.equal((await host.exitOf(long.id)).exitCode, 3);
+  assert.match(await host.logOf(long), /still here/);
+  assert.notDeepEqual(await host.zygoteProcesses(), first);
+  while (first.some(runs)) await host.pause(5);
 });
 
 test("a request that a launcher leaves unanswered is put to the next one", async () => {

@@ -88,7 +88,7 @@ def cell_key(specification):
     return json.dumps([specification["tenant"], environment["digest"] if environment else None, environment["preload"] if environment else None])
 
 
-def spawn(cell, code_directory, interpreter, privileged, nameserver, answer_seconds):
+def spawn(cell, code_directory, interpreter, privileged, nameserver, settings):
     """Starts the cell's first process; sets the cell's `pid`, `pidfd` and `channel`. Raises OSError."""
     environment = cell.environment
     if environment:
@@ -103,15 +103,15 @@ def spawn(cell, code_directory, interpreter, privileged, nameserver, answer_seco
     channel, theirs = wire.pair()
     listener = _listen(adoption_name(cell.number))
     try:
-        settings = {
+        zygote_settings = {
             "preload": list(environment["preload"]) if environment else [],
             # The bare cell's own interpreter serves us, not the containers.
             "shared": [path for path in trees.shared if environment or path in SYSTEM or path not in extra],
             "links": trees.links,
             "privileged": privileged,
         }
-        plan = {"python": python, "flags": flags, "variables": ZYGOTE_VARIABLES, "settings": settings}
-        plan.update({"nameserver": nameserver, "answerSeconds": answer_seconds})
+        plan = {"python": python, "flags": flags, "variables": ZYGOTE_VARIABLES, "settings": zygote_settings}
+        plan.update({"nameserver": nameserver, "answerSeconds": settings["answerSeconds"], "zygoteStarts": settings["zygoteStarts"]})
         cell.pid = _fork_init(cell.tenant, privileged, theirs, listener, trees, plan)
     except OSError:
         channel.close()

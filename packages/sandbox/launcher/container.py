@@ -1,5 +1,6 @@
 """A container and its pod, as the launcher keeps them."""
 
+import os
 import time
 
 import specification
@@ -55,7 +56,7 @@ class Container:
         warm = None
         if asked.get("warm") and self.cell.environment and self.cell.single_threaded:
             if specification.warm_obstacle(asked) is None or not asked["command"]:
-                warm = {"source": asked["warm"]["source"], "arguments": asked["warm"]["arguments"]}
+                warm = {"source": asked["warm"]["source"], "arguments": asked["warm"]["arguments"], "threads": _threads(limits)}
         self.warm = warm is not None
         return {
             "command": asked["command"],
@@ -87,6 +88,12 @@ class Container:
         elif self.cgroup is not None and exit_code != 0 and self.cgroup.ran_out_of_memory():
             end["reason"] = "OOMKilled"
         return end
+
+
+def _threads(limits):
+    """A library that looks for itself takes a thread for each core; more than the limit allows would only wait for one another."""
+    cores = os.cpu_count() or 1
+    return min(cores, -(-limits["cpuMillis"] // 1000)) if limits.get("cpuMillis") else cores
 
 
 class Group:

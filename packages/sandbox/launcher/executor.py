@@ -13,6 +13,8 @@ import sys
 import tempfile
 import threading
 
+import threads
+
 _MAIN = "kfp.dsl.executor_main"
 _PRELOAD = ("argparse", "logging", "runpy", "kfp.dsl", "kfp.dsl.executor", "kfp.dsl.kfp_config", "kfp.dsl.utils")
 _REHEARSAL = """import kfp
@@ -27,6 +29,14 @@ _REHEARSAL_INPUT = (
     '{"inputs":{"parameterValues":{"x":1}},"outputs":{"parameters":{"Output":{"outputFile":"/tmp/.rehearsal/output"}},'
     '"outputFile":"/tmp/.rehearsal/executor.json"}}'
 )
+
+
+_thread_setters = []
+
+
+def note_libraries():
+    """Called once all packages are imported."""
+    _thread_setters[:] = threads.find_setters()
 
 
 def preload():
@@ -70,6 +80,8 @@ def rehearse():
 def run(request):
     """Never returns; the process ends with the status that the program would have had."""
     _refresh_randomness()
+    for set_threads in _thread_setters:
+        set_threads(request["threads"])
     if os.environ.get("PYTHONUNBUFFERED"):
         _unbuffer_output()
     os._exit(_finish(_run(request)))

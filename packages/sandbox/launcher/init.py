@@ -3,13 +3,16 @@
 It is our own code and runs no one else's. It outlives the launcher: exits are kept here until a launcher has them in its
 journal, and a new launcher finds this process by the socket that it listens on. It ends when nobody has spoken to it for
 ten minutes and nothing runs. What the zygote says is checked: a zygote that lies, floods or hangs is killed, and its
-containers become children of this process, which then learns of their end itself.
+containers become children of this process, which then learns of their end itself. A zygote that has served for long makes
+room for a fresh one.
 """
 
 import json
+import math
 import os
 import select
 import signal
+import socket
 import time
 
 import root
@@ -34,6 +37,8 @@ import network
 from zygote import exit_message
 
 LONELY_SECONDS = 600
+_FRESH_SECONDS, _BEARABLE_GROWTH = 3600, 1.2  # beyond these a zygote is replaced, and after a number of starts
+_STARTS_BETWEEN_LOOKS = 100
 OUTPUTS = 2  # the pipes of a container that stay with this process: those of its stdout and stderr
 _TAIL_BYTES = 4096
 _ZYGOTE_PROGRAM = f"import sys; sys.path.insert(0, {root.CODE!r}); import zygote; zygote.main(*sys.argv[1:])"
@@ -45,9 +50,11 @@ class Init:
         self.listener = listener
         self.plan = plan
         self.zygote = None
-        self.starting = {}  # container -> moment by which the zygote must have answered
+        self.successor = None  # a zygote that takes over as soon as it is ready
+        self.retired = []  # zygotes that end when they have done what they were asked
+        self.starting = {}  # container -> (moment by which the zygote must have answered, zygote)
         self.early = {}  # container -> signal that came before the zygote told of its start
-        self.running = {}  # container -> (pid, pidfd)
+        self.running = {}  # container -> (pid, pidfd, zygote)
         self.overdue = {}  # container -> moment by which the zygote must have told its end
         self.exits = {}  # container -> message that no launcher has acknowledged
         self.outputs = {}  # container -> the reading ends of its pipes, so that none writes into nothing while no one reads
@@ -86,15 +93,18 @@ class Init:
             self._enforce_deadlines()
 
     def _patience(self):
-        moments = [*self.starting.values(), *self.overdue.values()]
+        moments = [*(moment for moment, _ in self.starting.values()), *self.overdue.values(), *(zygote.end_by for zygote in self.retired)]
         if self.lonely_since is not None:
             moments.append(self.lonely_since + LONELY_SECONDS)
         return max(0, (min(moments) - time.monotonic()) * 1000 + 1) if moments else None
 
     def _enforce_deadlines(self):
         now = time.monotonic()
-        if any(moment <= now for moment in (*self.starting.values(), *self.overdue.values())):
-            self.kill_zygote("it did not answer in time")
+        for zygote in self._zygotes():
+            late = [moment for moment, asked in self.starting.values() if asked is zygote]
+            late += [moment for container, moment in self.overdue.items() if self.running[container][2] is zygote]
+            if min(late, default=now + 1) <= now or zygote.end_by <= now:
+                self.kill_zygote(zygote, "it did not answer in time")
         if self.lonely_since is not None and now >= self.lonely_since + LONELY_SECONDS and not self.running:
             os._exit(0)
 
@@ -122,24 +132,25 @@ class Init:
             if self.zygote is None:
                 raise OSError("the interpreter is gone")
             wire.send(self.zygote.channel, {"container": container, "warm": message["warm"]}, descriptors)
-            self.starting[container] = time.monotonic() + self.plan["answerSeconds"]
+            self.starting[container] = (time.monotonic() + self.plan["answerSeconds"], self.zygote)
+            self._provide_successor()
         except OSError as error:
             self._lose(container)
-            self.kill_zygote(f"it takes no requests: {error}")
+            self.kill_zygote(self.zygote, f"it takes no requests: {error}")
 
     def do_spare(self, *_):
         if self.zygote is not None and self.zygote.ready:
             try:
                 wire.send(self.zygote.channel, {"spare": True})
             except OSError as error:
-                self.kill_zygote(f"it takes no requests: {error}")
+                self.kill_zygote(self.zygote, f"it takes no requests: {error}")
 
     def do_signal(self, message, _):
         container, number = message["container"], message["signal"]
         if container in self.starting:
             self.early[container] = number  # the launcher sees by itself that it runs, and may be quicker than the zygote
             return
-        pid, watch = self.running.get(container, (0, -1))
+        pid, watch, _ = self.running.get(container, (0, -1, None))
         if watch < 0:
             return  # it has ended; its exit is on the way
         if number == signal.SIGTERM and not _heeds(pid, number):
@@ -148,7 +159,7 @@ class Init:
 
     def do_process(self, message, _):
         """The container's first process, for the launcher to enter its namespaces."""
-        _, watch = self.running.get(message["container"], (0, -1))
+        _, watch, _ = self.running.get(message["container"], (0, -1, None))
         self.tell({"process": message["container"]}, [watch] if watch >= 0 else [])
 
     def do_acknowledge(self, message, _):
@@ -171,9 +182,8 @@ class Init:
                 setns(descriptor)
 
     def do_zygote(self, *_):
-        if self.zygote is not None:
-            self.kill_zygote("it is replaced")
-        self.start_zygote()
+        self.kill_zygote(self.zygote, "it is replaced")
+        self.zygote = self.start_zygote()
 
     def tell(self, message, descriptors=()):
         if self.channel is not None:
@@ -201,7 +211,7 @@ class Init:
         os.close(user_namespace)
         for container in self.starting:
             self.tell({"still": container}, self.outputs[container])
-        for container, (pid, _) in self.running.items():
+        for container, (pid, *_) in self.running.items():
             self._tell_running(container, pid)
         for container, message in self.exits.items():
             self.tell(message, self.outputs[container])
@@ -224,47 +234,65 @@ class Init:
     def _close_outputs(self, container):
         wire.close_all(self.outputs.pop(container))
 
-    # The zygote.
+    # The zygotes: one that takes requests, and for a while its successor or those before it.
+
+    def _zygotes(self):
+        return [zygote for zygote in (self.zygote, self.successor, *self.retired) if zygote is not None]
 
     def start_zygote(self):
-        self.zygote = ZygoteProcess(self.plan)
-        self._watch(self.zygote.channel, self.from_zygote)
-        self._watch(self.zygote.errors, self.zygote.read_errors)
+        zygote = ZygoteProcess(self.plan)
+        self._watch(zygote.channel, lambda: self.from_zygote(zygote))
+        self._watch(zygote.errors, zygote.read_errors)
+        return zygote
 
-    def from_zygote(self):
+    def _provide_successor(self):
+        """What packages leave behind in their interpreter, and what steps cost there, must not grow for ever."""
+        if self.successor is None and self.zygote.worn():
+            self.successor = self.start_zygote()
+
+    def _replace_zygote(self):
+        """Requests that the old one has not read yet are still its own to answer."""
+        old, self.zygote, self.successor = self.zygote, self.successor, None
+        self.retired.append(old)
+        old.retire(self.plan["answerSeconds"])
+
+    def from_zygote(self, zygote):
         try:
-            packet = wire.receive(self.zygote.channel)
+            packet = wire.receive(zygote.channel)
             if packet is None:
-                self.kill_zygote("it ended")
+                self.kill_zygote(zygote, "it ended")
             else:
-                self._heed(packet[0])
+                self._heed(zygote, packet[0])
         except BlockingIOError:
             pass
         except (OSError, wire.ProtocolError) as error:
-            self.kill_zygote(str(error))
+            self.kill_zygote(zygote, str(error))
 
-    def _heed(self, message):
+    def _heed(self, zygote, message):
         if "started" in message:
-            self._note_start(message["started"], wire.whole_number(message, "pid", 1 << 30))
+            self._note_start(zygote, message["started"], wire.whole_number(message, "pid", 1 << 30))
         elif "exited" in message:
-            self._note_exit(message)
-        elif "ready" in message and not self.zygote.ready:
-            self.zygote.ready = True
+            self._note_exit(message, zygote)
+        elif "ready" in message and not zygote.ready:
             self.tell({"ready": True, "threads": wire.whole_number(message, "threads"), "problems": message.get("problems")})
+            zygote.note_ready()
+            if zygote is self.successor:
+                self._replace_zygote()
         else:
             raise wire.ProtocolError("it sent what it must not send")
 
-    def _note_start(self, container, pid):
-        if not isinstance(container, str) or container not in self.starting:
+    def _note_start(self, zygote, container, pid):
+        if not isinstance(container, str) or self.starting.get(container, (0, None))[1] is not zygote:
             raise wire.ProtocolError("it told of a container that nobody asked for")
-        if pid < 2 or any(pid == known for known, _ in self.running.values()) or pid == self.zygote.pid:
+        known = [*(known for known, *_ in self.running.values()), *(other.pid for other in self._zygotes())]
+        if pid < 2 or pid in known:
             raise wire.ProtocolError("it told of a process that is not the container's")
         del self.starting[container]
         try:
             watch = open_pidfd(pid)
         except ProcessLookupError:
             watch = -1  # it is over already; the exit follows at once
-        self.running[container] = (pid, watch)
+        self.running[container] = (pid, watch, zygote)
         if watch >= 0:
             self._watch(watch, lambda: self._note_end(container, watch))
         self.tell({"started": container})
@@ -277,16 +305,18 @@ class Init:
         self.overdue[container] = time.monotonic() + self.plan["answerSeconds"]
         self.reap()
 
-    def _note_exit(self, message):
+    def _note_exit(self, message, zygote=None):
+        """As a zygote tells it, or as this process knows by itself."""
         pid = wire.whole_number(message, "exited", 1 << 30)
-        container = next((name for name, (known, _) in self.running.items() if known == pid), None)
+        container = next((name for name, (known, *_) in self.running.items() if known == pid), None)
         status = message.get("status")
-        if container is None or type(status) is not int or not -64 <= status <= 255:
+        told_by_parent = container is not None and zygote in (None, self.running[container][2])
+        if not told_by_parent or type(status) is not int or not -64 <= status <= 255:
             raise wire.ProtocolError("it told of an exit that cannot be")
         self._finish(container, status, wire.whole_number({"cpu": int(message["cpu"])}, "cpu"), wire.whole_number(message, "resident"))
 
     def _finish(self, container, status, cpu, resident):
-        _, watch = self.running.pop(container)
+        _, watch, _ = self.running.pop(container)
         self.overdue.pop(container, None)
         if watch >= 0:
             if watch in self.callbacks:
@@ -297,21 +327,40 @@ class Init:
         self.exits[container] = message
         self.tell(message)
 
-    def kill_zygote(self, why):
-        if self.zygote is None:
+    def kill_zygote(self, zygote, why):
+        """Of a retired one that has ended as it should nothing is lost, and nothing is told."""
+        if zygote not in self._zygotes():
             return
-        zygote, self.zygote = self.zygote, None
+        current = zygote is self.zygote
         self._unwatch(zygote.channel)
         self._unwatch(zygote.errors)
+        if zygote in self.retired:
+            self.retired.remove(zygote)
+            self._hear_out(zygote)
+        elif current:
+            self.zygote = None
+        else:
+            self.successor = None
         zygote.end()
-        lost, self.starting, self.early = list(self.starting), {}, {}
-        for container in lost:
+        for container in [name for name, (_, asked) in self.starting.items() if asked is zygote]:
+            del self.starting[container]
+            self.early.pop(container, None)
             self._lose(container)
-        self.tell({"zygote": "lost", "why": why[:500], "tail": zygote.tail.decode(errors="replace")})
+        if current:
+            self.kill_zygote(self.successor, "the launcher will ask for another")
+            self.tell({"zygote": "lost", "why": why[:500], "tail": zygote.tail.decode(errors="replace")})
         self.reap()
         for container in list(self.overdue):
-            # Dead, and not ours to reap: the zygote knew how it ended and kept it to itself.
-            self._finish(container, -signal.SIGKILL, 0, 0)
+            if self.running[container][2] is zygote:
+                # Dead, and not ours to reap: the zygote knew how it ended and kept it to itself.
+                self._finish(container, -signal.SIGKILL, 0, 0)
+
+    def _hear_out(self, zygote):
+        try:
+            while (packet := wire.receive(zygote.channel)) is not None:
+                self._heed(zygote, packet[0])
+        except (OSError, wire.ProtocolError):
+            pass  # it is told of as any other that says no more
 
     def reap(self):
         try:
@@ -325,16 +374,20 @@ class Init:
                 return
             if pid == 0:
                 return
-            if self.zygote is not None and pid == self.zygote.pid:
-                self.zygote.reaped = True
-                self.kill_zygote(f"it ended with status {os.waitstatus_to_exitcode(status)}")
-            elif any(pid == known for known, _ in self.running.values()):
+            zygote = next((zygote for zygote in self._zygotes() if zygote.pid == pid), None)
+            if zygote is not None:
+                zygote.reaped = True
+                self.kill_zygote(zygote, f"it ended with status {os.waitstatus_to_exitcode(status)}")
+            elif any(pid == known for known, *_ in self.running.values()):
                 self._note_exit(exit_message(pid, status, usage))
 
 
 class ZygoteProcess:
     def __init__(self, plan):
+        self.starts_left = plan["zygoteStarts"]
         self.ready = False
+        self.ready_at = self.ready_bytes = 0
+        self.end_by = math.inf
         self.reaped = False
         self.tail = b""
         self.channel, theirs = wire.pair()
@@ -354,6 +407,25 @@ class ZygoteProcess:
             self.tail = (self.tail + os.read(self.errors, 65536))[-_TAIL_BYTES:]
         except BlockingIOError:
             pass
+
+    def note_ready(self):
+        self.ready, self.ready_at, self.ready_bytes = True, time.monotonic(), self._resident_bytes()
+
+    def worn(self):
+        """Asked once for each container that it is to start."""
+        self.starts_left -= 1
+        if self.starts_left <= 0 or time.monotonic() - self.ready_at >= _FRESH_SECONDS:
+            return True
+        return self.starts_left % _STARTS_BETWEEN_LOOKS == 0 and self._resident_bytes() > self.ready_bytes * _BEARABLE_GROWTH
+
+    def retire(self, seconds):
+        """It answers what it was asked, and ends; what it started goes on."""
+        self.channel.shutdown(socket.SHUT_WR)
+        self.end_by = time.monotonic() + seconds
+
+    def _resident_bytes(self):
+        with open(f"/proc/{self.pid}/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def end(self):
         self.read_errors()
@@ -399,7 +471,7 @@ def main(channel, listener, trees, plan):
         listener.listen(2)  # by this process, so that a new launcher learns its id from the socket
         close_all_but((channel.fileno(), listener.fileno()))
         init = Init(channel, listener, plan)
-        init.start_zygote()
+        init.zygote = init.start_zygote()
         init.serve()
     except BaseException as error:
         try:

@@ -121,6 +121,7 @@ def main(number, settings_text):
     channel.set_inheritable(False)
     _forget_own_names()  # before strangers' imports: their names may be the same
     problems = _preload(settings["preload"])
+    executor.note_libraries()
     gc.collect()
     gc.freeze()
     threads = len(os.listdir("/proc/self/task"))

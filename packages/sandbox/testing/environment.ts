@@ -11,7 +11,7 @@ type Environment = NonNullable<CellSpec["environment"]>;
 
 const execute = promisify(execFile);
 const systemPython = "/usr/bin/python3";
-const requirements = ["kfp==2.17.3"];
+const requirements = ["kfp==2.17.3", "numpy==2.3.5"];
 
 /** An environment of one module of ours and nothing else. */
 export async function moduleEnvironment(directory: string, name: string, source: string): Promise<Environment> {

@@ -26,7 +26,9 @@ export interface TestSandbox extends AsyncDisposable {
   cellProcesses(): Promise<number[]>;
   pumpProcess(): Promise<number>;
   relayProcess(): Promise<number>;
-  /** Kills the interpreters that containers are forked from, as an out-of-memory killer might. */
+  /** The interpreters that containers are forked from. */
+  zygoteProcesses(): Promise<number[]>;
+  /** Kills them, as an out-of-memory killer might. */
   killZygotes(): Promise<void>;
 }
 
@@ -74,6 +76,11 @@ async function openTestSandbox(directory: string, options: Partial<SandboxOption
     return facts.map((content) => Number(/"pid": (\d+)/.exec(content)?.[1]));
   };
 
+  const zygoteProcesses = async () => {
+    const children = (await cellProcesses()).map((cell) => readFile(`/proc/${cell}/task/${cell}/children`, "utf8"));
+    return (await Promise.all(children)).map((text) => Number(text.trim().split(" ")[0]));
+  };
+
   return {
     sandbox,
     directory,
@@ -105,11 +112,9 @@ async function openTestSandbox(directory: string, options: Partial<SandboxOption
     cellProcesses,
     pumpProcess: () => childOf(join(runtimeDirectory, "launcher.lock"), "headrace-pump"),
     relayProcess: () => childOf(join(runtimeDirectory, "launcher.lock"), "headrace-relay"),
+    zygoteProcesses,
     async killZygotes() {
-      for (const cell of await cellProcesses()) {
-        const children = await readFile(`/proc/${cell}/task/${cell}/children`, "utf8");
-        for (const child of children.trim().split(" ").slice(0, 1)) process.kill(Number(child), "SIGKILL");
-      }
+      for (const zygote of await zygoteProcesses()) process.kill(zygote, "SIGKILL");
     },
     async [Symbol.asyncDispose]() {
       exits[Symbol.dispose]();
