@@ -4,9 +4,12 @@ import { Event } from "./event.ts";
 import { Lease } from "./lease.ts";
 import { Namespace } from "./namespace.ts";
 import { Node } from "./node.ts";
+import { PersistentVolume } from "./persistent-volume.ts";
+import { PersistentVolumeClaim } from "./persistent-volume-claim.ts";
 import { Pod } from "./pod.ts";
 import { Secret } from "./secret.ts";
 import { ServiceAccount } from "./service-account.ts";
+import { StorageClass } from "./storage-class.ts";
 
 export * from "./affinity.ts";
 export * from "./config-map.ts";
@@ -17,6 +20,8 @@ export * from "./event.ts";
 export * from "./lease.ts";
 export * from "./namespace.ts";
 export * from "./node.ts";
+export { localVolumeDriver, PersistentVolume, provisionedByAnnotation, volumeProtectionFinalizer } from "./persistent-volume.ts";
+export { claimProtectionFinalizer, PersistentVolumeClaim } from "./persistent-volume-claim.ts";
 export * from "./pod.ts";
 export * from "./pod-bodies.ts";
 export { isSidecar, summarise, type PodSummary } from "./pod-columns.ts";
@@ -30,6 +35,7 @@ export * from "./reference.ts";
 export * from "./secret.ts";
 export * from "./security-context.ts";
 export * from "./service-account.ts";
+export { defaultClassAnnotation, isDefaultClass, StorageClass } from "./storage-class.ts";
 export * from "./token-request.ts";
 export * from "./volume.ts";
 
@@ -40,7 +46,10 @@ export const builtIns: readonly ResourceDefinition[] = [
   Lease,
   Namespace,
   Node,
+  PersistentVolume,
+  PersistentVolumeClaim,
   Pod,
   Secret,
   ServiceAccount,
+  StorageClass,
 ];

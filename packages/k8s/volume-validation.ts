@@ -1,4 +1,5 @@
 import { cause, dnsLabelProblem, type StatusCause } from "@headrace/model";
+import { claimSpecCauses } from "./persistent-volume-claim.ts";
 import type { Volume } from "./volume.ts";
 
 /** What is wrong with a pod's volumes, and the names that its mounts may use. */
@@ -27,8 +28,14 @@ function sourceCauses(volume: Volume, path: string): StatusCause[] {
   return [...several, ...contentCauses(volume, path)];
 }
 
-function contentCauses({ configMap, secret, projected, downwardAPI, hostPath }: Volume, path: string): StatusCause[] {
+function contentCauses(
+  { configMap, secret, projected, downwardAPI, hostPath, ephemeral }: Volume,
+  path: string,
+): StatusCause[] {
+  const template = ephemeral?.volumeClaimTemplate;
   return [
+    ...(ephemeral && !template ? [cause.required(`${path}.ephemeral.volumeClaimTemplate`)] : []),
+    ...(template ? claimSpecCauses(template.spec, `${path}.ephemeral.volumeClaimTemplate.spec`) : []),
     ...(configMap && !configMap.name ? [cause.required(`${path}.configMap.name`)] : []),
     ...(configMap
       ? [
