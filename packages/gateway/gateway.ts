@@ -119,7 +119,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       return await route(request);
     } catch (error) {
       if (!isApiError(error) && !request.signal.aborted) options.onError?.(error);
-      return failure(error);
+      return failure(error, request);
     }
   }
 

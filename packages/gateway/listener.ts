@@ -1,8 +1,13 @@
+import type { EventEmitter } from "node:events";
 import { chmod, rm } from "node:fs/promises";
 import { createServer as createHttpServer, type IncomingMessage, type Server } from "node:http";
 import {
+  constants,
   createSecureServer,
+  createServer as createHttp2Server,
   type Http2SecureServer,
+  type Http2Server,
+  type Http2ServerRequest,
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
@@ -18,10 +23,12 @@ import {
   type Clock,
   type Handler,
 } from "@headrace/model";
+import { rpcFailure } from "@headrace/rpc";
 import { ListenError, PortTakenError } from "./errors.ts";
 import { bodyOf, headersOf, remoteOf, targetOf, type Callers, type Incoming } from "./incoming.ts";
 import { writeResponse, type Outgoing } from "./outgoing.ts";
 import { findPortHolder } from "./port-holder.ts";
+import { sortByPreface } from "./preface.ts";
 
 /** Takes over a connection that asks to be upgraded (WebSocket, SPDY). False: nobody here knows that path. */
 export type UpgradeHandler = (request: ApiRequest, socket: Duplex, head: Buffer) => Promise<boolean>;
@@ -75,7 +82,7 @@ const limits = {
   connectionsCheckingInterval: 5_000,
 };
 const maxConnections = 10_000;
-const http2Settings = { maxConcurrentStreams: 250 };
+const http2Settings = { maxConcurrentStreams: 250, maxHeaderListSize: limits.maxHeaderSize };
 /** An HTTP/2 session without streams is closed after this long. */
 const idleSessionMs = 300_000;
 const closeMs = 2_000;
@@ -96,8 +103,10 @@ export async function listen(options: ListenerOptions): Promise<Listening> {
     running.add(abort);
     const { socket } = incoming;
     count(socket, 1);
+    const slow = "stream" in incoming ? clock.after(limits.requestTimeout, () => cutIfIncomplete(incoming)) : undefined;
     outgoing.once("close", () => {
       abort.abort();
+      slow?.[Symbol.dispose]();
       count(socket, -1);
     });
     const { request, response } = await answer(incoming, abort.signal);
@@ -141,7 +150,7 @@ export async function listen(options: ListenerOptions): Promise<Listening> {
       return { request, response: await options.handle(request) };
     } catch (error) {
       if (!isApiError(error) && !signal.aborted) options.onError?.(error);
-      return { request, response: failure(error) };
+      return { request, response: failure(error, { headers: headersOf(incoming) }) };
     }
   }
 
@@ -198,16 +207,33 @@ export async function listen(options: ListenerOptions): Promise<Listening> {
     "upgrade",
     (incoming: IncomingMessage, socket: Duplex, head: Buffer) => void upgrade(incoming, socket, head),
   );
+  const inSession = new Set<Duplex>();
   server.on(tls ? "secureConnection" : "connection", (socket: Socket) => {
     sockets.set(socket, 0);
-    socket.once("close", () => sockets.delete(socket));
+    if ("alpnProtocol" in socket && socket.alpnProtocol === "h2") inSession.add(socket);
+    socket.once("close", () => {
+      sockets.delete(socket);
+      inSession.delete(socket);
+    });
   });
-  server.on("session", (session: ServerHttp2Session) => {
+  const withSessions = tls ? server : besideHttp1(server);
+  withSessions.on("session", (session: ServerHttp2Session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
     closeWhenIdle(session);
     session.on("error", () => session.destroy());
   });
+
+  /** HTTP/2 without TLS, for those who know that it is spoken here: gRPC. */
+  function besideHttp1(http1: EventEmitter): Http2Server {
+    const http2 = createHttp2Server({ settings: http2Settings }, listener);
+    sortByPreface(http1, limits.headersTimeout, (socket) => {
+      inSession.add(socket);
+      http2.emit("connection", socket);
+    });
+    return http2;
+  }
+
   server.maxConnections = maxConnections;
   const port = await bind(server, options);
 
@@ -221,7 +247,6 @@ export async function listen(options: ListenerOptions): Promise<Listening> {
       for (const session of sessions) session.close();
       for (const socket of upgraded) socket.destroy();
       // HTTP/2 sessions close themselves when their last stream has ended.
-      const inSession = new Set<unknown>([...sessions].map((session) => session.socket));
       for (const [socket, serving] of sockets) if (serving === 0 && !inSession.has(socket)) socket.destroy();
       const cut = clock.after(closeMs, () => {
         for (const session of sessions) session.destroy();
@@ -231,6 +256,11 @@ export async function listen(options: ListenerOptions): Promise<Listening> {
       cut[Symbol.dispose]();
     },
   };
+}
+
+/** HTTP/1.1 has such a limit built in. */
+function cutIfIncomplete(incoming: Http2ServerRequest): void {
+  if (!incoming.complete) incoming.stream.close(constants.NGHTTP2_CANCEL);
 }
 
 function closeWhenIdle(session: ServerHttp2Session): void {
@@ -274,8 +304,10 @@ function urlOf(options: ListenerOptions, port: number): string {
   return `${tls ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
-/** The response to a failure: a Status. What is no ApiError is a bug, whose details stay here. */
-export function failure(error: unknown): ApiResponse {
+/** The response to a failure: a Status, or gRPC's form of one for who speaks that. What is no ApiError is a bug, whose details stay here. */
+export function failure(error: unknown, request?: Pick<ApiRequest, "headers">): ApiResponse {
+  const asRpc = request && rpcFailure(request, error);
+  if (asRpc) return asRpc;
   const known = isApiError(error) ? error : new ApiError("InternalError", "Internal error occurred");
   const headers: Record<string, string> = { "content-type": "application/json", "cache-control": "no-store" };
   if (known.reason === "Unauthorized") headers["www-authenticate"] = 'Bearer realm="headrace"';

@@ -45,7 +45,11 @@ function writeHead(outgoing: Outgoing, { status, headers }: ApiResponse, options
   outgoing.statusCode = status;
 }
 
-async function writeBody(outgoing: Outgoing, { status, body }: ApiResponse, options: WriteOptions): Promise<void> {
+async function writeBody(
+  outgoing: Outgoing,
+  { status, body, trailers }: ApiResponse,
+  options: WriteOptions,
+): Promise<void> {
   const hasBody = !options.isHead && status !== 204 && status !== 304;
   if (body === undefined || typeof body === "string" || body instanceof Uint8Array) {
     const bytes = typeof body === "string" ? Buffer.from(body) : (body ?? new Uint8Array());
@@ -53,7 +57,7 @@ async function writeBody(outgoing: Outgoing, { status, body }: ApiResponse, opti
     if (hasBody && bytes.length > pieceBytes) await stream(outgoing, pieces(bytes), options);
     else await end(outgoing, hasBody ? bytes : undefined, options);
   } else if (hasBody) {
-    await stream(outgoing, body, options);
+    await stream(outgoing, body, options, trailers);
   } else {
     await body[Symbol.asyncIterator]().return?.();
     await end(outgoing, undefined, options);
@@ -68,6 +72,7 @@ async function stream(
   outgoing: Outgoing,
   body: AsyncIterable<Uint8Array | string>,
   options: WriteOptions,
+  trailers?: ApiResponse["trailers"],
 ): Promise<void> {
   // Headers go at once: a watch may have nothing to say for a long time.
   if ("flushHeaders" in outgoing) outgoing.flushHeaders();
@@ -78,6 +83,7 @@ async function stream(
       return;
     }
   }
+  if (trailers) outgoing.addTrailers(trailers());
   await end(outgoing, undefined, options);
 }
 

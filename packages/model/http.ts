@@ -28,6 +28,8 @@ export interface ApiResponse {
   readonly headers: Readonly<Record<string, string>>;
   /** A complete body, or a stream that ends when the iterator does. */
   readonly body?: Uint8Array | string | AsyncIterable<Uint8Array | string>;
+  /** What is said after the body, once it has ended. Only a streamed body is followed by them, and only gRPC reads them. */
+  readonly trailers?: () => Readonly<Record<string, string>>;
   /** For callers inside the process (request.value or `accept: application/x-headrace-value`): the object, list or watch itself. */
   readonly value?: unknown;
 }

@@ -12,6 +12,7 @@ export * from "./identity.ts";
 export * from "./json.ts";
 export * from "./json-patch.ts";
 export * from "./merge-patch.ts";
+export * from "./message.ts";
 export * from "./metadata.ts";
 export * from "./names.ts";
 export * from "./object.ts";

@@ -78,6 +78,8 @@ export interface MapNode extends Facts {
   readonly values: Schema;
   readonly atomic?: true;
   readonly max?: number;
+  /** In protobuf the keys are of this type; in JSON they are text all the same. */
+  readonly keys?: "int64";
 }
 
 export interface ListNode extends Facts {
@@ -262,8 +264,10 @@ export const s = {
   list,
   /** A list whose items are known by `keys`; patches merge them by the first. */
   listMap,
-  map: <T>(values: Schema<T>, options: Options<MapNode, "atomic" | "max"> = {}): Schema<Readonly<Record<string, T>>> =>
-    frozen({ ...options, type: "map", values }),
+  map: <T>(
+    values: Schema<T>,
+    options: Options<MapNode, "atomic" | "max" | "keys"> = {},
+  ): Schema<Readonly<Record<string, T>>> => frozen({ ...options, type: "map", values }),
   intOrString: (options: Options<IntOrStringNode, "pattern"> = {}): Schema<number | string> =>
     frozen({ ...options, type: "intOrString" }),
   quantity: (options: Options<QuantityNode, never> = {}): Schema<string> => frozen({ ...options, type: "quantity" }),
