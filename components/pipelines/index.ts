@@ -6,6 +6,7 @@ import { type ApiContext, type Tenancy } from "./api/context.ts";
 import { ensureDefaultExperiment } from "./api/experiments.ts";
 import { PipelineReader } from "./api/pipeline-text.ts";
 import { apiRoutes } from "./api/routes.ts";
+import { artifactProjection } from "./controllers/artifact-projection.ts";
 import { createEngine } from "./controllers/engine.ts";
 import { createExplain } from "./controllers/explain.ts";
 import { PipelineCache } from "./controllers/pipeline-cache.ts";
@@ -14,7 +15,7 @@ import { taskProjection } from "./controllers/task-projection.ts";
 import type { SharedFolder } from "./core/shared-folders.ts";
 import type { Engine } from "./engine.ts";
 import { pipelineMigrations } from "./records/migrations.ts";
-import { runs, tasks } from "./resources/index.ts";
+import { artifacts, runs, tasks } from "./resources/index.ts";
 
 export { withoutCaching } from "./core/caching.ts";
 export { documentValue, parsePipelineDocuments } from "./core/spec.ts";
@@ -67,10 +68,10 @@ export function createPipelines(options: PipelinesOptions): Component {
   };
   return {
     name: "pipelines",
-    resources: [runs, tasks],
+    resources: [runs, tasks, artifacts],
     migrations: pipelineMigrations,
     routes: apiRoutes(context),
-    projections: [shown.runs, shown.tasks],
+    projections: [shown.runs, shown.tasks, artifactProjection(options.records)],
     explain: createExplain(shown),
     controllers: [defaultExperiment(context), { name: "pipelines-engine", start: (signal) => engine.start(signal) }],
   };

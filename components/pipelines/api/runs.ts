@@ -182,8 +182,9 @@ async function remove(context: ApiContext, { user }: ApiRequest, { run = "" }: R
   const row = await permittedRun(context, user, "delete", run);
   await context.engine.forget({ ns: row.ns, id: run });
   await tablesOf(context, row.ns).transaction(async ({ db, changed }) => {
-    const tasks = await deleteRun(db, row);
+    const { tasks, artifacts } = await deleteRun(db, row);
     for (const task of tasks) changed({ ns: row.ns, kind: "tasks", key: taskName(run, task), op: "DELETE" });
+    for (const artifact of artifacts) changed({ ns: row.ns, kind: "artifacts", key: String(artifact), op: "DELETE" });
     changed({ ns: row.ns, kind: "runs", key: run, op: "DELETE" });
   });
   // Nobody can find them any more; if they cannot be removed now, the run is deleted all the same.

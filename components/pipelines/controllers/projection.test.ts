@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Projection, WatchEvent } from "@headrace/model";
 import { eventually } from "@headrace/model/testing";
-import { type Run, type Task, taskName } from "../resources/index.ts";
+import { type Artifact, type Run, type Task, taskName } from "../resources/index.ts";
 import { type Bench, compiledPipelines, createBench, program } from "../testing/index.ts";
 import { lineageWriter } from "../testing/task-rows.ts";
 import { createExplain } from "./explain.ts";
 import { PipelineCache } from "./pipeline-cache.ts";
+import { artifactProjection } from "./artifact-projection.ts";
 import { runProjection } from "./run-projection.ts";
 import { taskProjection } from "./task-projection.ts";
 
@@ -170,6 +171,37 @@ describe("projections", { skip }, () => {
     const [newest] = await list<Task>(tasks, { fields: { "spec.id": String(ids[0]) } });
     assert.equal(newest?.spec.name, "evaluate");
     assert.ok((await list<Task>(tasks, { fields: { "spec.type": "ROOT" } })).every(({ spec }) => spec.type === "ROOT"));
+  });
+
+  test("an artifact is shown with the step that made it, not with those that hand it on, until its run is gone", async () => {
+    await using bench = await createBench(program);
+    const artifacts = artifactProjection(bench.records);
+    const { run } = await bench.run(pipeline("one_step"));
+    const rows = lineageWriter(bench.records, { ns: "kubeflow", id: run.run });
+    const maker = await rows.task({ name: "train", key: "root/train" });
+    const user = await rows.task({ name: "group", type: "DAG" });
+    const id = await rows.artifact({ uri: "minio://b/model", type: "system.Model", digest: "sha256:00", size: 7 }, [
+      { task: user, direction: "OUTPUT", name: "best" },
+      { task: maker, direction: "OUTPUT", name: "model" },
+    ]);
+    await rows.artifact({ uri: "minio://b/m", type: "system.Metrics" }, []);
+    const labels = { "headrace.io/run": run.run };
+    const [shown, ...others] = await list<Artifact>(artifacts, { labels, fields: { "spec.type": "system.Model" } });
+    assert.equal(others.length, 0);
+    assert.deepEqual([shown?.metadata.name, shown?.spec.size], [String(id), 7]);
+    assert.deepEqual(shown?.spec.producer, {
+      run: run.run,
+      runName: run.display_name,
+      pipeline: run.pipeline_name,
+      task: maker,
+      key: "root/train",
+      step: "train",
+      output: "model",
+    });
+    const page = await artifacts.list({ ...everything, limit: 1 });
+    assert.ok(page.metadata.continue);
+    const rest = await list<Artifact>(artifacts, { continue: page.metadata.continue });
+    assert.equal(rest.at(-1)?.metadata.name, String(id));
   });
 
   test("times are told to the millisecond, as durations of steps are short", async () => {

@@ -121,7 +121,10 @@ export class RunWriter {
         .values(produced.map(({ artifact, uid }) => this.#artifactRow(artifact, uid)))
         .returning(["id", "uid"])
         .execute();
-      for (const { id, uid } of rows) numbers.set(uid, id);
+      for (const { id, uid } of rows) {
+        numbers.set(uid, id);
+        this.#changed("artifacts", String(id));
+      }
     }
     const artifacts = new Map<string, Artifact[]>();
     for (const { port, artifact, uid } of produced) {
@@ -161,7 +164,7 @@ export class RunWriter {
     this.#changed("runs", this.#run.id);
   }
 
-  #changed(kind: "runs" | "tasks", key: string): void {
+  #changed(kind: "runs" | "tasks" | "artifacts", key: string): void {
     this.#scope.changed({ ns: this.#run.ns, kind, key, op: "PUT" });
   }
 

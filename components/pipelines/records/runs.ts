@@ -116,10 +116,14 @@ export async function setRunStorage(db: PipelineDatabase, { ns, run }: RunRow, s
 
 /**
  * Removes the run with its tasks, attempts and history, and the artifacts that no other run's task has at an end. Answers the
- * ids of the tasks. Bytes stay.
+ * ids of what is gone. Bytes stay.
  */
-export async function deleteRun(db: PipelineDatabase, { ns, run, spec }: RunRow): Promise<readonly number[]> {
+export async function deleteRun(
+  db: PipelineDatabase,
+  { ns, run, spec }: RunRow,
+): Promise<{ readonly tasks: readonly number[]; readonly artifacts: readonly number[] }> {
   const tasks = db.selectFrom("task").select("id").where("ns", "=", ns).where("run", "=", run);
+  const gone: number[] = [];
   const artifacts = await db
     .selectFrom("task_artifact")
     .select("artifact")
@@ -136,7 +140,9 @@ export async function deleteRun(db: PipelineDatabase, { ns, run, spec }: RunRow)
       .where("artifact", "=", artifact)
       .limit(1)
       .executeTakeFirst();
-    if (!other) await db.deleteFrom("artifact").where("ns", "=", ns).where("id", "=", artifact).execute();
+    if (other) continue;
+    await db.deleteFrom("artifact").where("ns", "=", ns).where("id", "=", artifact).execute();
+    gone.push(artifact);
   }
   await db.deleteFrom("attempt").where("ns", "=", ns).where("run", "=", run).execute();
   const removed = await tasks.execute();
@@ -151,7 +157,7 @@ export async function deleteRun(db: PipelineDatabase, { ns, run, spec }: RunRow)
     .where("ref", "=", run)
     .execute();
   await dropUnusedDocuments(db, ns, [spec]);
-  return removed.map((task) => task.id);
+  return { tasks: removed.map((task) => task.id), artifacts: gone };
 }
 
 /** state_history of several runs, oldest first. */
