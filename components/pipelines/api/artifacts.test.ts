@@ -56,6 +56,8 @@ interface Edge {
   readonly task_name: string;
   readonly run_name: string;
   readonly producer?: { readonly task_name: string; readonly iteration?: string };
+  readonly task?: { readonly key: string };
+  readonly artifact?: { readonly schema_title: string };
 }
 
 async function edgesOf(face: TestFace, query: Record<string, string>): Promise<readonly Edge[]> {
@@ -116,6 +118,8 @@ test("lineage can be walked from an artifact to what made and used it, and from 
   );
   const [made] = await edgesOf(face, { artifact_ids: "a-model-1", type: "8" });
   assert.deepEqual([made?.task_id, made?.type], ["u-train-1", "ITERATOR_OUTPUT"]);
+  assert.equal(made?.artifact?.schema_title, "system.Model");
+  assert.match(made?.task?.key ?? "", /train/);
   assert.equal((await edgesOf(face, { run_ids: run })).length, 7);
   const both = new URLSearchParams([
     ["artifact_ids", "a-best"],

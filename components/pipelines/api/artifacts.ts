@@ -118,6 +118,8 @@ const artifactTaskMessageOf = (row: ArtifactTaskRow) => ({
   task_name: row.task_name,
   run_name: row.run_name,
   namespace: row.ns,
+  task: { number: row.task_number, key: row.task_key, type: row.task_type, state: row.task_state },
+  artifact: { number: row.artifact_number, schema_title: row.artifact_type },
 });
 
 async function refuse(): Promise<never> {

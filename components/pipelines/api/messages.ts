@@ -185,10 +185,12 @@ export const artifactTaskListMessage = message("ListArtifactTasksResponse", {
       type: ioType,
       producer: ioProducer,
       key: text,
-      /** Ours, and so are the next two: lineage reads as names, without a request for each task and run. */
+      /** Ours, and so are all below: lineage reads as names, without a request for each task, run and artifact. */
       task_name: text,
       run_name: text,
       namespace: text,
+      task: message("ArtifactTaskTask", { number: int64, key: text, type: text, state: text }),
+      artifact: message("ArtifactTaskArtifact", { number: int64, schema_title: text }),
     }),
   ),
   total_size: int32,

@@ -7,10 +7,17 @@ export interface ArtifactTaskRow {
   readonly id: string;
   readonly ns: string;
   readonly artifact: string;
+  readonly artifact_number: number;
+  /** Schema title. */
+  readonly artifact_type: string;
   readonly run: string;
   readonly run_name: string;
   readonly task: string;
+  readonly task_number: number;
   readonly task_name: string;
+  readonly task_key: string;
+  readonly task_type: string;
+  readonly task_state: string;
   /** A name of KFP's IOType. */
   readonly type: string;
   readonly key: string;
@@ -82,10 +89,16 @@ function edges(db: PipelineDatabase, { artifacts, tasks, runs }: ArtifactTaskQue
       sql<number>`(task.id * 2 + case when link.direction = 'OUTPUT' then 1 else 0 end)`.as("number"),
       "link.ns",
       "artifact.uid as artifact",
+      "artifact.id as artifact_number",
+      "artifact.type as artifact_type",
       "task.run",
       "pipeline_run.display_name as run_name",
       "task.uid as task",
+      "task.id as task_number",
       "task.display_name as task_name",
+      "task.key as task_key",
+      "task.type as task_type",
+      "task.state as task_state",
       "link.name as key",
       "maker.name as producer",
       sql<number | null>`case when maker_parent.type = 'ITERATION' then maker_parent.iteration end`.as(
