@@ -10,6 +10,7 @@ import { artifactProjection } from "./controllers/artifact-projection.ts";
 import { createEngine } from "./controllers/engine.ts";
 import { createExplain } from "./controllers/explain.ts";
 import { PipelineCache } from "./controllers/pipeline-cache.ts";
+import { recurringRunController } from "./controllers/recurring-runs.ts";
 import { runProjection } from "./controllers/run-projection.ts";
 import { taskProjection } from "./controllers/task-projection.ts";
 import type { SharedFolder } from "./core/shared-folders.ts";
@@ -73,7 +74,11 @@ export function createPipelines(options: PipelinesOptions): Component {
     routes: apiRoutes(context),
     projections: [shown.runs, shown.tasks, artifactProjection(options.records)],
     explain: createExplain(shown),
-    controllers: [defaultExperiment(context), { name: "pipelines-engine", start: (signal) => engine.start(signal) }],
+    controllers: [
+      defaultExperiment(context),
+      { name: "pipelines-engine", start: (signal) => engine.start(signal) },
+      recurringRunController({ ...options, engine, pipelines, timeZone: context.timeZone, onError }),
+    ],
   };
 }
 

@@ -66,6 +66,45 @@ export async function updateRecurringRun(
   await db.updateTable("recurring_run").set(change).where("ns", "=", ns).where("id", "=", id).execute();
 }
 
+/** Those that are enabled, some at a time. */
+export async function* enabledRecurringRuns(
+  db: PipelineDatabase,
+): AsyncGenerator<{ readonly ns: string; readonly name: string }> {
+  for (let after = ""; ;) {
+    const rows = await db
+      .selectFrom("recurring_run")
+      .select(["id", "ns", "name"])
+      .where("enabled", "=", 1)
+      .where("id", ">", after)
+      .orderBy("id")
+      .limit(pageSize)
+      .execute();
+    yield* rows;
+    const last = rows.at(-1);
+    if (!last || rows.length < pageSize) return;
+    after = last.id;
+  }
+}
+
+const pageSize = 500;
+
+/** That a tick has happened; false if the row is no longer as it was read, or was disabled since. */
+export async function recordTick(
+  db: PipelineDatabase,
+  { ns, id, last_index }: RecurringRunRow,
+  tick: number,
+): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable("recurring_run")
+    .set({ last_at: tick, last_index: last_index + 1, error: null })
+    .where("ns", "=", ns)
+    .where("id", "=", id)
+    .where("last_index", "=", last_index)
+    .where("enabled", "=", 1)
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
+}
+
 /** Its runs stay, and remember its id. */
 export async function deleteRecurringRun(db: PipelineDatabase, { ns, id, spec }: RecurringRunRow): Promise<void> {
   await db.deleteFrom("recurring_run").where("ns", "=", ns).where("id", "=", id).execute();
