@@ -1,4 +1,5 @@
-import type { StoreChange, Stored } from "./store.ts";
+import type { StoreChange } from "./store.ts";
+import type { HeldVersion } from "./stored.ts";
 
 /** Where commits become durable. Memory keeps none; SQLite is the one that does. */
 export interface Journal {
@@ -27,7 +28,7 @@ export interface JournalBatch {
 
 export interface JournalRow {
   readonly type: StoreChange["type"];
-  readonly stored: Stored;
+  readonly stored: HeldVersion;
   /** Revision that this one replaced. */
   readonly previous: number | undefined;
   /** Undefined for objects of the log; for transient ones, milliseconds since the epoch at which they vanish. */

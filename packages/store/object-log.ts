@@ -27,8 +27,8 @@ interface Change {
 }
 
 const defaultRows = 10_000;
-const defaultBytes = 64 * 1024 * 1024;
-const defaultTransientRows = 20_000;
+const defaultBytes = 16 * 1024 * 1024;
+const defaultTransientRows = 8_000;
 const longestQueue = 20_000;
 const sweepMs = 30_000;
 

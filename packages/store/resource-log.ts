@@ -1,11 +1,15 @@
 import { CompactedError } from "./errors.ts";
 import type { Clock } from "@headrace/model";
 import type { StoreChange, Stored, StoreEvent, StoreList, StoreListQuery, StoreWatchQuery } from "./store.ts";
+import type { HeldVersion } from "./stored.ts";
+
+/** Changes whose objects are kept as objects, for those who watch; of older ones only the JSON is, for those who come back. */
+const keptObjects = 256;
 
 interface LogEntry {
   readonly type: StoreChange["type"];
-  readonly stored: Stored;
-  readonly previous: Stored | undefined;
+  readonly stored: HeldVersion;
+  readonly previous: HeldVersion | undefined;
 }
 
 /** The state of one resource in memory and the changes that led to it, as far back as they are kept. */
@@ -15,8 +19,8 @@ export interface ResourceLog {
   oldestFirst(): Iterable<Stored>;
   readonly size: number;
   /** Without history or waking anybody: for what was there before the process started. */
-  restore(stored: Stored): void;
-  apply(type: StoreChange["type"], stored: Stored): void;
+  restore(stored: HeldVersion): void;
+  apply(type: StoreChange["type"], stored: HeldVersion): void;
   /** Wakes those who watch. Called once for a batch, after all of its changes were applied. */
   announce(): void;
   list(query: StoreListQuery): StoreList;
@@ -40,13 +44,13 @@ export interface ResourceLogOptions {
 }
 
 export function createResourceLog({ floor, clock, revision }: ResourceLogOptions): ResourceLog {
-  const objects = new Map<string, Stored>();
+  const objects = new Map<string, HeldVersion>();
   /** Sorted keys of `objects`; undefined while a restore has left them unsorted. */
   let sorted: string[] | undefined = [];
-  const entries: LogEntry[] = [];
+  const entries: (LogEntry | undefined)[] = [];
   /** How many entries were forgotten, so that a reader's place stays valid while the front of the array moves. */
   let forgotten = 0;
-  /** Forgotten entries that still lie at the front of the array. */
+  /** Empty places at the front of the array, where forgotten entries were. */
   let head = 0;
   let oldest = floor;
   const waiting = new Set<() => void>();
@@ -54,7 +58,7 @@ export function createResourceLog({ floor, clock, revision }: ResourceLogOptions
 
   const keys = (): string[] => (sorted ??= [...objects.keys()].sort());
 
-  function put(stored: Stored): void {
+  function put(stored: HeldVersion): void {
     const key = joined(stored.namespace, stored.name);
     if (!objects.delete(key) && sorted) sorted.splice(lowerBound(sorted, key), 0, key);
     objects.set(key, stored);
@@ -63,6 +67,13 @@ export function createResourceLog({ floor, clock, revision }: ResourceLogOptions
   function remove(stored: Stored): void {
     const key = joined(stored.namespace, stored.name);
     if (objects.delete(key) && sorted) sorted.splice(lowerBound(sorted, key), 1);
+  }
+
+  /** What the change a while ago replaced, or deleted, is nobody's present state any more. */
+  function letGoOfOld(): void {
+    const entry = entries[entries.length - keptObjects];
+    entry?.previous?.letGo();
+    if (entry?.type === "DELETED") entry.stored.letGo();
   }
 
   /** Index of the first kept entry with a revision above `since`. */
@@ -131,6 +142,7 @@ export function createResourceLog({ floor, clock, revision }: ResourceLogOptions
       if (type === "DELETED") remove(stored);
       else put(stored);
       entries.push({ type, stored, previous });
+      letGoOfOld();
     },
     announce,
     list({ namespace, limit, after, at }) {
@@ -175,6 +187,7 @@ export function createResourceLog({ floor, clock, revision }: ResourceLogOptions
     forgetOldest() {
       const entry = entries[head];
       if (entry === undefined) return { revision: oldest, bytes: 0 };
+      entries[head] = undefined;
       head += 1;
       forgotten += 1;
       oldest = entry.stored.revision;

@@ -147,6 +147,22 @@ export function storeConformance(name: string, make: MakeStore): void {
       await events.stop();
     }));
 
+  test(`${name}: changes of long ago are told with the objects as they were`, () =>
+    withStore(async (store) => {
+      const one = await create(store, key("a", "one"), { count: 0 });
+      let last = one;
+      for (let count = 1; count <= 600; count += 1) last = await update(store, last, { count });
+      const gone = await remove(store, last);
+      const events = collect(store, one.revision);
+      const seen = await events.take(601);
+      const countOf = (object: object | undefined): unknown => Reflect.get(object ?? {}, "count");
+      for (const [index, { stored, previous }] of seen.slice(0, 600).entries())
+        assert.deepEqual([countOf(previous), countOf(stored.object)], [index, index + 1]);
+      assert.deepEqual([seen[600]?.type, countOf(seen[600]?.stored.object)], ["DELETED", 600]);
+      assert.equal(seen[600]?.stored.revision, gone.revision);
+      await events.stop();
+    }));
+
   test(`${name}: a quiet watch says up to where it has told everything`, () =>
     withStore(async (store, clock) => {
       const watch = store.watch({
