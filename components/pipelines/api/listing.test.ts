@@ -113,6 +113,19 @@ test("a filter that was escaped twice is read; one with a percent sign in it is 
   ]);
 });
 
+test("times are compared in whole seconds, whether they come as times or as text", async () => {
+  await using face = await faceWith(["a", "b"]);
+  for (const value of [
+    { timestamp_value: "2026-01-01T00:00:01Z" },
+    { string_value: "2026-01-01T00:00:01.4Z" },
+    { string_value: "2026-01-01T02:00:01+02:00" },
+  ]) {
+    assert.deepEqual((await list(face, filterOf({ operation: 1, key: "created_at", ...value }))).names, ["b"]);
+  }
+  const either = { string_values: { values: ["2026-01-01T00:00:00Z", "2026-01-01T00:00:09Z"] } };
+  assert.deepEqual((await list(face, filterOf({ operation: 8, key: "created_at", ...either }))).names, ["a"]);
+});
+
 test("filters that make no sense are refused with the place at fault", async () => {
   await using face = await faceWith([]);
   const cases: [unknown, RegExp][] = [
@@ -121,7 +134,9 @@ test("filters that make no sense are refused with the place at fault", async () 
     [{ operation: 1, key: "colour", string_value: "x" }, /key: Unsupported value: "colour"/],
     [{ operation: 1, key: "name" }, /Required value/],
     [{ operation: 1, key: "name", int_value: 3 }, /is text/],
-    [{ operation: 1, key: "created_at", string_value: "x" }, /is a time/],
+    [{ operation: 1, key: "created_at", string_value: "x" }, /"created_at": must be a time/],
+    [{ operation: 1, key: "created_at", long_value: 3 }, /is a time/],
+    [{ operation: 9, key: "created_at", string_value: "2" }, /is no text/],
     [{ operation: 8, key: "name", string_value: "x" }, /string_values/],
     [{ operation: 1, key: "name", string_value: "x", shade: 1 }, /shade: unknown field/],
   ];

@@ -1,6 +1,7 @@
 import { badRequest } from "@headrace/model";
 import { isObject, type JsonValue } from "../core/json.ts";
 import type { ListColumn, ListCondition, Listing, Page } from "../records/listing.ts";
+import { time } from "./message.ts";
 import { type FilterMessage, filterMessage } from "./messages.ts";
 
 type Columns = Readonly<Record<string, ListColumn>>;
@@ -154,6 +155,7 @@ function readPredicate(predicate: Predicate, place: string, columns: Columns): L
     case "IN":
       return { column, operator: "in", values: valuesOf(predicate, place, column) };
     case "IS_SUBSTRING":
+      if (column.type !== "text") throw badRequest(`${place}: "${key}" is no text: it has no substrings`);
       return { column, operator: "contains", value: requireText(predicate, place) };
     default:
       return { column, operator: comparisons[operation], value: valueOf(predicate, place, column) };
@@ -167,30 +169,39 @@ function readTagPredicate(predicate: Predicate, place: string, columns: Columns)
 }
 
 function valueOf(predicate: Predicate, place: string, column: ListColumn): string | number {
-  const given = predicate.timestamp_value ?? predicate.string_value ?? predicate.long_value ?? predicate.int_value;
-  const value = nameOf(given, column);
+  const { timestamp_value, string_value, long_value, int_value } = predicate;
+  if (timestamp_value !== undefined && column.type === "time") return wholeSeconds(timestamp_value);
+  const value = string_value ?? long_value ?? int_value ?? timestamp_value;
   if (value === undefined)
     throw badRequest(`${place}: Required value: string_value, timestamp_value, int_value or long_value`);
-  if (column.type === "time" && predicate.timestamp_value === undefined) {
-    throw badRequest(`${place}: "${predicate.key}" is a time: give a timestamp_value`);
-  }
-  if (column.type === "text" && typeof value !== "string") {
-    throw badRequest(`${place}: "${predicate.key}" is text: give a string_value`);
-  }
-  return column.type === "time" && typeof value === "number" ? value - (value % 1000) : value;
+  return comparable(value, { predicate, place, column });
 }
 
 function valuesOf(predicate: Predicate, place: string, column: ListColumn): readonly (string | number)[] {
   const { string_values, int_values, long_values } = predicate;
   const values = string_values?.values ?? long_values?.values ?? int_values?.values;
   if (!values) throw badRequest(`${place}: Required value: string_values, int_values or long_values`);
-  return values.map((value) => nameOf(value, column));
+  return values.map((value) => comparable(value, { predicate, place, column }));
 }
 
-/** The name behind the number of an enum; anything else as it is. */
-function nameOf<V extends string | number | undefined>(value: V, { names }: ListColumn): V | string {
-  return typeof value === "number" ? (names?.[value] ?? value) : value;
+/** A value as the column holds it: clients send enums by number too, and times as text. */
+function comparable(
+  value: string | number,
+  { predicate: { key }, place, column }: { predicate: Predicate; place: string; column: ListColumn },
+): string | number {
+  const { type, names } = column;
+  const named = typeof value === "number" ? (names?.[value] ?? value) : value;
+  if (type === "time") {
+    if (typeof named === "number") throw badRequest(`${place}: "${key}" is a time: give a timestamp_value`);
+    return wholeSeconds(time.read(named, `${place}: "${key}"`));
+  }
+  if (type === "text" && typeof named !== "string") throw badRequest(`${place}: "${key}" is text: give a string_value`);
+  if (type === "number" && typeof named !== "number")
+    throw badRequest(`${place}: "${key}" is a number: give a long_value`);
+  return named;
 }
+
+const wholeSeconds = (ms: number): number => ms - (ms % 1000);
 
 function requireText({ string_value }: Predicate, place: string): string {
   if (string_value === undefined) throw badRequest(`${place}.string_value: Required value`);

@@ -63,14 +63,15 @@ async function remove(context: ApiContext, { user }: ApiRequest, params: RoutePa
   return jsonResponse({});
 }
 
+/** As upstream does, without a look at the pipeline in the path: a version's own pipeline says who may. */
 async function permittedVersion(
   context: ApiContext,
   user: User,
   verb: string,
-  { pipeline = "", version = "" }: RouteParams,
+  { version = "" }: RouteParams,
 ): Promise<PipelineVersionRow> {
   const row = await findVersion(anyTables(context), version);
-  if (!row || row.pipeline !== pipeline) throw notFound("PipelineVersion", version);
+  if (!row) throw notFound("PipelineVersion", version);
   await requireAccess(context, user, verb, "pipelines", row.ns, row.pipeline);
   return row;
 }

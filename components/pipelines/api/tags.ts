@@ -11,6 +11,8 @@ export function storeTags(tags: Tags, place = "tags"): string {
   if (entries.length > maxTags) throw badRequest(`${place}: there are ${entries.length}, ${maxTags} are allowed`);
   for (const [key, value] of entries) {
     if (key === "") throw badRequest(`${place}: a tag has an empty key`);
+    if (key.includes("."))
+      throw badRequest(`${place}: Invalid value: "${key.slice(0, maxLength)}": has a dot, which filters use`);
     if (key.length > maxLength || value.length > maxLength) {
       throw badRequest(`${place}.${key.slice(0, maxLength)}: keys and values have at most ${maxLength} characters`);
     }
