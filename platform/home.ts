@@ -41,6 +41,7 @@ export interface HomePaths {
   readonly records: string;
   readonly artifacts: string;
   readonly pods: string;
+  readonly volumes: string;
   readonly launcher: string;
   readonly logs: string;
   readonly pki: string;
@@ -72,7 +73,7 @@ export function openHome(directory: string): Home {
   try {
     checkLayout(directory);
     const path = (name: string): string => join(directory, name);
-    for (const name of ["artifacts", "pods", "launcher", "logs", "pki"])
+    for (const name of ["artifacts", "pods", "volumes", "launcher", "logs", "pki"])
       mkdirSync(path(name), { recursive: true, mode: 0o700 });
     return {
       directory,
@@ -81,6 +82,7 @@ export function openHome(directory: string): Home {
         records: path("records.db"),
         artifacts: path("artifacts"),
         pods: path("pods"),
+        volumes: path("volumes"),
         launcher: path("launcher"),
         logs: path("logs"),
         pki: path("pki"),

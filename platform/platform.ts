@@ -34,7 +34,7 @@ import { openRecords } from "@headrace/records";
 import { ifPresent } from "@headrace/runtime";
 import { openSandbox, type PodNetwork } from "@headrace/sandbox";
 import { openSqliteStore } from "@headrace/store";
-import { createWorkloads, serviceAccountAdmission } from "@headrace/workloads";
+import { createWorkloads, serviceAccountAdmission, storageAdmission } from "@headrace/workloads";
 import { localUrl, namesOf } from "./addresses.ts";
 import { explainRoute } from "./explain.ts";
 import { openMemoryDirectory } from "./memory-directory.ts";
@@ -177,7 +177,15 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
   });
   const stored = [...builtIns, ImageMapping];
   const definitions = [...stored, ...pipelines.resources];
-  const workloads = createWorkloads({ client, clock, ids, definitions, rootCa: identity.pki.ca, onError });
+  const workloads = createWorkloads({
+    client,
+    clock,
+    ids,
+    definitions,
+    rootCa: identity.pki.ca,
+    volumesDirectory: paths.volumes,
+    onError,
+  });
   const components: readonly Component[] = [workloads, pipelines];
 
   const kubelet = createKubelet({
@@ -191,6 +199,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
     machine: describeMachine(home.directory),
     version,
     podsDirectory: paths.pods,
+    volumesDirectory: paths.volumes,
     ...(memory !== undefined && { memoryDirectory: memory }),
     report: (path, report, user) => reportStep(gateway.handle, path, report, user),
     authorizeStep: (pod, step) => refuseStep(records, pod, step),
@@ -213,7 +222,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
     audit: identity.audit,
     clock,
     ids,
-    admission: [serviceAccountAdmission(client)],
+    admission: [serviceAccountAdmission(client), storageAdmission(client)],
     answers: [createTokenReview(identity)],
     subresources: { "serviceaccounts/token": createTokenSubresource(identity.serviceAccounts) },
     version: { gitVersion: `${kubernetesVersion}+headrace-${version}`, buildDate: "2026-11-25T00:00:00Z" },

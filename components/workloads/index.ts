@@ -1,15 +1,21 @@
 import type { Client } from "@headrace/client";
 import { Event, Namespace, Node, Pod } from "@headrace/k8s";
-import type { Clock, Component, Ids, ResourceDefinition } from "@headrace/model";
+import type { Clock, Component, Controller, Ids, ResourceDefinition } from "@headrace/model";
 import { createEventRecorder, createInformer, type ReconcileFailure } from "@headrace/runtime";
+import { createClaims } from "./controllers/claims.ts";
+import { createEphemeralClaims } from "./controllers/ephemeral-claims.ts";
 import { createEverything } from "./controllers/everything.ts";
 import { createFinishedPods } from "./controllers/finished-pods.ts";
 import { createGarbageCollector } from "./controllers/garbage-collector.ts";
+import { createLocalVolumes, ensureStandardClass, type LocalVolumes } from "./controllers/local-volumes.ts";
 import { createNamespaceDefaults } from "./controllers/namespace-defaults.ts";
 import { createNamespaceController } from "./controllers/namespaces.ts";
 import { createScheduler } from "./controllers/scheduler.ts";
+import { claimKeysOf, createStorageView, type StorageView } from "./controllers/storage-view.ts";
+import { createVolumes } from "./controllers/volumes.ts";
 import { createExplain } from "./explain.ts";
 
+export { storageAdmission } from "./admission/storage.ts";
 export { serviceAccountAdmission } from "./admission/service-account.ts";
 export { defaultNamespaces } from "./controllers/namespace-defaults.ts";
 
@@ -21,6 +27,8 @@ export interface WorkloadsOptions {
   readonly definitions: readonly ResourceDefinition[];
   /** PEM of the API server's authority, published in each namespace. */
   readonly rootCa: string;
+  /** Where the volumes of claims lie: a folder each. */
+  readonly volumesDirectory: string;
   /** How many finished pods of a namespace stay as objects; 500. */
   readonly keepFinishedPods?: number;
   /** Told of what went wrong and is tried again. */
@@ -29,20 +37,33 @@ export interface WorkloadsOptions {
 
 /** What Kubernetes' own controllers do for pods: choose their node, collect what lost its owner, keep namespaces. */
 export function createWorkloads(options: WorkloadsOptions): Component {
-  const { client, clock, ids, definitions, rootCa, onError = () => {} } = options;
+  const { client, clock, ids, definitions, rootCa, volumesDirectory, onError = () => {} } = options;
   const onFailure = (failure: ReconcileFailure) => onError(failure.error);
-  const pods = createInformer({ client: client.resource(Pod), clock, onError });
+  const pods = createInformer({ client: client.resource(Pod), clock, indices: { claim: claimKeysOf }, onError });
   const nodes = createInformer({ client: client.resource(Node), clock, onError });
   const namespaces = createInformer({ client: client.resource(Namespace), clock, onError });
   const everything = createEverything({ client, clock, definitions, onError });
-  const events = createEventRecorder({ client, clock, ids, component: "default-scheduler" });
+  const recorder = (component: string) => createEventRecorder({ client, clock, ids, component });
+  const view = createStorageView({ client, clock, pods, onError });
+  const storage = {
+    client,
+    clock,
+    view,
+    local: createLocalVolumes(volumesDirectory),
+    events: recorder("persistentvolume-controller"),
+    onFailure,
+  };
 
   return {
     name: "workloads",
     resources: [],
     controllers: [
       createNamespaceDefaults({ client, clock, namespaces, rootCa, onError, onFailure }),
-      createScheduler({ client, clock, pods, nodes, events, onError }),
+      createScheduler({ client, clock, pods, nodes, storage: view, events: recorder("default-scheduler"), onError }),
+      localStorage(storage),
+      createClaims(storage),
+      createVolumes(storage),
+      createEphemeralClaims(storage),
       createGarbageCollector({ client, clock, everything, onFailure }),
       createNamespaceController({ client, clock, namespaces, everything, definitions, onFailure }),
       createFinishedPods({
@@ -53,5 +74,26 @@ export function createWorkloads(options: WorkloadsOptions): Component {
       }),
     ],
     explain: createExplain(pods, client.resource(Event)),
+  };
+}
+
+/** What has to be there before claims are looked at. */
+function localStorage({
+  client,
+  view,
+  local,
+}: {
+  readonly client: Client;
+  readonly view: StorageView;
+  readonly local: LocalVolumes;
+}): Controller {
+  return {
+    name: "local-storage",
+    async start(signal) {
+      await view.start(signal);
+      if (signal.aborted) return;
+      await local.sweep(new Set(view.volumes.list().map(({ metadata }) => metadata.name ?? "")));
+      await ensureStandardClass(client);
+    },
   };
 }

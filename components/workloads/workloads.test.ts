@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { testApi, type TestApi } from "@headrace/apiserver/testing";
 import type { Client, DeleteOptions } from "@headrace/client";
@@ -18,6 +21,7 @@ interface Bench {
 /** The whole component over the real server. */
 async function withWorkloads(work: (bench: Bench) => Promise<void>, keepFinishedPods = 500): Promise<void> {
   await using api = testApi(builtIns);
+  const directory = await mkdtemp(join(tmpdir(), "volumes-"));
   const stop = new AbortController();
   const errors: unknown[] = [];
   const { client, clock } = api;
@@ -27,6 +31,7 @@ async function withWorkloads(work: (bench: Bench) => Promise<void>, keepFinished
     ids: testIds(),
     definitions: builtIns,
     rootCa: "the authority",
+    volumesDirectory: directory,
     keepFinishedPods,
     onError: (error) => errors.push(error),
   });
@@ -40,6 +45,7 @@ async function withWorkloads(work: (bench: Bench) => Promise<void>, keepFinished
   } finally {
     stop.abort();
     await clock.settle();
+    await rm(directory, { recursive: true, force: true });
   }
   assert.deepEqual(errors, []);
   assert.equal(clock.pending, 0, "timers are left");

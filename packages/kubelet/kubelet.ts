@@ -21,6 +21,7 @@ import {
 } from "@headrace/model";
 import { type Change, createEventRecorder, createInformer, ifPresent } from "@headrace/runtime";
 import type { ContainerExit, ExecOptions, ExecSession, Sandbox } from "@headrace/sandbox";
+import { createFindClaim } from "./claims.ts";
 import { parseInstanceId, proxyVariables } from "./container-spec.ts";
 import { lastLog, readLog } from "./logs.ts";
 import { capacity, type Machine, registerNode } from "./node.ts";
@@ -29,7 +30,8 @@ import { PodDirectories, spareDirectoryPrefix } from "./pod-directories.ts";
 import { podDirectory, podDirectoryName } from "./pod-identity.ts";
 import { PodWorker } from "./pod-worker.ts";
 import { adoptContainers, freshContainers, readRecord, type Survivors } from "./record.ts";
-import type { FindClaim, Share, TokenIssuer } from "./volumes.ts";
+import type { Share } from "./shared-paths.ts";
+import type { TokenIssuer } from "./volumes.ts";
 
 export interface KubeletOptions {
   readonly client: Client;
@@ -47,6 +49,8 @@ export interface KubeletOptions {
   readonly podsDirectory: string;
   /** A directory in memory, the agent's user's alone, for volumes made of Secrets, ConfigMaps and tokens; absent: on disk. */
   readonly memoryDirectory?: string;
+  /** Where the folders of local volumes lie, by their handles. */
+  readonly volumesDirectory: string;
   /**
    * Sends a step's report to its path as the pod's own identity. Resolves once it is recorded; an ApiError that says no for good
    * (NotFound, Gone, BadRequest, Forbidden, Invalid) ends the tries, anything else is tried again.
@@ -61,7 +65,6 @@ export interface KubeletOptions {
   /** PEM of the API server's certificate authority, for pods' `ca.crt`. */
   readonly certificateAuthority: string;
   readonly shares?: readonly Share[];
-  readonly findClaim?: FindClaim;
   /** Mappings that components bring, besides the built-in ones. */
   readonly imageMappings?: readonly ImageMappingSpec[];
   /** Whether the API serves ImageMapping: then administrators' mappings count, and come first. */
@@ -122,6 +125,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
   };
 
   function services(signal: AbortSignal): NodeServices {
+    const shares = (options.shares ?? []).map(resolveShare);
     return {
       pods,
       sandbox,
@@ -132,10 +136,10 @@ export function createKubelet(options: KubeletOptions): Kubelet {
       references,
       volumes: {
         references,
-        findClaim: options.findClaim ?? (async () => ({ reason: "this node has no storage for claims" })),
+        findClaim: createFindClaim({ client, directory: options.volumesDirectory, shares }),
         tokens: options.tokens,
         certificateAuthority: options.certificateAuthority,
-        shares: (options.shares ?? []).map(resolveShare),
+        shares,
         clock,
         ids,
       },

@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, realpathSync } from "node:fs";
+import { closeSync, constants, lstatSync, mkdirSync, openSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import type {
   ConfigMap,
@@ -12,17 +12,13 @@ import type {
 } from "@headrace/k8s";
 import type { Clock, Ids } from "@headrace/model";
 import type { Mount } from "@headrace/sandbox";
+import type { FindClaim } from "./claims.ts";
 import { fieldValue, resourceValue } from "./downward.ts";
 import { ContainerConfigError, UnsupportedError } from "./errors.ts";
 import { type ProjectedFile, writeProjection } from "./projection.ts";
 import { quantity } from "./quantities.ts";
+import { type Share, sharedPath } from "./shared-paths.ts";
 import { expand, fromBase64, type NodeFacts, type References } from "./variables.ts";
-
-/** A directory of the host that pods may mount by `hostPath`: `--share DIR[:ro]`. */
-export interface Share {
-  readonly path: string;
-  readonly readOnly: boolean;
-}
 
 /** Issues tokens bound to a pod: they are void once it is gone. */
 export interface TokenIssuer {
@@ -34,12 +30,6 @@ export interface TokenIssuer {
     readonly expirationSeconds: number;
   }): Promise<{ readonly token: string; readonly expiresAt: number }>;
 }
-
-/** Where the files of a bound claim are; a reason if the claim cannot be mounted (yet). */
-export type FindClaim = (
-  namespace: string,
-  name: string,
-) => Promise<{ readonly path: string; readonly readOnly: boolean } | { readonly reason: string }>;
 
 export interface VolumeContext {
   readonly references: References;
@@ -53,7 +43,13 @@ export interface VolumeContext {
 }
 
 type Prepared =
-  | { readonly kind: "directory"; readonly path: string; readonly readOnly: boolean }
+  | {
+      readonly kind: "directory";
+      readonly path: string;
+      readonly readOnly: boolean;
+      /** Made of objects: nobody but us writes there, and links are our own. */
+      readonly projected?: true;
+    }
   | { readonly kind: "memory"; readonly sizeBytes: number };
 
 const serviceAccountPath = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -147,9 +143,10 @@ export class PodVolumes {
         );
       return { kind: "tmpfs", target: mount.mountPath, sizeBytes: prepared.sizeBytes };
     }
+    const place = subPath ? beneath(prepared, subPath, mount.name) : { source: prepared.path };
     return {
       kind: "bind",
-      source: subPath ? beneath(prepared.path, subPath, mount.name, prepared.readOnly) : prepared.path,
+      ...place,
       target: mount.mountPath,
       readOnly: prepared.readOnly || mount.readOnly === true,
     };
@@ -180,25 +177,42 @@ export class PodVolumes {
     }
     if (volume.persistentVolumeClaim !== undefined) {
       const { claimName, readOnly } = volume.persistentVolumeClaim;
-      const found = await this.#context.findClaim(namespace, claimName);
-      if ("reason" in found) throw new ContainerConfigError("FailedMount", `volume "${volume.name}": ${found.reason}`);
-      return { kind: "directory", path: found.path, readOnly: found.readOnly || readOnly === true };
+      return this.#claim(pod, volume.name, { name: claimName, ephemeral: false, readOnly: readOnly === true });
     }
-    if (volume.hostPath !== undefined) return this.#hostPath(volume.name, volume.hostPath.path);
+    if (volume.ephemeral !== undefined) {
+      const name = `${pod.metadata.name}-${volume.name}`;
+      return this.#claim(pod, volume.name, { name, ephemeral: true, readOnly: false });
+    }
+    if (volume.hostPath !== undefined) {
+      const field = `spec.volumes "${volume.name}".hostPath`;
+      return { kind: "directory", ...sharedPath(field, volume.hostPath.path, this.#context.shares) };
+    }
     if (isEmptyDir(volume)) return emptyDirectory(pod, volume, join(this.#directory, volume.name));
     const kind = Object.keys(volume).find((key) => key !== "name") ?? "volume";
     throw new UnsupportedError(
       `spec.volumes "${volume.name}" of kind ${kind}`,
       "is not there on this node",
-      "Use emptyDir, configMap, secret, projected, downwardAPI or persistentVolumeClaim",
+      "Use emptyDir, configMap, secret, projected, downwardAPI, persistentVolumeClaim or ephemeral",
     );
+  }
+
+  /** Once found, a claim's place stays the pod's until its end. */
+  async #claim(
+    pod: Pod,
+    volume: string,
+    { readOnly, ...claim }: { readonly name: string; readonly ephemeral: boolean; readonly readOnly: boolean },
+  ): Promise<Prepared> {
+    const known = this.#prepared.get(volume);
+    if (known) return known;
+    const found = await this.#context.findClaim(pod, claim);
+    return { kind: "directory", path: found.path, readOnly: found.readOnly || readOnly };
   }
 
   #project(path: string, files: readonly FileWish[], defaultMode: number | undefined): Prepared {
     mkdirSync(path, { recursive: true, mode: 0o755 });
     const whole: ProjectedFile[] = files.map((file) => ({ ...file, mode: file.mode ?? defaultMode ?? 0o644 }));
     writeProjection(path, whole, this.#context.ids);
-    return { kind: "directory", path, readOnly: true };
+    return { kind: "directory", path, readOnly: true, projected: true };
   }
 
   async #projectedFiles(pod: Pod, source: VolumeProjection, facts: NodeFacts): Promise<FileWish[]> {
@@ -278,27 +292,6 @@ export class PodVolumes {
     if (secret === undefined && !optional) throw new ContainerConfigError("FailedMount", `secret "${name}" not found`);
     return select(contentOf(secret), items, optional, `secret "${name}"`);
   }
-
-  /** Only what the person who started Headrace shares, links resolved on both sides. */
-  #hostPath(name: string, path: string): Prepared {
-    let real: string;
-    try {
-      real = realpathSync(path);
-    } catch {
-      throw new ContainerConfigError("FailedMount", `hostPath volume "${name}": ${path} is not there`);
-    }
-    const share = this.#context.shares.find(
-      (candidate) => real === candidate.path || real.startsWith(`${candidate.path}/`),
-    );
-    if (share === undefined) {
-      throw new UnsupportedError(
-        `spec.volumes "${name}".hostPath`,
-        `is ${path}, which this node does not share`,
-        `Start Headrace with --share ${path}`,
-      );
-    }
-    return { kind: "directory", path: real, readOnly: share.readOnly };
-  }
 }
 
 interface FileWish {
@@ -364,25 +357,56 @@ function emptyDirectory(pod: Pod, volume: Volume, path: string): Prepared {
   return { kind: "directory", path, readOnly: false };
 }
 
-/** The directory or file of a subPath, made as a directory if it is not there. Links are refused: a container may have put them there. */
-function beneath(root: string, subPath: string, volume: string, readOnly: boolean): string {
+/**
+ * The directory or file of a subPath, made as a directory if it is not there. Links are refused: a container may have put them
+ * there, and may do so at any time. So folders are made from one open directory to the next, and who mounts the result is told
+ * beneath what it has to lie.
+ */
+function beneath(
+  { path: root, readOnly, projected }: Prepared & { kind: "directory" },
+  subPath: string,
+  volume: string,
+): { source: string; within?: string } {
   const segments = subPath.split("/").filter((segment) => segment !== "" && segment !== ".");
   const refuse = (why: string): ContainerConfigError =>
     new ContainerConfigError("CreateContainerConfigError", `subPath "${subPath}" of volumeMount "${volume}" ${why}`);
   if (segments.includes("..") || subPath.startsWith("/")) throw refuse("must be relative and without '..'");
+  if (projected) return { source: withinProjection(root, segments, refuse) };
+  const open = openDirectory(root);
+  const descriptors = [open];
+  try {
+    for (const segment of segments) {
+      const place = `/proc/self/fd/${descriptors.at(-1)}/${segment}`;
+      const stat = lstatSync(place, { throwIfNoEntry: false });
+      if (stat?.isSymbolicLink()) throw refuse("leads through a link");
+      if (stat === undefined && readOnly) throw refuse("is not there");
+      if (stat === undefined) mkdirSync(place, { mode: 0o755 });
+      if (stat === undefined || stat.isDirectory()) descriptors.push(openDirectory(place));
+    }
+  } finally {
+    for (const descriptor of descriptors) closeSync(descriptor);
+  }
+  return { source: join(root, ...segments), within: root };
+}
+
+function openDirectory(path: string): number {
+  return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+}
+
+/** The names of projected files lead through a link of our own. */
+function withinProjection(
+  root: string,
+  segments: readonly string[],
+  refuse: (why: string) => ContainerConfigError,
+): string {
   let path = root;
   for (const segment of segments) {
     path = join(path, segment);
     const stat = lstatSync(path, { throwIfNoEntry: false });
-    if (stat === undefined) {
-      if (readOnly) throw refuse("is not there");
-      mkdirSync(path, { mode: 0o755 });
-    } else if (stat.isSymbolicLink()) {
-      // The names of projected files are links of our own, which lead to a place within the volume.
-      const real = realpathSync(path);
-      if (!readOnly || !real.startsWith(`${root}/`)) throw refuse("leads through a link");
-      path = real;
-    }
+    if (stat === undefined) throw refuse("is not there");
+    if (!stat.isSymbolicLink()) continue;
+    path = realpathSync(path);
+    if (!path.startsWith(`${root}/`)) throw refuse("leads through a link");
   }
   return path;
 }

@@ -123,7 +123,14 @@ export interface ContainerSpec {
 }
 
 export type Mount =
-  | { readonly kind: "bind"; readonly source: string; readonly target: string; readonly readOnly: boolean }
+  | {
+      readonly kind: "bind";
+      readonly source: string;
+      readonly target: string;
+      readonly readOnly: boolean;
+      /** A directory that containers write to: the source has to lie in it, and is reached from it without following any link. */
+      readonly within?: string;
+    }
   | { readonly kind: "tmpfs"; readonly target: string; readonly sizeBytes: number };
 
 export interface Limits {

@@ -47,6 +47,20 @@ describe("a step", () => {
     assert.match(output, /No such file/);
   });
 
+  test("gets nothing that a link in another one's volume leads to, however late it was planted", async () => {
+    const within = join(host.directory, "shared");
+    await mkdir(join(within, "mine"), { recursive: true });
+    await writeFile(join(within, "mine", "file"), "value");
+    await symlink("/usr", join(within, "usr"));
+    const mount = (source: string): ContainerSpec["mounts"] => [
+      { kind: "bind", within, source: `${within}/${source}`, target: "/data", readOnly: false },
+    ];
+    const { output } = await host.run({ command: ["cat", "/data/file"], mounts: mount("mine") });
+    assert.equal(output, "value\n");
+    await assert.rejects(host.run({ command: ["ls", "/data"], mounts: mount("usr") }), /Cannot mount .*shared\/usr/);
+    await assert.rejects(host.run({ command: ["ls", "/data"], mounts: mount("../state") }), /Cannot mount|must/);
+  });
+
   test("finds volumes beneath /etc without losing what is there", async () => {
     const source = join(host.directory, "configuration");
     await mkdir(source);

@@ -8,6 +8,7 @@ import { eventually, testIds } from "@headrace/model/testing";
 import { createEventRecorder, createInformer } from "@headrace/runtime";
 import { createNode, pod, setPhase } from "../testing/builders.ts";
 import { createScheduler } from "./scheduler.ts";
+import { claimKeysOf, createStorageView } from "./storage-view.ts";
 
 const definitions = builtIns.filter(({ kind }) => kind !== "Namespace");
 
@@ -17,13 +18,16 @@ async function scheduling(work: (bench: Bench) => Promise<void>): Promise<void> 
   const errors: unknown[] = [];
   const start = async (client: Client = api.client) => {
     const { clock } = api;
+    const onError = (error: unknown) => errors.push(error);
+    const pods = createInformer({ client: client.resource(Pod), clock, indices: { claim: claimKeysOf } });
     const scheduler = createScheduler({
       client,
       clock,
-      pods: createInformer({ client: client.resource(Pod), clock }),
+      pods,
+      storage: createStorageView({ client, clock, pods, onError }),
       nodes: createInformer({ client: client.resource(Node), clock }),
       events: createEventRecorder({ client, clock, ids: testIds(), component: "default-scheduler" }),
-      onError: (error) => errors.push(error),
+      onError,
     });
     await scheduler.start(stop.signal);
   };

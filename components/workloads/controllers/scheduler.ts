@@ -4,13 +4,17 @@ import { findCondition, formatTime, isApiError, type Clock, type Controller, typ
 import { createRateLimiter, keyOf, updateLatest, type EventRecorder, type Informer } from "@headrace/runtime";
 import { createNodeAccounts } from "../core/node-accounts.ts";
 import { demandOf, unschedulableMessage } from "../core/node-fit.ts";
+import { volumeObstacle } from "../core/volume-obstacle.ts";
 import { createWaitingPods } from "../core/waiting-pods.ts";
+import type { StorageView } from "./storage-view.ts";
 
 export interface SchedulerOptions {
   readonly client: Client;
   readonly clock: Clock;
   readonly pods: Informer<Pod>;
   readonly nodes: Informer<Node>;
+  /** Pods whose claims are not ready wait for those, and take no part in the contest for nodes. */
+  readonly storage: StorageView;
   readonly events: EventRecorder;
   readonly onError: (error: unknown) => void;
 }
@@ -24,8 +28,14 @@ const toldAtOnce = 16;
  * that two pods are never promised the same.
  */
 export function createScheduler(options: SchedulerOptions): Controller {
-  const { client, clock, pods, nodes, events, onError } = options;
+  const { client, clock, pods, nodes, storage, events, onError } = options;
   const podClient = client.resource(Pod);
+  const known = {
+    claim: storage.claims.get,
+    volume: (name: string) => storage.volumes.get({ namespace: "", name }),
+    storageClass: (name: string) => storage.classes.get({ namespace: "", name }),
+    podsWith: storage.podsWith,
+  };
 
   return {
     name: "scheduler",
@@ -34,6 +44,8 @@ export function createScheduler(options: SchedulerOptions): Controller {
       const waiting = createWaitingPods();
       const limiter = createRateLimiter(clock);
       const retries = new Map<string, Disposable>();
+      /** Pods that wait for their claims, with what they were told. */
+      const held = new Map<string, { readonly pod: Pod; readonly obstacle: string }>();
       const unreported = new Map<string, { key: ObjectKey; message: string }>();
       let isReporting = false;
       let arrivals = 0;
@@ -63,6 +75,7 @@ export function createScheduler(options: SchedulerOptions): Controller {
       /** It does not wait any more. */
       function settle(uid: string): void {
         waiting.remove(uid);
+        held.delete(uid);
         unreported.delete(uid);
         limiter.forget(uid);
         retries.get(uid)?.[Symbol.dispose]();
@@ -71,7 +84,31 @@ export function createScheduler(options: SchedulerOptions): Controller {
 
       function forget(uid: string): void {
         settle(uid);
-        if (accounts.release(uid)) placeWaiting();
+        if (!accounts.release(uid)) return;
+        placeHeld();
+        placeWaiting();
+      }
+
+      /** Takes a pod out of the contest while its claims are not ready. */
+      function hold(pod: Pod): boolean {
+        const uid = pod.metadata.uid ?? "";
+        const obstacle = volumeObstacle(pod, known);
+        if (obstacle === undefined) return false;
+        if (held.get(uid)?.obstacle !== obstacle) {
+          held.set(uid, { pod, obstacle });
+          tellWaiting(pod, `0/${nodes.size} nodes are available: ${obstacle}.`);
+        }
+        return true;
+      }
+
+      /** Something about claims has changed, or a pod that used one has ended. */
+      function placeHeld(): void {
+        if (!isCounted) return;
+        for (const [uid, { pod }] of held) {
+          if (hold(pod)) continue;
+          held.delete(uid);
+          place(pods.get(keyOf(pod)) ?? pod);
+        }
       }
 
       function place(pod: Pod): void {
@@ -84,6 +121,7 @@ export function createScheduler(options: SchedulerOptions): Controller {
           if (message !== undefined) tellWaiting(pod, message);
           return;
         }
+        if (hold(pod)) return;
         const choice = accounts.choose(demand);
         if ("node" in choice) {
           bind(pod, choice.node);
@@ -100,6 +138,10 @@ export function createScheduler(options: SchedulerOptions): Controller {
         if (!isCounted) return;
         for (const { demand } of waiting.firsts()) {
           for (let next = waiting.first(demand.shape); next; next = waiting.first(demand.shape)) {
+            if (hold(next.pod)) {
+              waiting.remove(next.uid);
+              continue;
+            }
             const choice = accounts.choose(next.demand);
             if ("reasons" in choice) {
               const message = unschedulableMessage(choice.reasons);
@@ -201,6 +243,8 @@ export function createScheduler(options: SchedulerOptions): Controller {
           else accounts.setNode(change.object);
           placeWaiting();
         }),
+        storage.claims.subscribe(placeHeld),
+        storage.volumes.subscribe(placeHeld),
       ];
       signal.addEventListener(
         "abort",
@@ -210,7 +254,7 @@ export function createScheduler(options: SchedulerOptions): Controller {
         },
         { once: true },
       );
-      await Promise.all([pods.start(signal), nodes.start(signal)]);
+      await Promise.all([pods.start(signal), nodes.start(signal), storage.start(signal)]);
       isCounted = true;
       placeWaiting();
     },

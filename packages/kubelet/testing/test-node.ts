@@ -22,6 +22,7 @@ export interface TestNode extends AsyncDisposable {
   readonly reports: readonly { readonly path: string; readonly report: StepReport; readonly user: User }[];
   readonly errors: readonly unknown[];
   readonly podsDirectory: string;
+  readonly volumesDirectory: string;
   /** Creates a pod that is bound to the node: of one container unless told otherwise. */
   run(pod: TestPod): Promise<Pod>;
   /** The pod once the predicate holds of it. */
@@ -62,6 +63,7 @@ export async function testNode(
 ): Promise<TestNode> {
   const directory = await mkdtemp(join(tmpdir(), "kubelet-"));
   const podsDirectory = join(directory, "pods");
+  const volumesDirectory = join(directory, "volumes");
   const api = testApi([...builtIns, ImageMapping], {
     ...(options.ids && { ids: options.ids }),
     ...(options.clock && { clock: options.clock }),
@@ -94,6 +96,7 @@ export async function testNode(
       machine: testMachine,
       version: "0.0.0",
       podsDirectory,
+      volumesDirectory,
       report: async (path, report, user) => void reports.push({ path, report, user }),
       authorizeStep: async () => undefined,
       tokens: { issue: async () => ({ token: "token", expiresAt: clock.now() + 3_600_000 }) },
@@ -117,6 +120,7 @@ export async function testNode(
     reports,
     errors,
     podsDirectory,
+    volumesDirectory,
     run: (pod) => pods.create(podOf(pod)),
     when: (name, what, holds) =>
       eventually(

@@ -131,7 +131,9 @@ def _check_mount(mount, field):
     if target == "/" or any(target == own or target.startswith(own + "/") for own in ("/proc", "/sys", "/.headrace", "/run/headrace")):
         raise Invalid(f"{field}.target must not be {target}")
     if mount.get("kind") == "bind":
-        _path(mount.get("source"), field + ".source")
+        source = _path(mount.get("source"), field + ".source")
+        if mount.get("within") is not None and not source.startswith(_path(mount["within"], field + ".within") + "/"):
+            raise Invalid(f"{field}.source must lie in {mount['within']}")
         if not isinstance(mount.get("readOnly"), bool):
             raise Invalid(f"{field}.readOnly must be true or false")
     elif mount.get("kind") == "tmpfs":

@@ -39,6 +39,10 @@ MOUNT_ATTR_NOSUID = 2
 MOUNT_ATTR_NODEV = 4
 MOUNT_ATTR_IDMAP = 0x10_0000
 
+RESOLVE_NO_MAGICLINKS = 2
+RESOLVE_NO_SYMLINKS = 4
+RESOLVE_BENEATH = 8
+
 IN_DELETE = 0x200
 IN_DELETE_SELF = 0x400
 IN_MOVE_SELF = 0x800
@@ -63,6 +67,7 @@ _OPEN_TREE = 428
 _MOVE_MOUNT = 429
 _PIDFD_OPEN = 434
 _CLOSE_RANGE = 436
+_OPENAT2 = 437
 _MOUNT_SETATTR = 442
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -71,6 +76,10 @@ _libc.syscall.restype = ctypes.c_long
 
 class _MountAttributes(ctypes.Structure):
     _fields_ = [(name, ctypes.c_uint64) for name in ("attr_set", "attr_clr", "propagation", "userns_fd")]
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_uint64) for name in ("flags", "mode", "resolve")]
 
 
 def _bytes(text):
@@ -109,6 +118,22 @@ def open_tree(path, recursive=True):
     """A detached copy of the mount at `path`, as a descriptor that another process may attach."""
     flags = OPEN_TREE_CLONE | os.O_CLOEXEC | (AT_RECURSIVE if recursive else 0)
     return _check(_libc.syscall(_OPEN_TREE, AT_FDCWD, _bytes(path), flags), "open_tree", path)
+
+
+def open_tree_within(directory, path):
+    """The same of what lies at the relative `path` in a directory; a link anywhere on the way is an error."""
+    how = _OpenHow(os.O_PATH | os.O_CLOEXEC, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
+    root = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        result = _libc.syscall(_OPENAT2, root, _bytes(path), ctypes.byref(how), ctypes.sizeof(how))
+        place = _check(result, "openat2", path)
+    finally:
+        os.close(root)
+    try:
+        flags = OPEN_TREE_CLONE | os.O_CLOEXEC | AT_RECURSIVE | AT_EMPTY_PATH
+        return _check(_libc.syscall(_OPEN_TREE, place, b"", flags), "open_tree", path)
+    finally:
+        os.close(place)
 
 
 def attach_tree(descriptor, target):

@@ -5,7 +5,7 @@ import errno
 import os
 import socket
 
-from syscalls import CLONE_NEWUSER, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY, open_tree, restrict_tree, unshare
+from syscalls import CLONE_NEWUSER, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY, open_tree, open_tree_within, restrict_tree, unshare
 
 _REMEMBERED_MAPS = 256
 
@@ -25,7 +25,7 @@ class Volumes:
         """A descriptor of the mount's tree. Raises VolumeError."""
         attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (MOUNT_ATTR_RDONLY if mount["readOnly"] else 0)
         try:
-            descriptor = open_tree(mount["source"])
+            descriptor = _open(mount)
         except OSError as error:
             raise VolumeError(f"Cannot mount {mount['source']}: {os.strerror(error.errno)}") from error
         try:
@@ -62,6 +62,14 @@ class Volumes:
             self.maps[key] = _user_namespace(tenant.first_user + uid, tenant.first_user + gid)
         self.maps.move_to_end(key)
         return self.maps[key]
+
+
+def _open(mount):
+    """What containers write to may change under us, links included: there the way is walked without following any."""
+    directory = mount.get("within")
+    if directory is None:
+        return open_tree(mount["source"])
+    return open_tree_within(directory, mount["source"][len(directory) + 1 :])
 
 
 def _user_namespace(user, group):
