@@ -47,8 +47,19 @@ export class ChangeFeed {
     return row?.newest ?? 0;
   }
 
-  /** Shows watchers what has been committed since the last call. Calls that overlap share one read after the next. */
-  async advance(): Promise<void> {
+  /**
+   * Shows watchers what a transaction has committed, in the order of its numbers. What follows what they have seen is shown as
+   * it is; where anything is missing in between, the database is asked.
+   */
+  async committed(changes: readonly Change[]): Promise<void> {
+    if (this.#reading === undefined && changes.every(({ seq }, index) => seq === this.#head + 1 + index)) {
+      this.#show(changes);
+      await this.#trim();
+    } else await this.#advance();
+  }
+
+  /** Calls that overlap share one read after the next. */
+  async #advance(): Promise<void> {
     if (this.#reading) await this.#reading;
     this.#reading ??= this.#readCommitted().finally(() => {
       this.#reading = undefined;
@@ -96,14 +107,19 @@ export class ChangeFeed {
         .orderBy("seq")
         .limit(recentLimit)
         .execute();
-      const last = rows.at(-1);
-      if (!last) return;
-      this.#recent = [...this.#recent, ...rows].slice(-recentLimit);
-      this.#head = last.seq;
-      this.#wake();
+      if (rows.length === 0) return;
+      this.#show(rows);
       await this.#trim();
       if (rows.length < recentLimit) return;
     }
+  }
+
+  #show(changes: readonly Change[]): void {
+    this.#recent.push(...changes);
+    // Some more are kept for a while, so that not every commit moves them all.
+    if (this.#recent.length > 2 * recentLimit) this.#recent = this.#recent.slice(-recentLimit);
+    this.#head = changes.at(-1)?.seq ?? this.#head;
+    this.#wake();
   }
 
   // An eighth more than the limit is kept for a while, so that one deletion serves many changes.
@@ -116,7 +132,7 @@ export class ChangeFeed {
   async #after(kind: string, cursor: number): Promise<{ changes: readonly Change[]; upTo: number }> {
     const head = this.#head;
     const first = this.#recent[0];
-    if (first && cursor >= first.seq - 1) {
+    if (first && cursor >= first.seq - 1 && cursor >= this.#trimmed) {
       return { changes: this.#recent.filter((change) => change.seq > cursor && change.kind === kind), upTo: head };
     }
     const changes = await this.#db

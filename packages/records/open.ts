@@ -4,7 +4,7 @@ import { ChangeFeed } from "./change-feed.ts";
 import { CommitQueue } from "./commit-queue.ts";
 import { createHousekeeping, lineageMigrations } from "./lineage-migrations.ts";
 import { migrate } from "./migrate.ts";
-import type { Records, RecordsOptions, Scope } from "./records.ts";
+import type { Change, Records, RecordsOptions, Scope } from "./records.ts";
 import { sqliteDialect } from "./sqlite-dialect.ts";
 import type { LineageTables } from "./tables.ts";
 
@@ -35,17 +35,16 @@ function createRecords(db: Kysely<LineageTables>, feed: ChangeFeed, { clock }: R
     db: asTablesOf<DB>(readable),
     async transaction(body) {
       let result: { value: Awaited<ReturnType<typeof body>> } | undefined;
-      let changed = false;
+      let written: readonly Change[] = [];
       await writers.run(async (tx) => {
         const changes: Parameters<Parameters<typeof body>[0]["changed"]>[0][] = [];
         result = {
           value: await body({ db: asTablesOf<DB>(tx), changed: (change) => void changes.push(change) }),
         };
-        changed = changes.length > 0;
-        if (changed) await tx.insertInto("change").values(changes).execute();
+        if (changes.length > 0) written = await tx.insertInto("change").values(changes).returningAll().execute();
       });
       // Watchers hear of it soon; the writer does not wait for that. A failed read is made good by the next.
-      if (changed) feed.advance().catch(() => {});
+      if (written.length > 0) feed.committed(written).catch(() => {});
       if (!result) throw new TypeError("A committed body has a result");
       return result.value;
     },

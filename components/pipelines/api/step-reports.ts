@@ -10,7 +10,7 @@ import {
 import { isObject } from "../core/json.ts";
 import { reportPattern } from "../core/pod.ts";
 import { findRun } from "../records/runs.ts";
-import { anyTables, type ApiContext, notFound, routeMaker, tablesOf } from "./context.ts";
+import { anyTables, type ApiContext, notFound, routeMaker } from "./context.ts";
 import { jsonResponse } from "./status.ts";
 
 /** Files of a report are limited one by one by who collects them; this is what they may come to. */
@@ -22,22 +22,19 @@ export function stepReportRoutes(context: ApiContext): readonly Route[] {
 }
 
 async function report(context: ApiContext, request: ApiRequest, { run = "", task = "", attempt = "" }: RouteParams) {
-  const row = await findRun(anyTables(context), run);
-  if (!row) throw notFound("Run", run);
+  const db = anyTables(context);
   const key = { run, task: Number(task), n: Number(attempt) };
   if (!Number.isSafeInteger(key.task) || !Number.isSafeInteger(key.n)) throw notFound("Attempt", `${task}/${attempt}`);
-  const { db } = tablesOf(context, row.ns);
   const known = await db
     .selectFrom("attempt")
-    .select("pod")
-    .where("ns", "=", row.ns)
+    .select(["ns", "pod"])
     .where("run", "=", run)
     .where("task", "=", key.task)
     .where("n", "=", key.n)
     .executeTakeFirst();
-  if (!known) throw notFound("Attempt", `${task}/${attempt}`);
-  await requireReporter(context, request, row.ns, known.pod);
-  await context.engine.report(key, await readReport(request, row.ns, known.pod));
+  if (!known) throw (await findRun(db, run)) ? notFound("Attempt", `${task}/${attempt}`) : notFound("Run", run);
+  await requireReporter(context, request, known.ns, known.pod);
+  await context.engine.report(key, await readReport(request, known.ns, known.pod));
   return jsonResponse({});
 }
 
