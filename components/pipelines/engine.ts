@@ -8,8 +8,12 @@ export interface Engine {
   submitted(run: RunKey): void;
   /** Marks CANCELING durably, then stops every pod. Throws ApiError BadRequest in a state that cannot be terminated. */
   terminate(run: RunKey): Promise<void>;
-  /** Runs again what did not succeed. Throws ApiError BadRequest if the run is not finished or succeeded. */
-  retry(run: RunKey): Promise<void>;
+  /**
+   * Runs again what did not succeed and, whatever became of them, the tasks with the keys of `from`: with all that waited for
+   * them, and without the cache. Throws ApiError BadRequest if the run is not finished, has succeeded and `from` is empty, or
+   * has no such task.
+   */
+  retry(run: RunKey, from?: readonly string[]): Promise<void>;
   /** A step's end. Resolves once it is recorded; repeating a report changes nothing. */
   report(attempt: { run: string; task: number; n: number }, report: StepReport): Promise<void>;
   /** Ends pods of a run that is about to be deleted; resolves when nothing of it can still report. */

@@ -8,6 +8,7 @@ import { PipelineReader } from "./api/pipeline-text.ts";
 import { apiRoutes } from "./api/routes.ts";
 import { artifactProjection } from "./controllers/artifact-projection.ts";
 import { createEngine } from "./controllers/engine.ts";
+import { explainCache } from "./controllers/cache-explanation.ts";
 import { createExplain } from "./controllers/explain.ts";
 import { PipelineCache } from "./controllers/pipeline-cache.ts";
 import { recurringRunController } from "./controllers/recurring-runs.ts";
@@ -16,6 +17,7 @@ import { taskProjection } from "./controllers/task-projection.ts";
 import type { SharedFolder } from "./core/shared-folders.ts";
 import type { Engine } from "./engine.ts";
 import { pipelineMigrations } from "./records/migrations.ts";
+import type { PipelineTables } from "./records/tables.ts";
 import { artifacts, runs, tasks } from "./resources/index.ts";
 
 export { withoutCaching } from "./core/caching.ts";
@@ -66,6 +68,7 @@ export function createPipelines(options: PipelinesOptions): Component {
   const shown = {
     runs: runProjection(options.records),
     tasks: taskProjection({ records: options.records, pipelines, waiting: (pod) => engine.waiting?.(pod) }),
+    cache: (ns: string, task: number) => explainCache(options.records.in<PipelineTables>(ns).db, pipelines, task),
   };
   return {
     name: "pipelines",

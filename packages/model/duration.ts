@@ -25,6 +25,27 @@ function pair(whole: number, unit: string, rest: number, restUnit: string): stri
   return rest === 0 ? `${whole}${unit}` : `${whole}${unit}${rest}${restUnit}`;
 }
 
+const units: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  μs: 1e-3,
+  ms: 1,
+  s: second,
+  m: minute,
+  h: hour,
+};
+
+/** Milliseconds of a duration as Go writes it (`90s`, `1h30m`, `-1.5h`, `0`); undefined for anything else. */
+export function parseDuration(text: string): number | undefined {
+  const [, sign, parts = ""] = /^([-+]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+|0)$/.exec(text) ?? [];
+  if (sign === undefined) return undefined;
+  const spans = [...parts.matchAll(/([\d.]+)([a-zµμ]+)/g)].map(
+    ([, count, unit = ""]) => Number(count) * (units[unit] ?? 0),
+  );
+  return spans.reduce((sum, span) => sum + span, 0) * (sign === "-" ? -1 : 1);
+}
+
 /** How long ago an RFC 3339 time was, as `humanDuration`; `<unknown>` if there is none. */
 export function age(time: string | undefined, now: number): string {
   return time === undefined ? "<unknown>" : humanDuration(now - Date.parse(time));

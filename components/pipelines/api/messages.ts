@@ -282,6 +282,8 @@ export const runMessage = message("Run", {
 });
 export type RunMessage = TypeOf<typeof runMessage>;
 
+export const retryMessage = message("RetryRunRequest", { from: listOf(text) });
+
 export const runListMessage = message("ListRunsResponse", {
   runs: listOf(runMessage),
   total_size: int32,

@@ -85,7 +85,10 @@ test("what a run cannot be made of is refused before anything is written", async
     [{ runtime_config: { parameters: { a: 1, z: 1 } } }, 400, /parameters\.z: unknown/],
     [{ runtime_config: { parameters: { a: 1 }, pipeline_root: "gs://bucket/root" } }, 400, /pipeline_root.*gs:\/\//],
     [{ pipeline_spec: { ...addPipeline(), defaultPipelineRoot: "s3://change/me" } }, 400, /defaultPipelineRoot/],
-    [{ plugins_input: { mlflow: {} } }, 501, /plugin/],
+    [{ plugins_input: { mlflow: {} } }, 400, /plugins_input\.mlflow: .*no such plugin/],
+    [{ plugins_input: { headrace: { keepGoing: "yes" } } }, 400, /plugins_input\.headrace\.keepGoing: Invalid/],
+    [{ plugins_input: { headrace: { cacheMaxAge: "a day" } } }, 400, /plugins_input\.headrace\.cacheMaxAge: Invalid/],
+    [{ plugins_input: { headrace: { color: 1 } } }, 400, /plugins_input\.headrace\.color: Unknown/],
     [{ colour: "red" }, 400, /colour/],
   ];
   for (const [body, status, message] of cases) {

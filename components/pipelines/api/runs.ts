@@ -3,6 +3,7 @@ import { parseObject } from "../core/json.ts";
 import { checkParameters } from "../core/parameters.ts";
 import { documentValue } from "../core/spec.ts";
 import { runLogsUri } from "../core/logs.ts";
+import { readRunOptions, showRunOptions } from "../core/run-options.ts";
 import { keepDocument, readDocuments } from "../records/documents.ts";
 import { findExperiment } from "../records/experiments.ts";
 import {
@@ -38,7 +39,7 @@ import {
 } from "./context.ts";
 import { experimentForRun } from "./experiments.ts";
 import { pageFields, readListRequest } from "./listing.ts";
-import { runListMessage, runMessage, type RunMessage } from "./messages.ts";
+import { retryMessage, runListMessage, runMessage, type RunMessage } from "./messages.ts";
 import { checkPipelineRoot, pipelineSource, serviceAccountOf } from "./pipeline-source.ts";
 import { runError, shownState } from "./run-status.ts";
 import { jsonResponse, unimplemented } from "./status.ts";
@@ -46,6 +47,7 @@ import { type RunTasks, taskDetails, taskMessages } from "./task-view.ts";
 import { splitVerb } from "./verbs.ts";
 
 const maxNameLength = 255;
+const maxRetriedTasks = 1000;
 
 export function runRoutes(context: ApiContext): readonly Route[] {
   const route = routeMaker(context);
@@ -55,6 +57,7 @@ export function runRoutes(context: ApiContext): readonly Route[] {
     route("GET", "/apis/v2beta1/runs/{run}", get),
     route("POST", "/apis/v2beta1/runs/{run}", act),
     route("DELETE", "/apis/v2beta1/runs/{run}", remove),
+    route("POST", "/apis/headrace.io/v1/namespaces/{ns}/runs/{run}/retry", retryFrom),
   ];
 }
 
@@ -63,7 +66,7 @@ async function create(context: ApiContext, request: ApiRequest) {
   const experiment = await experimentForRun(context, body.experiment_id || (request.query.get("experiment_id") ?? ""));
   const { ns } = experiment;
   await requireAccess(context, request.user, "create", "runs", ns);
-  if (Object.keys(body.plugins_input ?? {}).length > 0) throw unimplemented("plugins_input: no plugin is configured");
+  const { keepGoing, cacheMaxAgeMs } = readRunOptions(body.plugins_input ?? {});
   const source = await pipelineSource(context, request.user, body);
   const { pipeline } = source;
   const parameters = body.runtime_config?.parameters ?? {};
@@ -88,6 +91,8 @@ async function create(context: ApiContext, request: ApiRequest) {
     pipeline_root,
     service_account: serviceAccountOf(body),
     cache: 1,
+    cache_max_age: cacheMaxAgeMs ?? null,
+    keep_going: keepGoing ? 1 : 0,
     created_at: now,
     scheduled_at: now,
   } as const;
@@ -164,12 +169,25 @@ const actions = {
     await store(context, row, "AVAILABLE");
   },
   terminate: (context: ApiContext, { ns, run }: RunRow) => context.engine.terminate({ ns, id: run }),
-  async retry(context: ApiContext, { ns, run, storage_state, display_name }: RunRow) {
-    if (storage_state === "ARCHIVED")
-      throw badRequest(`Cannot retry run "${display_name}": it is archived; restore it first`);
-    await context.engine.retry({ ns, id: run });
-  },
+  retry: (context: ApiContext, row: RunRow) => retry(context, row),
 };
+
+async function retry(context: ApiContext, row: RunRow, from?: readonly string[]): Promise<void> {
+  const { ns, run, storage_state, display_name } = row;
+  if (storage_state === "ARCHIVED")
+    throw badRequest(`Cannot retry run "${display_name}": it is archived; restore it first`);
+  await context.engine.retry({ ns, id: run }, from);
+}
+
+/** Ours, beside KFP's `:retry`: what succeeded can be run again too, from the tasks on that are named. */
+async function retryFrom(context: ApiContext, request: ApiRequest, { ns = "", run = "" }: RouteParams) {
+  const row = await permittedRun(context, request.user, "retry", run);
+  if (row.ns !== ns) throw notFound("Run", run);
+  const { from = [] } = await readMessage(request, retryMessage);
+  if (from.length > maxRetriedTasks) throw badRequest(`from: Must have at most ${maxRetriedTasks} items`);
+  await retry(context, row, from);
+  return jsonResponse({});
+}
 
 async function store(context: ApiContext, row: RunRow, state: "AVAILABLE" | "ARCHIVED"): Promise<void> {
   await tablesOf(context, row.ns).transaction(async ({ db, changed }) => {
@@ -267,6 +285,7 @@ const fields = (row: RunRow): RunMessage => ({
   finished_at: row.finished_at ?? 0,
   state: shownState(row.state),
   recurring_run_id: row.recurring_run ?? "",
+  plugins_input: showRunOptions({ keepGoing: row.keep_going === 1, cacheMaxAgeMs: row.cache_max_age ?? undefined }),
 });
 
 /** The version that a run was made from, while that exists. */

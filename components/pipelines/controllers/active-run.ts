@@ -20,6 +20,7 @@ import { fillMacros } from "../core/macros.ts";
 import { type Change, start } from "../core/next.ts";
 import { checkParameters } from "../core/parameters.ts";
 import type { RunFacts } from "../core/placeholders.ts";
+import { isWithin } from "../core/retry.ts";
 import { type ArtifactRow, taskArtifactsOf } from "../records/artifacts.ts";
 import { attemptsOf, findRun, type RunRow, tasksOf } from "../records/runs.ts";
 import type { PipelineDatabase } from "../records/tables.ts";
@@ -46,6 +47,7 @@ export class ActiveRun {
   isDeadlineSet = false;
   /** When steps with earlier attempts were decided, by row: their next attempts are no older. */
   readonly setBackAt = new Map<number, number>();
+  readonly #runAgain: readonly string[];
   readonly #idOf = new Map<Node, number>();
   readonly #nodeOf = new Map<number, Node>();
 
@@ -54,6 +56,7 @@ export class ActiveRun {
     this.facts = facts;
     this.sharedRoot = sharedRoot;
     this.graph = graph;
+    this.#runAgain = row.run_again === null ? [] : JSON.parse(row.run_again);
   }
 
   get ns(): string {
@@ -62,6 +65,11 @@ export class ActiveRun {
 
   get id(): string {
     return this.row.run;
+  }
+
+  /** Whether a user chose this task, or one around it, to run again: then no earlier success will do. */
+  isToRunAgain({ key }: Node): boolean {
+    return this.#runAgain.some((outer) => isWithin(key, outer));
   }
 
   get pipeline(): Pipeline {
@@ -133,7 +141,7 @@ export async function loadRun(
     ? { facts: values.facts(rootRow), decided: isDecided(rootRow) }
     : { facts: start(givenTo(row, pipeline)), decided: true };
   const active = new ActiveRun(row, factsOf(row, pipeline, options), {
-    graph: new RunGraph(pipeline, root),
+    graph: new RunGraph(pipeline, root, { keepsGoing: row.keep_going === 1 }),
     sharedRoot: options.defaultPipelineRoot,
   });
   if (rootRow) active.remember(active.graph.root, rootRow.id);

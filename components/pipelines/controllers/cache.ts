@@ -9,16 +9,28 @@ export interface CacheHit {
   readonly outputs: Values;
 }
 
+export interface CacheScope {
+  readonly ns: string;
+  readonly pipelineName: string;
+  /** Earlier successes are too old, in milliseconds since the epoch. What counts is when the step really ran. */
+  readonly notBefore?: number;
+}
+
 /** The newest success of that fingerprint, within the namespace and the pipeline's name, if its artifacts are still kept. */
 export async function lookUp(
   db: PipelineDatabase,
-  { ns, pipelineName }: { readonly ns: string; readonly pipelineName: string },
+  { ns, pipelineName, notBefore }: CacheScope,
   fingerprint: string,
 ): Promise<CacheHit | undefined> {
   const row = await db
     .selectFrom("task")
     .innerJoin("pipeline_run", "pipeline_run.run", "task.run")
     .select(["task.id", "task.outputs", "task.cached_from"])
+    .$if(notBefore !== undefined, (query) =>
+      query
+        .leftJoin("task as source", "source.id", "task.cached_from")
+        .where(({ fn }) => fn.coalesce("source.finished_at", "task.finished_at"), ">=", notBefore ?? 0),
+    )
     .where("task.ns", "=", ns)
     .where("task.fingerprint", "=", fingerprint)
     .where("task.state", "in", ["SUCCEEDED", "CACHED"])

@@ -58,7 +58,7 @@ type Happening =
   | { readonly kind: "waiting"; readonly task: number }
   | { readonly kind: "exceeded"; readonly message: string }
   | { readonly kind: "terminate" }
-  | { readonly kind: "retry" }
+  | { readonly kind: "retry"; readonly from: readonly string[] }
   | { readonly kind: "forget" };
 
 interface Item {
@@ -132,8 +132,8 @@ class RunEngine implements Engine {
     await this.#ask(run, { kind: "terminate" });
   }
 
-  async retry(run: RunKey): Promise<void> {
-    await this.#ask(run, { kind: "retry" });
+  async retry(run: RunKey, from: readonly string[] = []): Promise<void> {
+    await this.#ask(run, { kind: "retry", from });
   }
 
   async report(attempt: { run: string; task: number; n: number }, report: StepReport): Promise<void> {
@@ -328,7 +328,7 @@ class RunEngine implements Engine {
       case "terminate":
         return turn.terminate();
       case "retry":
-        return turn.retry();
+        return turn.retry(happening.from);
       default:
         return undefined;
     }

@@ -5,27 +5,37 @@ import { type Run, runLabel, runs, type Task, tasks } from "../resources/index.t
 /** Reasons of one answer. */
 const maxReasons = 20;
 
-/** Why a run or a task waits, did not run, or failed. Nothing for what is unknown or well. */
-export function createExplain(shown: {
+export interface Shown {
   readonly runs: View<Run>;
   readonly tasks: View<Task>;
-}): (ref: ObjectRef) => Promise<readonly Reason[]> {
+  /** Whether the step with this number was reused, and why not. */
+  readonly cache: (namespace: string, id: number) => Promise<readonly Reason[]>;
+}
+
+/** Why a run or a task waits, did not run, or failed; and of steps that ran or were reused, why. Nothing for what is unknown. */
+export function createExplain(shown: Shown): (ref: ObjectRef) => Promise<readonly Reason[]> {
+  const ofTask = async (task: Task): Promise<readonly Reason[]> => [
+    ...reasonsOf(task),
+    ...(await shown.cache(task.metadata.namespace ?? "", task.spec.id)),
+  ];
   return async ({ kind, namespace, name }) => {
     const asked = kind.toLowerCase();
     if (asked === tasks.singular) {
       const task = await shown.tasks.get({ namespace, name });
-      return task ? reasonsOf(task) : [];
+      return task ? ofTask(task) : [];
     }
     const run = asked === runs.singular ? await shown.runs.get({ namespace, name }) : undefined;
     if (!run) return [];
     const { state, error } = run.status;
     if (error !== undefined) return [{ summary: error, ...remedyOf(state) }];
-    const { items } = await shown.tasks.list({
-      namespace,
-      labels: { [runLabel]: name },
-      fields: { "status.state": "PENDING" },
-    });
-    return items.flatMap(reasonsOf).slice(0, maxReasons);
+    const list = (fields: Readonly<Record<string, string>>) =>
+      shown.tasks.list({ namespace, labels: { [runLabel]: name }, fields, limit: maxReasons });
+    if (state !== "SUCCEEDED") {
+      const { items } = await list({ "status.state": "PENDING" });
+      return items.flatMap(reasonsOf).slice(0, maxReasons);
+    }
+    const { items } = await list({ "spec.type": "RUNTIME" });
+    return (await Promise.all(items.map(ofTask))).flat().slice(0, maxReasons);
   };
 }
 

@@ -80,6 +80,20 @@ describe("the cache", { skip }, () => {
     assert.equal(second.states["root/make"], "SUCCEEDED");
   });
 
+  test("an earlier success counts as long as the run allows, from when it really ran", async () => {
+    await using bench = await createBench(program);
+    const oneStep = (cacheMaxAgeMs: number) => bench.run(pipeline("one_step"), { cacheMaxAgeMs });
+    await bench.run(pipeline("one_step"));
+    await bench.clock.advance(60_000);
+    const states = [await oneStep(90_000)];
+    await bench.clock.advance(60_000);
+    states.push(await oneStep(90_000), await oneStep(90_000));
+    assert.deepEqual(
+      states.map((ended) => ended.states["root/add"]),
+      ["CACHED", "SUCCEEDED", "CACHED"],
+    );
+  });
+
   test("a run can do without it, and other inputs miss it", async () => {
     await using bench = await createBench(program);
     await bench.run(pipeline("one_step"), { parameters: { a: 1 } });
@@ -310,6 +324,39 @@ describe("a run", { skip }, () => {
       error: {},
     });
     await assert.rejects(bench.engine.retry(run), (error) => isApiError(error, "BadRequest"));
+  });
+
+  test("that succeeded runs again from a chosen task on, and that one without the cache", async () => {
+    await using bench = await createBench(program);
+    const { ns, id } = await bench.submit(pipeline("artifacts"));
+    const first = await bench.ended({ ns, id });
+    await assert.rejects(
+      bench.engine.retry({ ns, id }, ["root/make", "root/nothing"]),
+      /from\[1\]: it has no task "root\/nothing"; keys are such as root\/make/,
+    );
+    await bench.engine.retry({ ns, id }, ["root/train"]);
+    const second = await bench.ended({ ns, id });
+    assert.deepEqual(bench.node.ran, ["make", "train", "use", "train", "use"]);
+    assert.equal(second.run.state, "SUCCEEDED");
+    const made = ({ tasks }: Ended, key: string) => tasks.find((task) => task.key === key)?.outputs;
+    assert.equal(made(second, "root/make"), made(first, "root/make"));
+    assert.notEqual(made(second, "root/train"), made(first, "root/train"));
+    assert.equal(second.tasks.length, first.tasks.length);
+  });
+
+  test("whose retry takes another way leaves no task waiting", async () => {
+    let side = "heads";
+    await using bench = await createBench((step) => (step.name === "flip" ? out(side) : program(step)));
+    const run = await bench.submit(pipeline("branches"));
+    const first = await bench.ended(run);
+    side = "tails";
+    await bench.engine.retry(run, ["root/flip"]);
+    const second = await bench.ended(run);
+    assert.equal(second.run.state, "SUCCEEDED", JSON.stringify(first.states));
+    assert.deepEqual(
+      Object.values(second.states).filter((state) => state === "PENDING" || state === "RUNNING"),
+      [],
+    );
   });
 
   test("that failed in a loop is taken up again in the iterations that failed", async () => {

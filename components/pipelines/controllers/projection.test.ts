@@ -4,7 +4,9 @@ import type { Projection, WatchEvent } from "@headrace/model";
 import { eventually } from "@headrace/model/testing";
 import { type Artifact, type Run, type Task, taskName } from "../resources/index.ts";
 import { type Bench, compiledPipelines, createBench, program } from "../testing/index.ts";
+import type { PipelineTables } from "../records/tables.ts";
 import { lineageWriter } from "../testing/task-rows.ts";
+import { explainCache } from "./cache-explanation.ts";
 import { createExplain } from "./explain.ts";
 import { PipelineCache } from "./pipeline-cache.ts";
 import { artifactProjection } from "./artifact-projection.ts";
@@ -19,7 +21,12 @@ const everything = { namespace: "", fields: {}, labels: {} };
 function projections(bench: Bench) {
   const { records } = bench;
   const waiting = (pod: { namespace: string; name: string }) => bench.engine.waiting?.(pod);
-  return { runs: runProjection(records), tasks: taskProjection({ records, pipelines: new PipelineCache(), waiting }) };
+  const known = new PipelineCache();
+  return {
+    runs: runProjection(records),
+    tasks: taskProjection({ records, pipelines: known, waiting }),
+    cache: (ns: string, task: number) => explainCache(records.in<PipelineTables>(ns).db, known, task),
+  };
 }
 
 async function list<T>(projection: Projection, query = {}): Promise<readonly T[]> {

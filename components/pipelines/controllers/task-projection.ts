@@ -1,7 +1,7 @@
 import { formatMicroTime, formatTime, type ObjectKey, type WatchEvent } from "@headrace/model";
 import type { Records } from "@headrace/records";
 import { sql } from "kysely";
-import type { Component } from "../core/ir.ts";
+import { type Component, taskAt } from "../core/ir.ts";
 import { isList, isObject, type JsonObject, parseObject } from "../core/json.ts";
 import type { ArtifactRow } from "../records/artifacts.ts";
 import type { AttemptRow, TaskRow } from "../records/runs.ts";
@@ -223,19 +223,9 @@ function numberIn(name: string): number | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
-/** What the task at a path such as `root/for-loop-2[3]/train` waits for. */
-function upstreamAt(root: Component, key: string): readonly string[] {
-  let component = root;
-  let upstream: readonly string[] = [];
-  for (const part of key.split("/").slice(1)) {
-    const name = part.replace(/(?:\[\d+\])+$/, "");
-    const task = component.body.kind === "dag" ? component.body.tasks.get(name) : undefined;
-    if (!task) return [];
-    ({ component } = task);
-    upstream = name === part ? task.upstream : [];
-  }
-  return upstream;
-}
+/** What the task at a path waits for; an iteration waits for nothing. */
+const upstreamAt = (root: Component, key: string): readonly string[] =>
+  key.endsWith("]") ? [] : (taskAt(root, key)?.upstream ?? []);
 
 function artifactIds(text: string | null): readonly number[] {
   const { artifacts } = parseObject(text);

@@ -190,16 +190,11 @@ export class Turn {
     this.#stop();
   }
 
-  /** Sets back what did not succeed. Throws ApiError BadRequest if the run is not over, or succeeded. */
-  async retry(): Promise<void> {
+  /** Sets back what did not succeed, and the `chosen` tasks. Throws ApiError BadRequest if that cannot be. */
+  async retry(chosen: readonly string[]): Promise<void> {
     const { row, graph } = this.run;
-    const state = isFinal(graph.root) ? row.state : "RUNNING";
-    if (state !== "FAILED" && state !== "CANCELED") {
-      throw badRequest(
-        `Cannot retry run "${row.display_name}" (${row.run}): it is ${state}, and only a failed run can be retried`,
-      );
-    }
-    const { reset, reopen } = planRetry(graph.root);
+    this.#checkRetry(chosen);
+    const { reset, reopen } = planRetry(graph.root, chosen);
     const blank = { outputs: null, error: null, finished_at: null, retry_at: null };
     for (const node of reopen) await this.#rewrite(node, { ...blank, state: "RUNNING" });
     for (const node of reset) {
@@ -212,8 +207,30 @@ export class Turn {
       .where("ns", "=", row.ns)
       .where("id", "=", row.run)
       .execute();
+    await this.#scope.db
+      .updateTable("pipeline_run")
+      .set({ run_again: JSON.stringify(chosen) })
+      .where("ns", "=", row.ns)
+      .where("run", "=", row.run)
+      .execute();
     await this.#writer.runState("RUNNING", { error: null });
     this.#reload = true;
+  }
+
+  #checkRetry(chosen: readonly string[]): void {
+    const { row, graph } = this.run;
+    const state = isFinal(graph.root) ? row.state : "RUNNING";
+    const cannot = `Cannot retry run "${row.display_name}" (${row.run})`;
+    if (state !== "FAILED" && state !== "CANCELED" && (state !== "SUCCEEDED" || chosen.length === 0))
+      throw badRequest(
+        `${cannot}: it is ${state}, and only a failed run can be retried, or a finished one from tasks that you choose`,
+      );
+    const known = new Set([...graph.nodes()].filter(({ parent }) => parent !== undefined).map(({ key }) => key));
+    const [unknown] = chosen.flatMap((key, index) => (known.has(key) ? [] : [{ key, index }]));
+    if (unknown)
+      throw badRequest(
+        `${cannot}: from[${unknown.index}]: it has no task "${unknown.key}"; keys are such as ${[...known].slice(0, 3).join(", ")}`,
+      );
   }
 
   /** Walks until nothing more follows, or enough is written for one transaction; then writes all of it. */
@@ -280,7 +297,8 @@ export class Turn {
       if (body.kind === "importer") await this.#import(node, body);
       else if (body.kind === "container") this.#sort(node, body, cacheable);
     }
-    const scope = { ns: this.run.ns, pipelineName: this.run.row.pipeline_name };
+    const { ns, pipeline_name: pipelineName, cache_max_age: maxAge } = this.run.row;
+    const scope = { ns, pipelineName, ...(maxAge !== null && { notBefore: this.#clock.now() - maxAge }) };
     for (const [print, nodes] of cacheable) {
       const hit = await lookUp(this.#scope.db, scope, print);
       for (const node of nodes) this.#begin(node, print, hit);
@@ -295,6 +313,10 @@ export class Turn {
       return;
     }
     const print = fingerprint(task, executor, inputs);
+    if (this.run.isToRunAgain(node)) {
+      this.#apply(firstAttempt(node, print));
+      return;
+    }
     cacheable.set(print, [...(cacheable.get(print) ?? []), node]);
   }
 

@@ -13,7 +13,14 @@ export function fingerprint(task: Task, executor: ContainerExecutor, inputs: Val
   return sha256(goJson(cacheKey(task.component, executor, inputs)));
 }
 
-function cacheKey(component: Component, executor: ContainerExecutor, inputs: Values): JsonObject {
+/** What of a step's inputs counts. */
+interface KeyedInputs {
+  readonly parameters: Values["parameters"];
+  readonly artifacts: ReadonlyMap<string, readonly { readonly id: number }[]>;
+}
+
+/** KFP's message CacheKey in protobuf's JSON. */
+export function cacheKey(component: Component, executor: ContainerExecutor, inputs: KeyedInputs): JsonObject {
   return withoutEmpty({
     inputArtifactNames: objectFrom(inputs.artifacts, (artifacts) =>
       withoutEmpty({ artifactNames: artifacts.map(({ id }) => String(id)) }),

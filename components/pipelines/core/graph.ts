@@ -156,10 +156,17 @@ export interface StoredNode {
 export class RunGraph {
   readonly pipeline: Pipeline;
   readonly root: Node;
+  /** Whether tasks that do not wait for a failed one begin all the same. */
+  readonly keepsGoing: boolean;
   #stopping = false;
 
-  constructor(pipeline: Pipeline, root: { facts: TaskFacts; decided: boolean }) {
+  constructor(
+    pipeline: Pipeline,
+    root: { facts: TaskFacts; decided: boolean },
+    { keepsGoing = false }: { readonly keepsGoing?: boolean } = {},
+  ) {
     this.pipeline = pipeline;
+    this.keepsGoing = keepsGoing;
     const node = blankNode(
       { parent: undefined, name: "root" },
       { component: pipeline.root, task: undefined, type: "ROOT" },

@@ -168,3 +168,16 @@ export interface RetryPolicy {
   readonly factor: number;
   readonly maxDelayMs: number;
 }
+
+/** What a pipeline says of the task at a path such as `root/for-loop-2[3]/train`; undefined for the root and unknown paths. */
+export function taskAt(root: Component, key: string): Task | undefined {
+  let component = root;
+  let task: Task | undefined;
+  for (const part of key.split("/").slice(1)) {
+    const name = part.replace(/(?:\[\d+\])+$/, "");
+    task = component.body.kind === "dag" ? component.body.tasks.get(name) : undefined;
+    if (!task) return undefined;
+    ({ component } = task);
+  }
+  return task;
+}

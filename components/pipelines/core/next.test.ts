@@ -34,7 +34,7 @@ class Walk {
   calls = 0;
   readonly #changes: Change[] = [];
 
-  constructor(tasks: JsonObject, more: JsonObject = {}) {
+  constructor(tasks: JsonObject, more: JsonObject = {}, options: { readonly keepsGoing?: boolean } = {}) {
     const pipeline = readPipelineDocument({
       schemaVersion: "2.1.0",
       pipelineInfo: { name: "p" },
@@ -42,7 +42,7 @@ class Walk {
       deploymentSpec: { executors: { exec: { container: { image: "x" } } } },
       root: { dag: { tasks } },
     });
-    this.graph = new RunGraph(pipeline, { facts: start(new Map()), decided: true });
+    this.graph = new RunGraph(pipeline, { facts: start(new Map()), decided: true }, options);
     this.#look([{ kind: "opened", node: this.graph.root }]);
   }
 
@@ -258,7 +258,55 @@ describe("what follows", () => {
   });
 });
 
+test("a run that keeps going begins what does not wait for a failed task, loops too, and fails in the end", () => {
+  const loop = {
+    parameterIterator: { itemInput: "i", items: { raw: "[1,2,3]" } },
+    iteratorPolicy: { parallelismLimit: 1 },
+  };
+  const tasks = {
+    bad: step(),
+    good: step(),
+    "after-bad": step(["bad"]),
+    "after-good": step(["good"]),
+    loop: { componentRef: { name: "comp-loop" }, ...loop },
+  };
+  const more = {
+    "comp-loop": {
+      inputDefinitions: { parameters: { i: { parameterType: "NUMBER_INTEGER" } } },
+      dag: { tasks: { body: step() } },
+    },
+  };
+  const walk = new Walk(tasks, more, { keepsGoing: true });
+  walk.end("root/bad", "failed");
+  walk.end("root/good");
+  walk.end("root/loop[0]/body", "failed");
+  assert.deepEqual(walk.running, ["root/after-good", "root/loop[1]/body"]);
+  walk.end("root/after-good");
+  walk.end("root/loop[1]/body");
+  walk.end("root/loop[2]/body");
+  assert.equal(walk.node("root/after-bad").state, "SKIPPED");
+  assert.equal(walk.node("root/loop").state, "FAILED");
+  assert.equal(walk.graph.root.state, "FAILED");
+});
+
 describe("a retry of a run", () => {
+  test("from chosen tasks sets back those too, with what waited for them, in groups that succeeded as well", () => {
+    const more = { "comp-group": { dag: { tasks: { first: step(), second: step(["first"]), other: step() } } } };
+    const walk = new Walk(
+      { group: { componentRef: { name: "comp-group" } }, after: step(["group"]), beside: step() },
+      more,
+    );
+    for (const key of ["root/group/first", "root/group/other", "root/group/second", "root/after", "root/beside"])
+      walk.end(key);
+    assert.equal(walk.graph.root.state, "SUCCEEDED");
+    const { reset, reopen } = planRetry(walk.graph.root, ["root/group/first"]);
+    assert.deepEqual(reset.map(({ key }) => key).sort(), ["root/after", "root/group/first", "root/group/second"]);
+    assert.deepEqual(
+      reopen.map(({ key }) => key),
+      ["root", "root/group"],
+    );
+  });
+
   test("sets back what did not succeed and what waited for it; what a condition passed over stays", () => {
     const walk = new Walk({
       good: step(),

@@ -105,7 +105,7 @@ function consider(graph: RunGraph, dag: Node, task: Task, run: RunFacts): Step {
   if (graph.stopping || isFinal(dag) || dag.children.get(task.name)?.decided || !graph.isReady(dag, task))
     return nothing;
   const position: Position = { parent: dag, name: task.name };
-  const obstacle = task.always ? undefined : obstacleTo(dag, task);
+  const obstacle = task.always ? undefined : obstacleTo(graph, dag, task);
   if (obstacle !== undefined) return decide(position, { state: "SKIPPED", error: { message: obstacle } });
   try {
     return decide(position, begin(task, resolveInputs(dag, task, run)));
@@ -115,10 +115,10 @@ function consider(graph: RunGraph, dag: Node, task: Task, run: RunFacts): Step {
 }
 
 /** Why a task does not run, though everything that it waits for is final. */
-function obstacleTo(dag: Node, task: Task): string | undefined {
+function obstacleTo(graph: RunGraph, dag: Node, task: Task): string | undefined {
   const blocking = task.upstream.map((name) => dag.children.get(name)).find((node) => node && !hasSucceeded(node));
   if (blocking) return `Not run: "${blocking.name}" ${fate(blocking)}`;
-  if (dag.tally.failed > 0) return `Not run: another task of ${dag.key} failed before`;
+  if (dag.tally.failed > 0 && !graph.keepsGoing) return `Not run: another task of ${dag.key} failed before`;
   return undefined;
 }
 
@@ -144,12 +144,16 @@ function iterate(graph: RunGraph, loop: Node): Step {
   const { tally, items } = loop;
   const limit = loop.task?.iterator?.parallelism || Infinity;
   const count = items?.values.length ?? 0;
-  if (graph.stopping || isFinal(loop) || tally.failed > 0 || tally.cursor >= count || tally.open >= limit)
+  if (graph.stopping || isFinal(loop) || isSpoilt(graph, loop) || tally.cursor >= count || tally.open >= limit)
     return nothing;
   const index = tally.cursor;
   const position: Position = { parent: loop, name: `[${index}]`, iteration: index };
   return { ...decide(position, iteration(loop, index)), changes: [{ kind: "iterate", loop }] };
 }
+
+/** A loop opens no more iterations once one has failed. */
+const isSpoilt = (graph: RunGraph, node: Node): boolean =>
+  node.type === "LOOP" && node.tally.failed > 0 && !graph.keepsGoing;
 
 function iteration(loop: Node, index: number): TaskFacts {
   try {
@@ -165,7 +169,7 @@ function settle(graph: RunGraph, node: Node): Step {
   const { tally } = node;
   const expected = node.type === "LOOP" ? (node.items?.values.length ?? 0) : dagOf(node).tasks.size;
   const complete = tally.final >= expected;
-  const broken = graph.stopping || (node.type === "LOOP" && tally.failed > 0);
+  const broken = graph.stopping || isSpoilt(graph, node);
   if (!complete && !broken) return nothing;
   return { transitions: [{ position: node, facts: result(graph, node, complete) }], changes: [] };
 }
@@ -200,15 +204,27 @@ function reasonOf([first]: readonly Node[]): string {
   return isGroup(first) && first.error ? first.error.message : `${first.key} failed: ${first.error?.message ?? ""}`;
 }
 
-function finished({ parent, task }: Node): Step {
-  if (!parent) return nothing;
+function finished(node: Node): Step {
+  const { parent, task } = node;
+  const transitions = leftovers(node);
+  if (!parent) return { transitions, changes: [] };
   const changes: Change[] = [];
   if (parent.type === "LOOP" && !task) changes.push({ kind: "iterate", loop: parent });
   for (const name of task?.downstream ?? []) {
     const follower = dagOf(parent).tasks.get(name);
     if (follower) changes.push({ kind: "consider", dag: parent, task: follower });
   }
-  return { transitions: [], changes: [...changes, { kind: "settle", node: parent }] };
+  return { transitions, changes: [...changes, { kind: "settle", node: parent }] };
+}
+
+/** What a retry of the run set back and what now, its group being over, will not run. */
+function leftovers({ key, children }: Node): readonly Transition[] {
+  return [...children.values()]
+    .filter(({ decided }) => !decided)
+    .map((position) => ({
+      position,
+      facts: { state: "SKIPPED", error: { message: `Not run: ${key} went another way` } },
+    }));
 }
 
 function ended(graph: RunGraph, node: Node, outcome: Outcome, now: number): Step {

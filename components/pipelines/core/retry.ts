@@ -9,9 +9,9 @@ export interface RetryPlan {
 
 /**
  * What did not succeed runs again, and so does all that waited for it, exit tasks included. What a condition passed over stays
- * so, unless something before it runs again.
+ * so, unless something before it runs again. `chosen` tasks, by key, run again whatever became of them.
  */
-export function planRetry(root: Node): RetryPlan {
+export function planRetry(root: Node, chosen: readonly string[] = []): RetryPlan {
   const reset: Node[] = [];
   const reopen: Node[] = [];
   visit(root);
@@ -22,8 +22,8 @@ export function planRetry(root: Node): RetryPlan {
     const again = new Set<string>();
     for (const child of inOrder(group)) {
       const upstream = child.task?.upstream ?? [];
-      if (upstream.some((name) => again.has(name))) setBack(child);
-      else if (isGroup(child) && (child.state === "FAILED" || child.state === "CANCELED")) visit(child);
+      if (upstream.some((name) => again.has(name)) || chosen.includes(child.key)) setBack(child);
+      else if (isGroup(child) && (isBroken(child) || chosen.some((key) => isWithin(key, child.key)))) visit(child);
       else if (!hasSucceeded(child) && !passedOver(child)) setBack(child);
       else continue;
       again.add(child.name);
@@ -35,6 +35,12 @@ export function planRetry(root: Node): RetryPlan {
     for (const child of node.children.values()) setBack(child);
   }
 }
+
+/** Whether the task of that key is another one, or lies within it. */
+export const isWithin = (key: string, outer: string): boolean =>
+  key === outer || key.startsWith(`${outer}/`) || key.startsWith(`${outer}[`);
+
+const isBroken = ({ state }: Node): boolean => state === "FAILED" || state === "CANCELED";
 
 /** Skipped by its own condition, and not because of what happened before it. */
 const passedOver = (node: Node): boolean => node.state === "SKIPPED" && node.error === undefined;

@@ -18,6 +18,12 @@ export const pipelineMigrations: readonly Migration[] = [
     name: "recurring runs",
     up: (schema) => createRecurringRuns((schema as Kysely<unknown>).schema),
   },
+  {
+    component: "pipelines",
+    id: 3,
+    name: "options of runs",
+    up: (schema) => addRunOptions((schema as Kysely<unknown>).schema),
+  },
 ];
 
 async function createTables(schema: SchemaBuilder): Promise<void> {
@@ -108,6 +114,15 @@ async function createRuns(schema: SchemaBuilder): Promise<void> {
     .addColumn("error", column.text)
     .execute();
   await schema.createIndex("run_state_by_run").on("run_state").columns(["run", "id"]).execute();
+}
+
+async function addRunOptions(schema: SchemaBuilder): Promise<void> {
+  await schema.alterTable("pipeline_run").addColumn("cache_max_age", column.time).execute();
+  await schema
+    .alterTable("pipeline_run")
+    .addColumn("keep_going", column.integer, (c) => c.notNull().defaultTo(0))
+    .execute();
+  await schema.alterTable("pipeline_run").addColumn("run_again", column.text).execute();
 }
 
 async function createRecurringRuns(schema: SchemaBuilder): Promise<void> {

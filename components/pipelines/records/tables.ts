@@ -73,6 +73,12 @@ export interface PipelineRunTable {
   service_account: string;
   /** 0 switches caching off for the whole run. */
   cache: number;
+  /** How old an earlier success may be to be used again, in milliseconds; null for no limit. */
+  cache_max_age: number | null;
+  /** 1: a task that failed keeps only those from running that wait for it. */
+  keep_going: Generated<number>;
+  /** Keys of tasks that the last retry was to begin with, as a JSON list. */
+  run_again: string | null;
   created_at: number;
   scheduled_at: number;
   /** The recurring run that made it, which may be gone, and which of its runs it is, from 1. */

@@ -27,6 +27,8 @@ export interface Ended {
 export interface SubmitOptions {
   readonly parameters?: JsonObject;
   readonly cache?: boolean;
+  readonly cacheMaxAgeMs?: number;
+  readonly keepGoing?: boolean;
   readonly id?: string;
   readonly pipelineRoot?: string;
 }
@@ -123,7 +125,7 @@ export async function createBench(
       return engine;
     },
     look,
-    async submit(text, { parameters = {}, cache = true, id = ids.uuid(), pipelineRoot = "" } = {}) {
+    async submit(text, { parameters = {}, cache = true, id = ids.uuid(), pipelineRoot = "", ...asked } = {}) {
       const pipeline = parsePipelineDocuments(text);
       const now = clock.now();
       await records.in<PipelineTables>("kubeflow").transaction(async (tx) => {
@@ -145,6 +147,8 @@ export async function createBench(
           pipeline_root: pipelineRoot,
           service_account: "pipeline-runner",
           cache: cache ? 1 : 0,
+          cache_max_age: asked.cacheMaxAgeMs ?? null,
+          keep_going: asked.keepGoing ? 1 : 0,
           created_at: now,
           scheduled_at: now,
         });
