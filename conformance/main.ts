@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 const suites: Readonly<Record<string, () => Promise<{ main: (checkout: string, filter: string) => Promise<number> }>>> =
   {
     kfp: () => import("./kfp/main.ts"),
+    "kfp-api": () => import("./kfp/api-suite.ts"),
   };
 
 const { positionals, values } = parseArgs({

@@ -5,12 +5,15 @@ export interface Row {
   readonly name: string;
   readonly outcome: "pass" | "miss" | "skip";
   readonly note: string;
+  /** How many cases the row stands for, 1 unless it says so. */
+  readonly cases?: number;
 }
 
 /** Replaces the part of a page between `<!-- begin: NAME -->` and `<!-- end: NAME -->` by a pass table, made by `command`. */
 export async function writeTable(page: string, name: string, command: string, rows: readonly Row[]): Promise<void> {
   const text = await readFile(page, "utf8");
-  const count = (outcome: Row["outcome"]): number => rows.filter((row) => row.outcome === outcome).length;
+  const count = (outcome: Row["outcome"]): number =>
+    rows.filter((row) => row.outcome === outcome).reduce((sum, { cases = 1 }) => sum + cases, 0);
   const table = [
     `<!-- begin: ${name} -->`,
     "",
