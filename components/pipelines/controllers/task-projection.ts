@@ -125,13 +125,14 @@ class TaskView {
     const byTask = Map.groupBy(await this.#attempts(rows), (attempt) => attempt.task);
     const artifacts = await this.#artifacts(rows);
     const sources = await this.#cachedFrom(rows);
-    const upstream = await this.#upstream(rows);
+    const runs = await this.#runs(rows);
     return rows.map((row) => {
       const attempts = byTask.get(row.id) ?? [];
       return toTask(row, {
         attempts,
         artifacts,
-        dependsOn: upstream(row),
+        runName: runs.get(row.run)?.name ?? "",
+        dependsOn: upstreamOf(runs.get(row.run)?.root, row.key),
         waiting: this.#waiting(row, attempts),
         cachedFrom: row.cached_from === null ? undefined : sources.get(row.cached_from),
       });
@@ -183,21 +184,22 @@ class TaskView {
     return new Map(found.map(({ id, run }) => [id, { run, task: id }]));
   }
 
-  /** Reads each run's pipeline, to say what a task waits for. */
-  async #upstream(rows: readonly TaskRow[]): Promise<(row: TaskRow) => readonly string[]> {
-    const runs = [...new Set(rows.map(({ run }) => run))];
-    const specs = await inChunks(runs, (chunk) =>
-      this.#db.selectFrom("pipeline_run").select(["run", "ns", "spec"]).where("run", "in", chunk).execute(),
+  /** The name of each run, and its pipeline, to say what a task waits for. */
+  async #runs(rows: readonly TaskRow[]): Promise<ReadonlyMap<string, { name: string; root: Component }>> {
+    const ids = [...new Set(rows.map(({ run }) => run))];
+    const found = await inChunks(ids, (chunk) =>
+      this.#db
+        .selectFrom("pipeline_run")
+        .select(["run", "ns", "spec", "display_name"])
+        .where("run", "in", chunk)
+        .execute(),
     );
-    const roots = new Map<string, Component>();
-    for (const { run, ns, spec } of specs) {
-      const pipeline = await this.#options.pipelines.read(this.#db, ns, spec);
-      roots.set(run, pipeline.root);
+    const runs = new Map<string, { name: string; root: Component }>();
+    for (const { run, ns, spec, display_name: name } of found) {
+      const { root } = await this.#options.pipelines.read(this.#db, ns, spec);
+      runs.set(run, { name, root });
     }
-    return ({ run, key }) => {
-      const root = roots.get(run);
-      return root ? upstreamAt(root, key) : [];
-    };
+    return runs;
   }
 
   #waiting(row: TaskRow, attempts: readonly AttemptRow[]): Waiting | undefined {
@@ -224,8 +226,8 @@ function numberIn(name: string): number | undefined {
 }
 
 /** What the task at a path waits for; an iteration waits for nothing. */
-const upstreamAt = (root: Component, key: string): readonly string[] =>
-  key.endsWith("]") ? [] : (taskAt(root, key)?.upstream ?? []);
+const upstreamOf = (root: Component | undefined, key: string): readonly string[] =>
+  !root || key.endsWith("]") ? [] : (taskAt(root, key)?.upstream ?? []);
 
 function artifactIds(text: string | null): readonly number[] {
   const { artifacts } = parseObject(text);
@@ -235,12 +237,14 @@ function artifactIds(text: string | null): readonly number[] {
 interface Surroundings {
   readonly attempts: readonly AttemptRow[];
   readonly artifacts: ReadonlyMap<number, ArtifactRow>;
+  readonly runName: string;
   readonly dependsOn: readonly string[];
   readonly waiting: Waiting | undefined;
   readonly cachedFrom: { readonly run: string; readonly task: number } | undefined;
 }
 
-function toTask(row: TaskRow, { attempts, artifacts, dependsOn, waiting, cachedFrom }: Surroundings): Task {
+function toTask(row: TaskRow, surroundings: Surroundings): Task {
+  const { attempts, artifacts, runName, dependsOn, waiting, cachedFrom } = surroundings;
   const items: unknown = row.items === null ? undefined : JSON.parse(row.items);
   const error = row.error === null ? undefined : readError(parseObject(row.error));
   return {
@@ -255,6 +259,7 @@ function toTask(row: TaskRow, { attempts, artifacts, dependsOn, waiting, cachedF
     },
     spec: {
       run: row.run,
+      runName,
       id: row.id,
       key: row.key,
       name: row.name,

@@ -62,6 +62,7 @@ export const tasks = defineResource({
       dependsOn: s.list(s.string(), {}),
     },
     {
+      runName: s.string({ description: "Display name of the run." }),
       parent: s.integer({ format: "int64", description: "Task id of the enclosing DAG; absent for the root." }),
       iteration: s.integer(),
     },
