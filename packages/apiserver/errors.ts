@@ -6,8 +6,9 @@ export function unknownPath(): ApiError {
   return new ApiError("NotFound", "the server could not find the requested resource", {});
 }
 
-export function methodNotAllowed(): ApiError {
-  return new ApiError("MethodNotAllowed", "the server does not allow this method on the requested resource", {});
+export function methodNotAllowed(remedy?: string): ApiError {
+  const how = remedy === undefined ? "" : `: ${remedy}`;
+  return new ApiError("MethodNotAllowed", `the server does not allow this method on the requested resource${how}`, {});
 }
 
 /** `pods "x" is forbidden: User "u" cannot get resource "pods" in API group "" in the namespace "n"`. */

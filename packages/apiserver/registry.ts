@@ -2,6 +2,7 @@ import { apiVersionOf, resourceName, type Projection, type ResourceDefinition } 
 import type { Store } from "@headrace/store";
 import { ServerMisconfigured } from "./errors.ts";
 import type { Answer } from "./options.ts";
+import { type Place, projectionPlace, storePlace } from "./place.ts";
 import { projectionSource } from "./projection-source.ts";
 import type { Source } from "./source.ts";
 import { storeSource } from "./store-source.ts";
@@ -24,6 +25,10 @@ const creating: ReadonlySet<Verb> = new Set<Verb>(["create"]);
 export interface Served {
   readonly definition: ResourceDefinition;
   readonly source: Source;
+  /** Where they are written; undefined for those that can only be read. */
+  readonly place?: Place | undefined;
+  /** What to do instead of writing those. */
+  readonly remedy?: string | undefined;
   /** Under which name the store keeps its objects, all versions together: `pods`, `runs.headrace.io`. */
   readonly resource: string;
   /** What can be done to the objects themselves. */
@@ -61,12 +66,21 @@ export function createRegistry(
       definition,
       resource,
       source: storeSource(store, resource, isOneOfSeveral ? definition : undefined),
+      place: storePlace(store, definition, resource),
       verbs: definition.readOnly ? reading : everything,
     };
   });
   const projected = projections.map((projection): Served => {
-    const { definition } = projection;
-    return { definition, resource: resourceName(definition), source: projectionSource(projection), verbs: reading };
+    const { definition, remedy } = projection;
+    const place = projectionPlace(projection);
+    return {
+      definition,
+      resource: resourceName(definition),
+      source: projectionSource(projection),
+      place,
+      remedy,
+      verbs: place ? everything : reading,
+    };
   });
 
   const answered = answers.map((answer): Served => {

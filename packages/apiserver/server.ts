@@ -25,7 +25,7 @@ const spoken: ServerVersion = { gitVersion: "v1.33.0+headrace", buildDate: "2025
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const { store, definitions, projections = [], answers = [], authorizer, audit, clock, ids, admission = [] } = options;
   const registry = createRegistry(store, definitions, projections, [...accessReviews(authorizer), ...answers]);
-  const writer = createWriter({ store, registry, admission, clock, ids });
+  const writer = createWriter({ registry, admission, clock, ids });
   const actions = createActions({ writer, authorize, clock });
   const handlers = handlersOf(options);
   const subresources = createSubresources({ actions, writer, handlers });
@@ -47,7 +47,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     // Discovery says the same to everybody, and kubectl shows only the failures that come after it.
     refuseImpersonation(request);
     if (target.subresource !== "") return subresources(request, target);
-    if (!target.served.verbs.has(target.verb)) throw methodNotAllowed();
+    if (!target.served.verbs.has(target.verb)) throw methodNotAllowed(target.served.remedy);
     return actions[target.verb](request, target);
   }
 

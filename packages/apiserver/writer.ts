@@ -14,26 +14,17 @@ import {
   type ResourceDefinition,
   type User,
 } from "@headrace/model";
-import {
-  ObjectTooLarge,
-  StoreConflict,
-  StoreUnavailable,
-  type Store,
-  type Stored,
-  type StoreWrite,
-} from "@headrace/store";
-import { tooLarge } from "./errors.ts";
+import { ServerMisconfigured } from "./errors.ts";
 import { isReleased, terminating, withSpecFinalizers } from "./finalize.ts";
 import { requireActiveNamespace } from "./namespaces.ts";
 import { newMetadata, updatedMetadata } from "./object-metadata.ts";
 import type { Admission, DeletionOptions } from "./options.ts";
+import { Overtaken, type Place } from "./place.ts";
 import { settle, settleDeletion } from "./proposal.ts";
 import type { Registry, Served } from "./registry.ts";
-
 import { versionOf, type Version } from "./source.ts";
 
 export interface WriterOptions {
-  readonly store: Store;
   readonly registry: Registry;
   readonly admission: readonly Admission[];
   readonly clock: Clock;
@@ -70,23 +61,11 @@ export interface Removal {
 const updateTries = 5;
 const createTries = 8;
 
-export function createWriter({ store, registry, admission, clock, ids }: WriterOptions): Writer {
-  async function write(write: StoreWrite, definition: ResourceDefinition): Promise<Stored> {
-    try {
-      return await store.write(write);
-    } catch (error) {
-      if (error instanceof ObjectTooLarge)
-        throw tooLarge(`${definition.kind} "${write.name}" is ${error.size} bytes`, error.limit);
-      if (error instanceof StoreUnavailable)
-        throw new ApiError("ServiceUnavailable", error.message, { retryAfterSeconds: 1 }, { cause: error });
-      throw error;
-    }
-  }
-
-  async function currentOf({ definition, resource }: Served, key: ObjectKey): Promise<Stored> {
-    const stored = await store.get({ resource, ...key });
-    if (stored === undefined) throw notFound(definition, key.name);
-    return stored;
+export function createWriter({ registry, admission, clock, ids }: WriterOptions): Writer {
+  async function currentOf({ served }: WriteCall, key: ObjectKey): Promise<Version> {
+    const current = await placeOf(served).get(key);
+    if (current === undefined) throw notFound(served.definition, key.name);
+    return current;
   }
 
   async function create(call: WriteCall, namespace: string, asked: KubeObject): Promise<Version> {
@@ -105,26 +84,19 @@ export function createWriter({ store, registry, admission, clock, ids }: WriterO
       try {
         return await createOnce(call, { ...withoutStatus(asked, definition), ...typeOf(definition), metadata });
       } catch (error) {
-        if (!(error instanceof StoreConflict)) throw error;
+        if (!(error instanceof Overtaken)) throw error;
         if (!isGenerated || attempt === createTries) throw alreadyExists(definition, metadata.name ?? "");
       }
     }
   }
 
   async function createOnce({ served, user, dryRun }: WriteCall, candidate: KubeObject): Promise<Version> {
-    const { definition, resource } = served;
+    const { definition } = served;
     const object = await settle(
       { definition, object: candidate, old: undefined, subresource: "", user, dryRun },
       admission,
     );
-    const { name = "", namespace = "" } = object.metadata;
-    const key = { resource, namespace, name };
-    if (dryRun) {
-      const present = await store.get(key);
-      if (present) throw new StoreConflict(key, present);
-      return versionOf(object);
-    }
-    return write({ ...key, expect: { absent: true }, object }, definition);
+    return placeOf(served).put({ key: keyOf(object), old: undefined, object, user, dryRun });
   }
 
   async function update(
@@ -134,66 +106,71 @@ export function createWriter({ store, registry, admission, clock, ids }: WriterO
     change: (current: KubeObject) => KubeObject,
   ): Promise<Version> {
     return whileOvertaken(call.served.definition, key.name, async () => {
-      const stored = await currentOf(call.served, key);
-      const asked = change(stored.object);
+      const current = await currentOf(call, key);
+      const asked = change(current.object);
       const { resourceVersion } = asked.metadata;
-      if (resourceVersion && resourceVersion !== stored.object.metadata.resourceVersion) {
+      if (resourceVersion && resourceVersion !== current.object.metadata.resourceVersion) {
         throw conflict(call.served.definition, key.name);
       }
-      return updateOnce(call, stored, subresource, asked);
+      return updateOnce(call, current, subresource, asked);
     });
   }
 
   async function updateOnce(
     { served, user, dryRun }: WriteCall,
-    stored: Stored,
+    current: Version,
     subresource: string,
     asked: KubeObject,
   ): Promise<Version> {
     const { definition } = served;
-    const old = stored.object;
+    const old = current.object;
     const candidate = merged(definition, old, asked, subresource);
     const settled = await settle({ definition, object: candidate, old, subresource, user, dryRun }, admission);
     const object = withGeneration(definition, settled, old);
+    const change = { key: keyOf(old), old: current, user, dryRun };
     if (isReleased(definition, object)) {
-      if (!dryRun)
-        await write({ ...keyOf(stored), expect: { revision: stored.revision }, object: undefined }, definition);
+      await placeOf(served).remove(change);
       return versionOf(object);
     }
     // A write in another version of the kind that changes nothing else is no change.
     if (isEqual({ ...object, apiVersion: old.apiVersion }, old)) {
-      return object.apiVersion === old.apiVersion ? stored : versionOf(object);
+      return object.apiVersion === old.apiVersion ? current : versionOf(object);
     }
-    if (dryRun) return versionOf(object);
-    return write({ ...keyOf(stored), expect: { revision: stored.revision }, object }, definition);
+    return placeOf(served).put({ ...change, object });
   }
 
   async function remove(call: WriteCall, key: ObjectKey, options: DeletionOptions): Promise<Removal> {
     return whileOvertaken(call.served.definition, key.name, async () =>
-      removeOnce(call, await currentOf(call.served, key), options),
+      removeOnce(call, await currentOf(call, key), options),
     );
   }
 
   async function removeOnce(
-    { served, user, dryRun }: WriteCall,
-    stored: Stored,
+    { served, user, dryRun: rehearsed }: WriteCall,
+    current: Version,
     options: DeletionOptions,
   ): Promise<Removal> {
     const { definition } = served;
-    const old = stored.object;
+    const place = placeOf(served);
+    const old = current.object;
+    const dryRun = rehearsed || options.dryRun;
     checkPreconditions(definition, old, options);
-    await settleDeletion({ definition, object: old, old, subresource: "", user, dryRun }, admission);
+    await settleDeletion({ definition, object: old, old, subresource: "", user, dryRun: rehearsed }, admission);
+    const change = { key: keyOf(old), old: current, user, dryRun };
+    if (!place.keepsDeleted) {
+      await place.remove({
+        ...change,
+        ...(options.propagationPolicy && { propagationPolicy: options.propagationPolicy }),
+      });
+      return { version: current, isGone: true };
+    }
     const object = markedDeleted(definition, old, options, clock.now());
-    const rehearsed = dryRun || options.dryRun;
     if (isReleased(definition, object)) {
-      if (!rehearsed)
-        await write({ ...keyOf(stored), expect: { revision: stored.revision }, object: undefined }, definition);
+      await place.remove(change);
       return { version: versionOf(object), isGone: true };
     }
-    if (isEqual(object, old)) return { version: stored, isGone: false };
-    if (rehearsed) return { version: versionOf(object), isGone: false };
-    const version = await write({ ...keyOf(stored), expect: { revision: stored.revision }, object }, definition);
-    return { version, isGone: false };
+    if (isEqual(object, old)) return { version: current, isGone: false };
+    return { version: await place.put({ ...change, object }), isGone: false };
   }
 
   return { create, update, remove };
@@ -205,14 +182,19 @@ async function whileOvertaken<T>(definition: ResourceDefinition, name: string, w
     try {
       return await write();
     } catch (error) {
-      if (!(error instanceof StoreConflict)) throw error;
-      if (error.current === undefined) throw notFound(definition, name);
+      if (!(error instanceof Overtaken)) throw error;
+      if (!error.isThere) throw notFound(definition, name);
       if (attempt === updateTries) throw conflict(definition, name);
     }
   }
 }
 
-const keyOf = ({ resource, namespace, name }: Stored) => ({ resource, namespace, name });
+const keyOf = ({ metadata: { namespace = "", name = "" } }: KubeObject): ObjectKey => ({ namespace, name });
+
+function placeOf({ place, resource }: Served): Place {
+  if (place === undefined) throw new ServerMisconfigured(`Cannot write ${resource}: nothing keeps them`);
+  return place;
+}
 
 const typeOf = (definition: ResourceDefinition) => ({ apiVersion: apiVersionOf(definition), kind: definition.kind });
 

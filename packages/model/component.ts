@@ -1,4 +1,5 @@
 import type { Route } from "./http.ts";
+import type { User } from "./identity.ts";
 import type { ObjectKey, ObjectList, WatchEvent, KubeObject } from "./object.ts";
 import type { ResourceDefinition } from "./resource.ts";
 
@@ -35,14 +36,37 @@ export interface Reason {
 }
 
 /**
- * Records shown as a read-only Kubernetes kind. `resourceVersion` of lists and events is the change feed's sequence of that
- * kind, so a watch from a list's resourceVersion misses nothing. `since` older than the feed keeps throws ApiError Expired.
+ * Records shown as a Kubernetes kind. `resourceVersion` of lists and events is the change feed's sequence of that kind, so a
+ * watch from a list's resourceVersion misses nothing. `since` older than the feed keeps throws ApiError Expired.
  */
 export interface Projection {
   readonly definition: ResourceDefinition;
   get(key: ObjectKey): Promise<KubeObject | undefined>;
   list(query: ProjectionQuery): Promise<ObjectList<KubeObject>>;
   watch(query: ProjectionQuery & { since: number; signal: AbortSignal }): AsyncIterable<WatchEvent>;
+  /**
+   * Brings a write into the records, in one transaction with the check that the object is still `old`, and answers what is there
+   * now. Objects' own resourceVersions are then those of their last change, so that clients can say which one they mean. Throws
+   * ApiError AlreadyExists, Conflict when somebody else was faster, NotFound, or Invalid for what records do not keep: nothing that
+   * was asked for is left out in silence. Absent for kinds that can only be read.
+   */
+  readonly write?: (change: ProjectionChange) => Promise<KubeObject | undefined>;
+  /** What to do instead, for those who try to write a kind that can only be read. */
+  readonly remedy?: string;
+}
+
+/** A write that has been authorised, defaulted, admitted and validated. */
+export interface ProjectionChange {
+  readonly key: ObjectKey;
+  /** As it was read; undefined for a create. */
+  readonly old: KubeObject | undefined;
+  /** What shall be there, with uid and creationTimestamp; undefined for a deletion. */
+  readonly object: KubeObject | undefined;
+  /** Of a deletion: what becomes of that which belongs to the object. */
+  readonly propagationPolicy?: "Foreground" | "Background" | "Orphan";
+  readonly user: User;
+  /** Everything is checked, and nothing is changed. */
+  readonly dryRun: boolean;
 }
 
 export interface ProjectionQuery {
