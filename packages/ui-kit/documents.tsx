@@ -1,4 +1,4 @@
-import { use, useMemo } from "react";
+import { use, useMemo, useState } from "react";
 import { useKitMessages } from "./kit.tsx";
 
 /** Markdown of a stranger: parsed, then everything that could run or load is taken out. The parser arrives with its first use. */
@@ -14,18 +14,33 @@ let loaded: Promise<{ readonly render: (text: string) => string }> | undefined;
 const loadMarkdown = () => (loaded ??= import("./markdown.ts").then((module) => ({ render: module.renderMarkdown })));
 
 /**
- * HTML of a stranger: an origin of its own, no forms, no pop-ups, no way out of the frame. Whether scripts may draw within
- * it, the server that sends it decides with its own policy.
+ * HTML of a stranger: an origin of its own, no forms, no pop-ups, no way out of the frame. Its scripts may draw, as charts
+ * do, unless the reader forbids it; that they may call nobody is in the policy that the server sends with it.
  */
 export function HtmlFrame({ address }: { readonly address: string }) {
   const t = useKitMessages();
+  const [scripts, setScripts] = useState(() => localStorage.getItem(scriptsKey) !== "off");
+  const choose = (on: boolean): void => {
+    localStorage.setItem(scriptsKey, on ? "on" : "off");
+    setScripts(on);
+  };
+  const still = `${address}${address.includes("?") ? "&" : "?"}scripts=off`;
   return (
-    <iframe
-      className="html-frame"
-      title={t("html.title")}
-      sandbox="allow-scripts"
-      referrerPolicy="no-referrer"
-      src={address}
-    />
+    <div className="html-document">
+      <label className="check faint">
+        <input type="checkbox" checked={scripts} onChange={(event) => choose(event.target.checked)} />{" "}
+        {t("html.scripts")}
+      </label>
+      <iframe
+        key={String(scripts)}
+        className="html-frame"
+        title={t("html.title")}
+        sandbox={scripts ? "allow-scripts" : ""}
+        referrerPolicy="no-referrer"
+        src={scripts ? address : still}
+      />
+    </div>
   );
 }
+
+const scriptsKey = "headrace.html.scripts";

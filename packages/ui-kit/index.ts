@@ -10,6 +10,7 @@ export {
   type ChartSeries,
   type ChartTable,
 } from "./charts.tsx";
+export { ContentPreview, FileTree, type FileEntry } from "./content-preview.tsx";
 export { CrumbTrail, type Crumb } from "./crumbs.ts";
 export { ConfirmDialog } from "./dialog.tsx";
 export { HtmlFrame, Markdown } from "./documents.tsx";

@@ -57,6 +57,21 @@ test("a text is cut at its limit, and the rest is not read", async () => {
   assert.ok(cancelled);
 });
 
+test("a range of bytes comes with the size of the whole, from servers that know ranges and from those that do not", async () => {
+  const asked: unknown[] = [];
+  const ranged: Fetch = (_, init) => {
+    asked.push(init?.headers);
+    return Promise.resolve(new Response("cde", { status: 206, headers: { "content-range": "bytes 2-4/10" } }));
+  };
+  const text = ({ bytes }: { bytes: Uint8Array }): string => new TextDecoder().decode(bytes);
+  const part = await createRequester(ranged).bytes("/x", { from: 2, to: 5 });
+  assert.deepEqual([text(part), part.total, asked], ["cde", 10, [{ range: "bytes=2-4" }]]);
+  const whole = await createRequester(answering("abcdefghij")).bytes("/x", { from: 2, to: 5 });
+  assert.deepEqual([text(whole), whole.total], ["cde", 10]);
+  const beyond = answering("", { status: 416, headers: { "content-range": "bytes */0" } });
+  assert.deepEqual((await createRequester(beyond).bytes("/x", { from: 0, to: 5 })).total, 0);
+});
+
 test("characters that lie across pieces stay whole", async () => {
   const bytes = new TextEncoder().encode("日本");
   const body = new ReadableStream<Uint8Array>({

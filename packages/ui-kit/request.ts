@@ -6,6 +6,11 @@ export interface Requester {
   json(path: string, options?: RequestOptions): Promise<unknown>;
   /** The answer's text, cut after `limit` bytes; `cut` says whether it was. */
   text(path: string, options: RequestOptions & { readonly limit: number }): Promise<RequestedText>;
+  /** Bytes `from` to `to`, without `to`, and how many there are in all. Short at the end; empty beyond it. */
+  bytes(
+    path: string,
+    options: RequestOptions & { readonly from: number; readonly to: number },
+  ): Promise<RequestedBytes>;
   /** Pieces of text as they arrive; ends with the answer. */
   stream(path: string, options: RequestOptions): AsyncIterable<string>;
 }
@@ -24,6 +29,11 @@ export interface RequestedText {
   readonly cut: boolean;
   /** Media type without parameters. */
   readonly type: string;
+}
+
+export interface RequestedBytes {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly total: number;
 }
 
 export type Fetch = (input: string, init?: RequestInit) => Promise<Response>;
@@ -54,18 +64,35 @@ export function createRequester(fetch: Fetch): Requester {
       }
       return { text, cut: false, type };
     },
+    async bytes(path, { from, to, ...options }) {
+      const response = await attempt(fetch, path, options, { range: `bytes=${from}-${to - 1}` });
+      const total = Number(/\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.[1] ?? Number.NaN);
+      if (response.status === 416) return { bytes: new Uint8Array(), total: Number.isNaN(total) ? 0 : total };
+      if (!response.ok) throw await failure(response);
+      const bytes = new Uint8Array(await response.arrayBuffer());
+      // A server that knows no ranges sends everything.
+      if (response.status === 200) return { bytes: bytes.slice(from, to), total: bytes.length };
+      return { bytes, total: Number.isNaN(total) ? from + bytes.length : total };
+    },
     async *stream(path, options) {
       yield* pieces(await send(path, options));
     },
   };
 }
 
-async function attempt(fetch: Fetch, path: string, options: RequestOptions): Promise<Response> {
+async function attempt(
+  fetch: Fetch,
+  path: string,
+  options: RequestOptions,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Response> {
   const { method = "GET", body, form, signal } = options;
+  const sent = { ...headers, ...(body !== undefined && { "content-type": "application/json" }) };
   try {
     return await fetch(path, {
       method,
-      ...(body !== undefined && { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+      ...(Object.keys(sent).length > 0 && { headers: sent }),
+      ...(body !== undefined && { body: JSON.stringify(body) }),
       // The browser writes the content type of a form, for it chooses the boundary.
       ...(form && { body: form }),
       ...(signal && { signal }),
