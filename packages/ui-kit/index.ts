@@ -51,7 +51,7 @@ export {
   type PageSet,
   type SearchHit,
 } from "./navigation.tsx";
-export { DetailPage, ListPage, MissingPage, Switch, Tabs, type Tab } from "./pages.tsx";
+export { DetailPage, ListPage, MissingPage, Selection, Switch, Tabs, type Tab } from "./pages.tsx";
 export { Split } from "./panel.tsx";
 export { PickField, type PickOption } from "./pick-field.tsx";
 export { Popover } from "./popover.tsx";
@@ -68,6 +68,7 @@ export {
   type TableSort,
   type TableTree,
 } from "./table.tsx";
+export { useTableSort } from "./table-sort.ts";
 export { Bytes, CopyButton, CopyId, DefinitionList, Duration, Sentence, Time } from "./text.tsx";
 export { Ticker } from "./ticker.ts";
 export { useAnswer, useFreshAnswer, type Answer } from "./use-answer.ts";

@@ -1,5 +1,6 @@
 import { useKitMessages } from "./kit.tsx";
 import { stateKey } from "./kit-messages.ts";
+import { Link } from "./navigation.tsx";
 import type { State } from "./state.ts";
 
 /** A state's drawing on a 12 × 12 field, without the svg around it, so that the graph can place it too. */
@@ -115,10 +116,30 @@ export interface StatusStripProps {
   /** With it, the bars are buttons, walked through by arrow keys. */
   readonly onSelect?: (key: string) => void;
   readonly selected?: string | undefined;
+  /** With it, the bars are links. */
+  readonly linkTo?: (key: string) => string;
 }
 
 /** A row of small bars in the colours of states, with the shape cut into the top: exceptions speak, success whispers. */
-export function StatusStrip({ bars, label, onSelect, selected }: StatusStripProps) {
+export function StatusStrip({ bars, label, onSelect, selected, linkTo }: StatusStripProps) {
+  if (linkTo) {
+    return (
+      <span className="strip strip-large" role="group" aria-label={label} onKeyDown={(event) => moveByArrows(event)}>
+        {bars.map((bar, index) => (
+          <Link
+            key={bar.key}
+            to={linkTo(bar.key)}
+            className="strip-button"
+            aria-label={bar.label}
+            title={bar.label}
+            tabIndex={index === bars.length - 1 ? 0 : -1}
+          >
+            <i className={`bar bar-${bar.state}`} />
+          </Link>
+        ))}
+      </span>
+    );
+  }
   if (!onSelect) {
     return (
       <span className="strip" role="img" aria-label={label} title={label}>
@@ -134,7 +155,7 @@ export function StatusStrip({ bars, label, onSelect, selected }: StatusStripProp
       role="listbox"
       aria-label={label}
       aria-orientation="horizontal"
-      onKeyDown={moveByArrows}
+      onKeyDown={(event) => moveByArrows(event)?.click()}
     >
       {bars.map((bar, index) => (
         <button
@@ -155,7 +176,8 @@ export function StatusStrip({ bars, label, onSelect, selected }: StatusStripProp
   );
 }
 
-function moveByArrows(event: React.KeyboardEvent<HTMLElement>): void {
+/** To the bar beside the one with the focus; answers it. */
+function moveByArrows(event: React.KeyboardEvent<HTMLElement>): HTMLElement | undefined {
   const step =
     event.key === "ArrowRight"
       ? "nextElementSibling"
@@ -163,8 +185,8 @@ function moveByArrows(event: React.KeyboardEvent<HTMLElement>): void {
         ? "previousElementSibling"
         : undefined;
   const next = step && document.activeElement?.[step];
-  if (!(next instanceof HTMLElement)) return;
+  if (!(next instanceof HTMLElement)) return undefined;
   event.preventDefault();
   next.focus();
-  next.click();
+  return next;
 }

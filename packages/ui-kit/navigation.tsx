@@ -14,6 +14,10 @@ export interface NavigationEntry {
   readonly path: string;
   /** Pressed after `g` goes there. */
   readonly key: string;
+  /** True for the page that opens when no other is asked for. */
+  readonly home?: true;
+  /** Beginnings of other addresses that belong to this entry. */
+  readonly covers?: readonly string[];
 }
 
 export interface PageRoute {

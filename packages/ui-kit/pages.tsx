@@ -1,5 +1,6 @@
 import type { ReactNode } from "react";
 import { FilterBar, type FilterBarProps } from "./filter-bar.tsx";
+import { useKitMessages } from "./kit.tsx";
 import { Link } from "./navigation.tsx";
 
 export interface ListPageProps {
@@ -35,6 +36,28 @@ export function ListPage({ title, count, sentence, actions, filter, tools, bulk,
       {children}
       {bulk === undefined || bulk === null ? null : <div className="bulk-bar">{bulk}</div>}
     </article>
+  );
+}
+
+/** What a bulk bar holds: how many are chosen, what can be done with them, and a way to choose none. */
+export function Selection({
+  count,
+  onClear,
+  children,
+}: {
+  readonly count: number;
+  readonly onClear: () => void;
+  readonly children: ReactNode;
+}) {
+  const t = useKitMessages();
+  return (
+    <>
+      <span className="number">{t("table.selected", { count })}</span>
+      {children}
+      <button type="button" className="quiet" onClick={onClear}>
+        {t("clear")}
+      </button>
+    </>
   );
 }
 

@@ -1,7 +1,7 @@
 import { ErrorPanel, MissingPage, Sentence, useKit, useMessages, usePage } from "@headrace/ui-kit";
 import { useLocation } from "react-router";
 import { shellMessages } from "./messages.ts";
-import { homePath, navigation } from "./pages.ts";
+import { home, homePath } from "./pages.ts";
 
 /** Any address that no page has. */
 export function UnknownPage() {
@@ -10,12 +10,11 @@ export function UnknownPage() {
   const { pathname } = useLocation();
   const title = t("missing.title");
   usePage(title, [{ label: title }]);
-  const home = navigation[0]?.label[language] ?? "Headrace";
   return (
     <MissingPage
       title={title}
       sentence={<Sentence text={t("missing.sentence", { path: pathname })} />}
-      back={{ to: homePath, label: t("missing.back", { page: home }) }}
+      back={{ to: homePath, label: t("missing.back", { page: home?.label[language] ?? "Headrace" }) }}
     />
   );
 }

@@ -5,4 +5,6 @@ import type { PageSet } from "@headrace/ui-kit";
 export const pageSets: readonly PageSet[] = [pipelinePages];
 
 export const navigation = pageSets.flatMap((set) => set.navigation);
-export const homePath = navigation[0]?.path ?? "/";
+/** What opens when no page is asked for. */
+export const home = navigation.find((entry) => entry.home === true) ?? navigation[0];
+export const homePath = home?.path ?? "/";

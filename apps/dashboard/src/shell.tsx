@@ -1,4 +1,12 @@
-import { ConnectionBar, Link, navigationGroups, useKit, useMessages, type Crumb } from "@headrace/ui-kit";
+import {
+  ConnectionBar,
+  Link,
+  navigationGroups,
+  useKit,
+  useMessages,
+  type Crumb,
+  type NavigationEntry,
+} from "@headrace/ui-kit";
 import { Fragment, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { Outlet, useLocation, useNavigate } from "react-router";
 import { KeyboardHelp } from "./keyboard-help.tsx";
@@ -82,11 +90,7 @@ function Navigation() {
           <Fragment key={group}>
             <h2>{t(`group.${group}`)}</h2>
             {entries.map((entry) => (
-              <Link
-                key={entry.path}
-                to={entry.path}
-                aria-current={pathname === entry.path || pathname.startsWith(`${entry.path}/`) ? "page" : undefined}
-              >
+              <Link key={entry.path} to={entry.path} aria-current={isUnder(pathname, entry) ? "page" : undefined}>
                 {entry.label[language]}
               </Link>
             ))}
@@ -95,6 +99,10 @@ function Navigation() {
       })}
     </nav>
   );
+}
+
+function isUnder(pathname: string, { path, covers = [] }: NavigationEntry): boolean {
+  return pathname === path || [`${path}/`, ...covers].some((beginning) => pathname.startsWith(beginning));
 }
 
 function Breadcrumb() {

@@ -5,8 +5,27 @@ import { RunningCount } from "./running-count.tsx";
 /** The pages of pipelines: a list of runs and the page of one run. */
 export const pipelinePages: PageSet = {
   name: "pipelines",
-  navigation: [{ group: "build", label: { en: "Runs", zh: "运行" }, path: "/runs", key: "r" }],
+  navigation: [
+    {
+      group: "build",
+      label: { en: "Pipelines", zh: "流水线" },
+      path: "/pipelines",
+      key: "p",
+      covers: ["/pipeline_versions/"],
+    },
+    { group: "build", label: { en: "Runs", zh: "运行" }, path: "/runs", key: "r", home: true },
+  ],
   routes: [
+    { path: "/pipelines", load: async () => (await import("./pipelines-page.tsx")).PipelinesPage },
+    {
+      path: "/pipelines/details/:pipeline/:tab?",
+      load: async () => (await import("./pipeline-page.tsx")).PipelinePage,
+    },
+    {
+      path: "/pipelines/details/:pipeline/version/:version/:tab?",
+      load: async () => (await import("./pipeline-page.tsx")).PipelinePage,
+    },
+    { path: "/pipeline_versions/new", load: async () => (await import("./new-version-page.tsx")).NewVersionPage },
     { path: "/runs", load: async () => (await import("./runs-page.tsx")).RunsPage },
     // `/execution/<task id>` is the address that Kubeflow's own page has for a step.
     { path: "/runs/details/:run/execution/:execution", load: async () => (await import("./run-page.tsx")).RunPage },

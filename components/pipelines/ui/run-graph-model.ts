@@ -9,6 +9,8 @@ export interface GraphChoice {
   /** The second line of a node. */
   readonly detail: (node: RunNode) => string;
   readonly label: (node: RunNode) => string;
+  /** The pipeline itself, without a run: nothing in it has a state. */
+  readonly planned?: boolean;
   /** Marks the edges along which the run's length was decided. */
   readonly critical?: CriticalPath | undefined;
 }
@@ -38,10 +40,10 @@ export function graphModel(root: RunNode, choice: GraphChoice): GraphModel {
         id: node.path,
         label: choice.label(node),
         detail: choice.detail(node),
-        state: node.state,
+        ...(choice.planned !== true && { state: node.state }),
         ...(parent !== undefined && { parent }),
         ...(isGroup(node) && { frame: isOpen ? ("open" as const) : ("closed" as const) }),
-        ...loopStrip(node, choice.shown),
+        ...(choice.planned !== true && loopStrip(node, choice.shown)),
         ...progressOf(node),
       });
       for (const name of node.dependsOn) {

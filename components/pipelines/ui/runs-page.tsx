@@ -136,7 +136,7 @@ function countOf(shown: number, all: number, t: Words): string {
 const runId = (run: Run): string => run.metadata.name ?? "";
 const runLink = (run: Run): string => `/runs/details/${runId(run)}`;
 
-function runColumns(t: Words, allNamespaces: boolean): readonly TableColumn<Run>[] {
+export function runColumns(t: Words, allNamespaces: boolean): readonly TableColumn<Run>[] {
   return [
     {
       id: "name",

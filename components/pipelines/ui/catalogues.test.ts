@@ -1,0 +1,15 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { placeholders } from "@headrace/ui-kit/portable";
+import { pipelinesMessages } from "./pipelines-messages.ts";
+
+const catalogues = { pipelines: pipelinesMessages };
+
+for (const [name, { en, zh }] of Object.entries(catalogues)) {
+  test(`the words of ${name} are there in both languages, with the same placeholders`, () => {
+    const chinese: Readonly<Record<string, string>> = zh;
+    assert.deepEqual(Object.keys(zh).toSorted(), Object.keys(en).toSorted());
+    for (const [key, english] of Object.entries(en))
+      assert.deepEqual(placeholders(chinese[key] ?? ""), placeholders(english), key);
+  });
+}
