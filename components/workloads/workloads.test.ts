@@ -262,10 +262,11 @@ describe("explaining a pod", () => {
     }));
 
   test("says why it waits for a node and what to do", () =>
-    withWorkloads(async ({ client, explain }) => {
+    withWorkloads(async ({ api, client, explain }) => {
       await createNode(client, "box", { allocatable: { cpu: "1" } });
       await client.resource(Pod).create(pod("big", { cpu: "2" }));
       const reasons = await eventually("there is a reason", async () => {
+        await api.clock.advance(1_000);
         const found = await explain("big");
         return found.length > 0 && found;
       });

@@ -53,8 +53,10 @@ interface Bench {
 
 const nodeOf = async (get: Bench["get"], name: string) => (await get(name)).spec.nodeName;
 const bound = (get: Bench["get"], name: string) => eventually(`${name} is bound`, () => nodeOf(get, name));
-const refusal = (get: Bench["get"], name: string) =>
+/** What its status says once it has waited for a moment. */
+const refusal = ({ api, get }: Pick<Bench, "api" | "get">, name: string) =>
   eventually(`${name} is said to be unschedulable`, async () => {
+    await api.clock.advance(1_000);
     const condition = findCondition((await get(name)).status?.conditions, "PodScheduled");
     return condition?.status === "False" && condition.message;
   });
@@ -88,17 +90,19 @@ describe("the scheduler", () => {
     }));
 
   test("says what a node lacks, in the condition and in an event", () =>
-    scheduling(async ({ client, start, create, get }) => {
+    scheduling(async ({ api, client, start, create, get }) => {
       await createNode(client, "box", { allocatable: { cpu: "1" } });
       await start();
       await create(pod("big", { cpu: "2" }));
-      assert.equal(await refusal(get, "big"), "0/1 nodes are available: 1 Insufficient cpu.");
+      assert.equal(await refusal({ api, get }, "big"), "0/1 nodes are available: 1 Insufficient cpu.");
       await create(pod("elsewhere", { spec: { nodeSelector: { gpu: "yes" } } }));
       assert.equal(
-        await refusal(get, "elsewhere"),
+        await refusal({ api, get }, "elsewhere"),
         "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.",
       );
+      assert.deepEqual((await client.resource(Event).list()).items, []);
       const failed = await eventually("the event is written", async () => {
+        await api.clock.advance(9_000);
         const { items } = await client.resource(Event).list();
         return items.find(
           ({ reason, involvedObject }) => reason === "FailedScheduling" && involvedObject.name === "big",
@@ -107,13 +111,32 @@ describe("the scheduler", () => {
       assert.equal(failed.type, "Warning");
     }));
 
+  test("says nothing of pods that wait for a moment only", () =>
+    scheduling(async ({ api, client, start, create, get }) => {
+      await createNode(client, "box", { allocatable: { cpu: "1" } });
+      await start();
+      for (const name of ["a", "b"]) await create(pod(name, { cpu: "1" }));
+      await bound(get, "a");
+      const { resourceVersion } = (await get("b")).metadata;
+      await api.clock.advance(900);
+      assert.equal((await get("b")).metadata.resourceVersion, resourceVersion);
+      await setPhase(client, "a", "Succeeded");
+      await bound(get, "b");
+      await api.clock.advance(20_000);
+      const { items } = await client.resource(Event).list();
+      assert.deepEqual(
+        items.filter(({ reason }) => reason === "FailedScheduling"),
+        [],
+      );
+    }));
+
   test("places waiting pods when one ends, when one is deleted, and when a node grows", () =>
-    scheduling(async ({ client, start, create, get }) => {
+    scheduling(async ({ api, client, start, create, get }) => {
       await createNode(client, "box", { allocatable: { cpu: "1" } });
       await start();
       for (const name of ["a", "b", "c", "d"]) await create(pod(name, { cpu: "1" }));
       assert.equal(await bound(get, "a"), "box");
-      await refusal(get, "d");
+      await refusal({ api, get }, "d");
       await setPhase(client, "a", "Succeeded");
       assert.equal(await bound(get, "b"), "box");
       assert.equal(await nodeOf(get, "c"), undefined);
@@ -130,27 +153,27 @@ describe("the scheduler", () => {
     }));
 
   test("keeps to the node's number of pods, and small pods pass big ones that wait", () =>
-    scheduling(async ({ client, start, create, get }) => {
+    scheduling(async ({ api, client, start, create, get }) => {
       await createNode(client, "box", { allocatable: { cpu: "1", pods: "2" } });
       await start();
       await create(pod("big", { cpu: "3" }));
-      await refusal(get, "big");
+      await refusal({ api, get }, "big");
       await create(pod("a"));
       await create(pod("b"));
       await create(pod("c"));
       await bound(get, "b");
-      assert.equal(await refusal(get, "c"), "0/1 nodes are available: 1 Too many pods.");
+      assert.equal(await refusal({ api, get }, "c"), "0/1 nodes are available: 1 Too many pods.");
     }));
 
   test("chooses the pod of the highest priority when room is freed", () =>
-    scheduling(async ({ client, start, create, get }) => {
+    scheduling(async ({ api, client, start, create, get }) => {
       await createNode(client, "box", { allocatable: { cpu: "1" } });
       await start();
       await create(pod("first", { cpu: "1" }));
       await bound(get, "first");
       await create(pod("low", { cpu: "1", spec: { priority: 0 } }));
       await create(pod("high", { cpu: "1", spec: { priority: 10 } }));
-      await refusal(get, "high");
+      await refusal({ api, get }, "high");
       await setPhase(client, "first", "Failed");
       assert.equal(await bound(get, "high"), "box");
       assert.equal(await nodeOf(get, "low"), undefined);
@@ -163,7 +186,10 @@ describe("the scheduler", () => {
       await create(pod("gated", { spec: { schedulingGates: [{ name: "wait" }] } }));
       await create(pod("foreign", { spec: { schedulerName: "other" } }));
       await create(pod("plain"));
-      assert.match(await refusal(get, "plain"), /1 node\(s\) had untolerated taint {node.kubernetes.io\/not-ready: }/);
+      assert.match(
+        await refusal({ api, get }, "plain"),
+        /1 node\(s\) had untolerated taint {node.kubernetes.io\/not-ready: }/,
+      );
       await createNode(client, "box");
       await bound(get, "plain");
       await api.clock.settle();

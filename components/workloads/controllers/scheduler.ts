@@ -6,6 +6,7 @@ import { createNodeAccounts } from "../core/node-accounts.ts";
 import { demandOf, unschedulableMessage } from "../core/node-fit.ts";
 import { volumeObstacle } from "../core/volume-obstacle.ts";
 import { createWaitingPods } from "../core/waiting-pods.ts";
+import { createPatience } from "./patience.ts";
 import type { StorageView } from "./storage-view.ts";
 
 export interface SchedulerOptions {
@@ -21,6 +22,12 @@ export interface SchedulerOptions {
 
 const ours = "default-scheduler";
 const toldAtOnce = 16;
+/**
+ * How long a pod stands in line before its status says why, and before an event does, in milliseconds. Of a thousand pods that come
+ * at once most wait for a moment, and to say so costs as much as to place them.
+ */
+const statusAfterMs = 1_000;
+const eventAfterMs = 10_000;
 
 /**
  * Chooses a node for each pod. A pod that fits is bound by one call in the turn in which it was seen; one that does not waits
@@ -47,6 +54,12 @@ export function createScheduler(options: SchedulerOptions): Controller {
       /** Pods that wait for their claims, with what they were told. */
       const held = new Map<string, { readonly pod: Pod; readonly obstacle: string }>();
       const unreported = new Map<string, { key: ObjectKey; message: string }>();
+      const inLine = createPatience<{ key: ObjectKey; message: string }>(clock, statusAfterMs, tellOnce);
+      const longInLine = createPatience<{ pod: Pod; message: string }>(
+        clock,
+        eventAfterMs - statusAfterMs,
+        (_uid, { pod, message }) => warn(pod, message),
+      );
       let isReporting = false;
       let arrivals = 0;
       // Decisions are sound only when every pod that occupies a node is counted.
@@ -77,6 +90,8 @@ export function createScheduler(options: SchedulerOptions): Controller {
         waiting.remove(uid);
         held.delete(uid);
         unreported.delete(uid);
+        inLine.remove(uid);
+        longInLine.remove(uid);
         limiter.forget(uid);
         retries.get(uid)?.[Symbol.dispose]();
         retries.delete(uid);
@@ -118,7 +133,7 @@ export function createScheduler(options: SchedulerOptions): Controller {
         if (!isCounted || waiting.hasShape(demand.shape)) {
           waiting.add(entry);
           const message = waiting.reason(demand.shape);
-          if (message !== undefined) tellWaiting(pod, message);
+          if (message !== undefined) tellInLine(pod, message);
           return;
         }
         if (hold(pod)) return;
@@ -130,7 +145,7 @@ export function createScheduler(options: SchedulerOptions): Controller {
         waiting.add(entry);
         const message = unschedulableMessage(choice.reasons);
         waiting.setReason(demand.shape, message);
-        tellWaiting(pod, message);
+        tellInLine(pod, message);
       }
 
       /** Room was freed, or a node came or changed: the lines move as far as they can. */
@@ -146,7 +161,7 @@ export function createScheduler(options: SchedulerOptions): Controller {
             if ("reasons" in choice) {
               const message = unschedulableMessage(choice.reasons);
               waiting.setReason(demand.shape, message);
-              tellWaiting(next.pod, message);
+              tellInLine(next.pod, message);
               break;
             }
             settle(next.uid);
@@ -197,9 +212,16 @@ export function createScheduler(options: SchedulerOptions): Controller {
 
       /** Status and event say why a pod waits. They are written a few at a time, which share commits, and not for pods that were placed meanwhile. */
       function tellWaiting(pod: Pod, message: string): void {
-        const said = findCondition(pod.status?.conditions, "PodScheduled");
-        if (said?.status === "False" && said.message === message) return;
-        unreported.set(pod.metadata.uid ?? "", { key: keyOf(pod), message });
+        if (!isSaid(pod, message)) tellOnce(pod.metadata.uid ?? "", { key: keyOf(pod), message });
+      }
+
+      /** For those that wait for nothing but room. */
+      function tellInLine(pod: Pod, message: string): void {
+        if (!isSaid(pod, message)) inLine.add(pod.metadata.uid ?? "", { key: keyOf(pod), message });
+      }
+
+      function tellOnce(uid: string, what: { readonly key: ObjectKey; readonly message: string }): void {
+        unreported.set(uid, what);
         if (isReporting) return;
         isReporting = true;
         void report();
@@ -228,9 +250,13 @@ export function createScheduler(options: SchedulerOptions): Controller {
             pod.metadata.uid === uid && !pod.spec.nodeName ? unscheduled(pod, message, clock.now()) : undefined,
           { subresource: "status", signal },
         );
-        if (told?.metadata.uid === uid && !told.spec.nodeName) {
-          events.record(told, { type: "Warning", reason: "FailedScheduling", message });
-        }
+        if (told?.metadata.uid !== uid || told.spec.nodeName) return;
+        if (held.has(uid)) warn(told, message);
+        else longInLine.add(uid, { pod: told, message });
+      }
+
+      function warn(pod: Pod, message: string): void {
+        events.record(pod, { type: "Warning", reason: "FailedScheduling", message });
       }
 
       const subscriptions = [
@@ -250,7 +276,7 @@ export function createScheduler(options: SchedulerOptions): Controller {
         "abort",
         () => {
           for (const subscription of subscriptions) subscription[Symbol.dispose]();
-          for (const retry of retries.values()) retry[Symbol.dispose]();
+          for (const timer of [inLine, longInLine, ...retries.values()]) timer[Symbol.dispose]();
         },
         { once: true },
       );
@@ -259,6 +285,11 @@ export function createScheduler(options: SchedulerOptions): Controller {
       placeWaiting();
     },
   };
+}
+
+function isSaid(pod: Pod, message: string): boolean {
+  const said = findCondition(pod.status?.conditions, "PodScheduled");
+  return said?.status === "False" && said.message === message;
 }
 
 function isOver(pod: Pod): boolean {
