@@ -4,6 +4,7 @@ import type { Authorizer, Clock, Component, Controller, Ids } from "@headrace/mo
 import type { Records } from "@headrace/records";
 import { type ApiContext, type Tenancy } from "./api/context.ts";
 import { ensureDefaultExperiment } from "./api/experiments.ts";
+import { packageFetcher } from "./api/package-url.ts";
 import { PipelineReader } from "./api/pipeline-text.ts";
 import { apiRoutes } from "./api/routes.ts";
 import { artifactProjection } from "./controllers/artifact-projection.ts";
@@ -45,6 +46,8 @@ export interface PipelinesOptions {
   readonly timeZone?: string;
   /** Folders of the host that every step sees at the same path. What lies there is not part of a step's cache key. */
   readonly sharedFolders?: readonly SharedFolder[];
+  /** Names or addresses, with a port or without, that pipelines may be fetched from though they are not on the public internet. */
+  readonly packageHosts?: readonly string[];
   readonly podLog?: NonNullable<ApiContext["podLog"]>;
   /** Told of errors that are bugs; the caller sees only that there was one. */
   readonly report: (error: unknown) => void;
@@ -60,6 +63,7 @@ export function createPipelines(options: PipelinesOptions): Component {
   const context: ApiContext = {
     tenancy: { multiUser: false, namespace: "kubeflow" },
     reader: new PipelineReader(options.clock),
+    packages: packageFetcher(options.clock, options.packageHosts ?? []),
     timeZone: "UTC",
     ...options,
     defaultPipelineRoot,

@@ -18,6 +18,7 @@ import type { JsonValue } from "../core/json.ts";
 import type { Engine } from "../engine.ts";
 import type { PipelineDatabase, PipelineTables } from "../records/tables.ts";
 import type { Message } from "./message.ts";
+import type { PackageFetcher } from "./package-url.ts";
 import type { PipelineReader } from "./pipeline-text.ts";
 import { errorResponse } from "./status.ts";
 
@@ -31,6 +32,7 @@ export interface ApiContext {
   readonly ids: Ids;
   readonly tenancy: Tenancy;
   readonly reader: PipelineReader;
+  readonly packages: PackageFetcher;
   /** Where artifacts go when neither the run nor its pipeline says. */
   readonly defaultPipelineRoot: string;
   /** In which cron expressions are read, by its IANA name. */

@@ -32,8 +32,8 @@ export function versionRoutes(context: ApiContext): readonly Route[] {
 async function create(context: ApiContext, request: ApiRequest, { pipeline = "" }: RouteParams) {
   const owner = await permittedPipeline(context, request.user, "create", pipeline);
   const body = await readMessage(request, versionMessage);
-  const spec = specOf(body);
   const version = newVersion(context, owner, body);
+  const spec = await specOf(context, body, { place: "", signal: request.signal });
   const row = await tablesOf(context, owner.ns).transaction(({ db }) => addVersion(db, owner, version, spec));
   return jsonResponse(await asMessage(context, row));
 }

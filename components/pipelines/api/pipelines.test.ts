@@ -46,16 +46,6 @@ test("a pipeline and its first version can be made in one request, with the spec
   assert.deepEqual([json["total_size"], version?.["name"], version?.["pipeline_spec"]], [1, "add", addPipeline()]);
 });
 
-test("a pipeline from a URL is refused as not supported", async () => {
-  await using face = await testFace();
-  const body = {
-    pipeline: { name: "x" },
-    pipeline_version: { package_url: { pipeline_url: "http://169.254.169.254/" } },
-  };
-  const answer = await face.call("POST", `${path}/create`, { body });
-  assert.deepEqual([answer.status, answer.json["code"]], [501, 12]);
-});
-
 test("versions have names of their own in a pipeline, which cannot be deleted before them unless they go along", async () => {
   await using face = await testFace();
   const { pipeline_id } = (await face.call("POST", path, { body: { name: "p" } })).json;

@@ -38,7 +38,8 @@ import {
   type PipelineMessage,
   type VersionMessage,
 } from "./messages.ts";
-import { jsonResponse, unimplemented } from "./status.ts";
+import { readPackage } from "./package-file.ts";
+import { jsonResponse } from "./status.ts";
 import { readStoredTags, storeTags, type Tags } from "./tags.ts";
 
 const maxPipelineName = 128;
@@ -67,9 +68,9 @@ async function create(context: ApiContext, request: ApiRequest) {
 async function createWithVersion(context: ApiContext, request: ApiRequest) {
   const { pipeline = {}, pipeline_version = {} } = await readMessage(request, pipelineAndVersionMessage);
   const ns = await permittedNamespace(context, request.user, pipeline.namespace);
-  const spec = specOf(pipeline_version);
   const row = newPipeline(context, ns, pipeline);
   const version = newVersion(context, row, { ...naming(row), ...pipeline_version });
+  const spec = await specOf(context, pipeline_version, { place: "pipeline_version.", signal: request.signal });
   await addPipelineWithVersion(context, row, version, spec);
   return jsonResponse(asMessage(row));
 }
@@ -159,7 +160,7 @@ export function newPipeline({ ids, clock }: ApiContext, ns: string, given: Namin
 export function newVersion(
   { ids, clock }: ApiContext,
   { ns, id }: PipelineRow,
-  given: Naming & { readonly code_source_url?: string | undefined },
+  given: Naming & Pick<VersionMessage, "code_source_url" | "package_url">,
 ): Omit<PipelineVersionRow, "spec"> {
   const name = requireName(given.name || given.display_name, "name", maxVersionName);
   const code_source_url = given.code_source_url ?? "";
@@ -169,7 +170,7 @@ export function newVersion(
     ns,
     pipeline: id,
     ...checkNaming(given, name),
-    package_url: "",
+    package_url: given.package_url?.pipeline_url ?? "",
     code_source_url,
     created_at: clock.now(),
   };
@@ -193,13 +194,17 @@ export function readChange({ display_name, tags }: PipelineMessage | VersionMess
   return { ...(display_name && { display_name }), ...(tags && { tags: storeTags(tags) }) };
 }
 
-/** The pipeline of a version that arrives as JSON. */
-export function specOf({ pipeline_spec, package_url }: VersionMessage): Pipeline {
+/** The pipeline of a version that arrives as JSON: in it, or at the URL that it names. `place` is where the version stands in the request. */
+export async function specOf(
+  { packages, reader }: ApiContext,
+  { pipeline_spec, package_url }: VersionMessage,
+  { place, signal }: { place: string; signal: AbortSignal },
+): Promise<Pipeline> {
   if (pipeline_spec) return readPipelineDocument(pipeline_spec);
-  if (package_url?.pipeline_url) {
-    throw unimplemented("package_url: fetching a pipeline from a URL is not supported; upload the file instead");
-  }
-  throw badRequest("pipeline_spec: Required value");
+  const url = package_url?.pipeline_url;
+  if (!url) throw badRequest(`${place}pipeline_spec: Required value, or ${place}package_url`);
+  const file = await packages.fetch(url, `${place}package_url.pipeline_url`, signal);
+  return reader.read(await readPackage(file));
 }
 
 export async function addPipelineWithVersion(

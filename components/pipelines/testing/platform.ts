@@ -52,7 +52,7 @@ export interface Answer {
 }
 
 export async function testFace(
-  options: { clock?: Clock; tenancy?: Tenancy; authorizer?: Authorizer } = {},
+  options: { clock?: Clock; tenancy?: Tenancy; authorizer?: Authorizer; packageHosts?: readonly string[] } = {},
 ): Promise<TestFace> {
   const root = await mkdtemp(join(tmpdir(), "headrace-pipelines-"));
   const { clock = systemClock, authorizer = { authorize: async () => ({ allowed: true, reason: "" }) } } = options;
@@ -70,6 +70,7 @@ export async function testFace(
     ids: systemIds,
     report: (error) => bugs.push(error),
     ...(options.tenancy && { tenancy: options.tenancy }),
+    ...(options.packageHosts && { packageHosts: options.packageHosts }),
   });
   await records.migrate(pipelineMigrations);
   const routes = component.routes ?? [];
