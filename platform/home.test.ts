@@ -18,6 +18,7 @@ function withDirectory(body: (directory: string) => void): void {
 const running = (dataDir: string) => ({
   gateway: "http://127.0.0.1:1",
   kube: "https://127.0.0.1:2",
+  s3: "http://127.0.0.1:3",
   kubeconfig: "k",
   dataDir,
   pid: 3,

@@ -20,6 +20,8 @@ const layout = 1;
 export interface Running {
   readonly gateway: string;
   readonly kube: string;
+  /** The endpoint for S3 clients. */
+  readonly s3: string;
   readonly kubeconfig: string;
   readonly dataDir: string;
   readonly pid: number;

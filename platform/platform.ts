@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { createApiServer } from "@headrace/apiserver";
-import { openFileStore } from "@headrace/artifacts";
+import { openFileStore, openObjectFiles } from "@headrace/artifacts";
 import { createClient, type Client } from "@headrace/client";
 import { createEnvironments, ImageMapping } from "@headrace/environments";
 import { createGateway, createStaticFiles, listen } from "@headrace/gateway";
@@ -33,6 +33,7 @@ import { archiveStepLog, createPipelines, refuseStep } from "@headrace/pipelines
 import { openRecords } from "@headrace/records";
 import { ifPresent } from "@headrace/runtime";
 import { openSandbox, type PodNetwork } from "@headrace/sandbox";
+import { createStorage } from "@headrace/storage";
 import { openSqliteStore } from "@headrace/store";
 import { createWorkloads, serviceAccountAdmission, storageAdmission } from "@headrace/workloads";
 import { localUrl, namesOf } from "./addresses.ts";
@@ -42,6 +43,7 @@ import { hostProxy } from "./proxy.ts";
 import { openHome, type Home, type Running } from "./home.ts";
 import { describeMachine, nodeName } from "./machine.ts";
 import { addressServices, serviceNames } from "./services.ts";
+import { listenForLocalStorage, listenForStorage } from "./storage-listener.ts";
 import { readShares } from "./shares.ts";
 import { userTokenRoutes } from "./user-tokens.ts";
 import { version } from "./version.ts";
@@ -56,6 +58,8 @@ export interface PlatformOptions {
   /** 0 picks a free one. */
   readonly port: number;
   readonly kubePort: number;
+  /** Port of the object store, on this machine's own address. Absent: 9000, or a free one where that is taken; 0 picks a free one. */
+  readonly s3Port?: number;
   readonly auth: AuthMode;
   /** `DIR` or `DIR:ro`: folders of the user's that steps see at the same path. */
   readonly shares: readonly string[];
@@ -111,7 +115,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
   const toServer: Handler = (request) => server.handle(request);
   const client = createClient({ transport: toServer });
 
-  const [store, records, artifacts, sandbox, identity] = await Promise.all([
+  const [store, records, artifacts, objects, sandbox, identity] = await Promise.all([
     closing(
       openSqliteStore({
         path: paths.objects,
@@ -124,6 +128,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
     ),
     closing(openRecords({ path: paths.records, clock, ids }), (opened) => opened.close(), closers),
     openFileStore({ root: paths.artifacts, clock, ids }),
+    openObjectFiles({ root: paths.artifacts, ids }),
     openSandbox({ stateDirectory: paths.launcher, runtimeDirectory: sockets, clock, ...hostProxy(options.packaging) }),
     closing(
       createIdentity({
@@ -175,6 +180,17 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
     podLog: (pod, { follow, signal }) => podLog(toServer, pod, follow, signal),
     report: onError,
   });
+  const storage = createStorage({
+    objects,
+    records,
+    client,
+    authorizer: identity.authorizer,
+    audit: identity.audit,
+    clock,
+    ids,
+    hosts: ["localhost", ...clusterServices.filter(({ face }) => face === "s3").flatMap(serviceNames)],
+    onError,
+  });
   const stored = [...builtIns, ImageMapping];
   const definitions = [...stored, ...pipelines.resources];
   const workloads = createWorkloads({
@@ -186,7 +202,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
     volumesDirectory: paths.volumes,
     onError,
   });
-  const components: readonly Component[] = [workloads, pipelines];
+  const components: readonly Component[] = [workloads, storage, pipelines];
 
   const kubelet = createKubelet({
     client,
@@ -258,12 +274,16 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
     onError,
   });
   closers.push(() => kube.close());
+  const storageOptions = { handle: storage.s3, clock, onError };
+  const s3 = await listenForLocalStorage(storageOptions, options.s3Port);
+  closers.push(() => s3.close());
   await answerPods(sockets);
   const token = await identity.administratorToken();
   const kubeUrl = localUrl(kube.url, options.host);
   const running: Running = {
     gateway: localUrl(front.url, options.host),
     kube: kubeUrl,
+    s3: s3.url,
     kubeconfig: await identity.writeKubeconfig({ url: kubeUrl, namespace: "default" }),
     dataDir: home.directory,
     pid: process.pid,
@@ -289,6 +309,8 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
       onError,
     });
     closers.push(() => kubeForPods.close());
+    const s3ForPods = await listenForStorage(storageOptions, { path: socketOf("s3") });
+    closers.push(() => s3ForPods.close());
     const services = clusterServices.map(({ face, ...service }) => ({ ...service, socket: socketOf(face) }));
     await sandbox.setServices(addressServices(services, sandbox.network));
   }
@@ -313,6 +335,8 @@ const clusterServices = [
   { name: "kubernetes", namespace: "default", port: 443, face: "kube" },
   { name: "ml-pipeline", namespace: "kubeflow", port: 8888, face: "gateway" },
   { name: "ml-pipeline-ui", namespace: "kubeflow", port: 80, face: "gateway" },
+  { name: "minio-service", namespace: "kubeflow", port: 9000, face: "s3" },
+  { name: "seaweedfs", namespace: "kubeflow", port: 9000, face: "s3" },
 ] as const;
 
 /** How clients inside a pod find the API: by the name that its certificate is for. */

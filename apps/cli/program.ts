@@ -27,6 +27,7 @@ export function createProgram(surroundings: Surroundings): Command {
     .option("--port <port>", "port of the gateway; 0 picks a free one", "8080")
     .option("--kube-port <port>", "port of the Kubernetes API; 0 picks a free one", "6443")
     .option("--host <address>", "address to listen on", "127.0.0.1")
+    .option("--s3-port <port>", "port for S3 clients on this machine (default: 9000, or a free one if that is taken)")
     .addOption(new Option("--auth <mode>", "who may call").choices(["local", "token"]).default("local"))
     .option("--share <dir[:ro]>", "show a folder of yours at the same path in steps (repeatable)", collect, [])
     .option("--detach", "return once it is ready, and leave it running", false)

@@ -1,4 +1,4 @@
-import { closeSync, constants, type Dirent, fsync, lstatSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, constants, type Dirent, fsync, lstatSync, mkdirSync, openSync, type Stats } from "node:fs";
 import { type FileHandle, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { NotPlainError } from "./errors.ts";
@@ -66,10 +66,15 @@ export class Folder implements AsyncDisposable {
   }
 
   async kind(name: string): Promise<"file" | "folder" | "other" | undefined> {
-    const stat = lstatSync(this.at(name), { throwIfNoEntry: false });
+    const stat = this.stat(name);
     if (!stat) return undefined;
     if (stat.isFile()) return "file";
     return stat.isDirectory() ? "folder" : "other";
+  }
+
+  /** What lies there, without looking through a link; undefined if nothing does. */
+  stat(name: string): Stats | undefined {
+    return lstatSync(this.at(name), { throwIfNoEntry: false });
   }
 
   async entries(): Promise<Dirent<Buffer>[]> {

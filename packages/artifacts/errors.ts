@@ -21,3 +21,25 @@ export class TooMuchError extends Error {
     super(`Cannot read the tree: it has more than ${what}`);
   }
 }
+
+/** A key names no path beneath a bucket, or a bucket's name is none. `fault` says what is wrong with it. */
+export class ObjectKeyError extends Error {
+  override readonly name = "ObjectKeyError";
+  readonly code = "artifacts/object-key";
+  readonly fault: string;
+
+  constructor(key: string, fault: string) {
+    super(`Cannot use the object key "${key.slice(0, 200)}": it has ${fault}`);
+    this.fault = fault;
+  }
+}
+
+/** Keys are paths: an object cannot take the place of a folder that holds others, nor lie beneath another object. */
+export class ObjectInTheWayError extends Error {
+  override readonly name = "ObjectInTheWayError";
+  readonly code = "artifacts/object-in-the-way";
+
+  constructor(key: string, options?: ErrorOptions) {
+    super(`Cannot write "${key}": a folder of objects lies there, or an object on the way to it`, options);
+  }
+}

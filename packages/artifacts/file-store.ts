@@ -4,9 +4,10 @@ import { type FileHandle, mkdir, open, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { ApiError, badRequest, type Clock, type Ids } from "@headrace/model";
 import type { ArtifactStore, Measured } from "./artifacts.ts";
-import { codeOf, Folder, ignore } from "./beneath.ts";
+import { codeOf, ignore } from "./beneath.ts";
 import { NotPlainError, TooMuchError } from "./errors.ts";
 import { locate, segmentFault, temporaryPrefix } from "./locations.ts";
+import { descend, type Enter, type Place } from "./place.ts";
 import { digestOf, removeWithin, type TreeLimits, walk } from "./tree.ts";
 
 export interface FileStoreOptions {
@@ -26,11 +27,6 @@ const chunkBytes = 1 << 18;
 export async function openFileStore(options: FileStoreOptions): Promise<ArtifactStore> {
   await mkdir(options.root, { recursive: true, mode: 0o700 });
   return new FileStore(options);
-}
-
-interface Place extends AsyncDisposable {
-  readonly folder: Folder;
-  readonly name: string;
 }
 
 class FileStore implements ArtifactStore {
@@ -236,21 +232,6 @@ class FileStore implements ArtifactStore {
 }
 
 /** What is wrong with what a step left there; undefined if the failure is not the step's. */
-type Enter = (folder: Folder, name: string) => Promise<Folder | undefined>;
-
-/** The folder that holds the last of the segments, entered one by one; undefined if one of them is not there. */
-async function descend(root: string, segments: readonly string[], enter: Enter): Promise<Place | undefined> {
-  const name = segments.at(-1) ?? "";
-  let folder = await Folder.open(root);
-  for (const segment of segments.slice(0, -1)) {
-    await using outer = folder;
-    const inner = await enter(outer, segment);
-    if (!inner) return undefined;
-    folder = inner;
-  }
-  return { folder, name, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
-}
-
 function faultOf(error: unknown): string | undefined {
   if (error instanceof NotPlainError || error instanceof TooMuchError) return error.message;
   if (codeOf(error) === "EACCES") return "Cannot read it: its permissions keep everybody but the step from it";

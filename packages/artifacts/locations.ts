@@ -3,9 +3,10 @@ export type Location =
   | { readonly ok: true; readonly segments: readonly string[] }
   | { readonly ok: false; readonly reason: string };
 
-const bucketName = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
+/** What a bucket may be called. */
+export const bucketName = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 const longestSegment = 255;
-const longestKey = 1024;
+export const longestKey = 1024;
 
 /** `minio://bucket/key` is `<bucket>/<key>` beneath the root, taken literally: nothing is decoded, nothing is normalised. */
 export function locate(uri: string): Location {

@@ -59,6 +59,8 @@ interface ServingOptions {
   readonly upgrade?: UpgradeHandler;
   /** The largest body, in bytes; 64 MiB. Handlers have smaller limits of their own. */
   readonly maxBodyBytes?: number;
+  /** How long a whole request may take to come in, in milliseconds; five minutes. */
+  readonly requestTimeoutMs?: number;
   readonly onAccess?: (entry: AccessEntry) => void;
   /** Told of errors that are nobody's fault but ours. */
   readonly onError?: (error: unknown) => void;
@@ -74,7 +76,7 @@ export interface Listening {
 }
 
 /** Slow clients are cut: none holds a connection by sending its headers or its body drop by drop. */
-const limits = {
+const usualLimits = {
   maxHeaderSize: 32_768,
   headersTimeout: 15_000,
   requestTimeout: 300_000,
@@ -82,7 +84,7 @@ const limits = {
   connectionsCheckingInterval: 5_000,
 };
 const maxConnections = 10_000;
-const http2Settings = { maxConcurrentStreams: 250, maxHeaderListSize: limits.maxHeaderSize };
+const http2Settings = { maxConcurrentStreams: 250, maxHeaderListSize: usualLimits.maxHeaderSize };
 /** An HTTP/2 session without streams is closed after this long. */
 const idleSessionMs = 300_000;
 const closeMs = 2_000;
@@ -90,6 +92,7 @@ const closeMs = 2_000;
 /** Listens, and turns what comes over sockets into calls of `handle`. Throws PortTakenError and ListenError. */
 export async function listen(options: ListenerOptions): Promise<Listening> {
   const { clock, tls, callers = "people", maxBodyBytes = 64 << 20 } = options;
+  const limits = { ...usualLimits, requestTimeout: options.requestTimeoutMs ?? usualLimits.requestTimeout };
   const running = new Set<AbortController>();
   const sessions = new Set<ServerHttp2Session>();
   /** Every connection, with how many requests it is serving. */

@@ -5,6 +5,15 @@ import { ruleAllows, type PolicyRule } from "./rules.ts";
 /** What a step's report asks for: `create` on this, in its namespace, with the name of its pod. */
 export const stepReportResource = { group: "headrace.io", resource: "pods/report" };
 
+/** Who is calling with a namespace's key to the object store: a user of its own, who has nothing to do elsewhere. */
+export function storageUser(namespace: string): User {
+  return { name: `${storageUserPrefix}${namespace}`, groups: [storageGroup, "system:authenticated"] };
+}
+
+const storageUserPrefix = "system:storage:";
+const storageGroup = "system:storage";
+const storageResources = new Set(["objects", "buckets"]);
+
 /** Health, version: said to anybody who can connect. */
 const openPaths: PolicyRule = {
   verbs: ["get", "head"],
@@ -55,6 +64,7 @@ export function createAuthorizer(options: AuthorizerOptions = {}): Authorizer {
       if (ruleAllows(openPaths, attributes)) return allow("open to everybody");
       if (isAnonymous(user)) return refuse(whyAnonymousIsRefused(user));
       if (everyCaller.some((rule) => ruleAllows(rule, attributes))) return allow("allowed to every authenticated user");
+      if (isOwnStorage(attributes)) return allow("a key to the object store opens its own namespace");
       const account = serviceAccountOf(user);
       if (account && attributes.path === undefined && attributes.namespace === account.namespace) {
         const reason = allowedToServiceAccount(attributes);
@@ -70,6 +80,11 @@ export function createAuthorizer(options: AuthorizerOptions = {}): Authorizer {
 function allowedToServiceAccount(attributes: Attributes): string | undefined {
   if (isReport(attributes)) return isOwnPod(attributes) ? "a pod may report its own step" : undefined;
   return mayReadOwnNamespace(attributes) ? "a service account may read its own namespace" : undefined;
+}
+
+function isOwnStorage({ user, group, resource, namespace, path }: Attributes): boolean {
+  if (path !== undefined || group !== "headrace.io" || !storageResources.has(resource)) return false;
+  return user.groups.includes(storageGroup) && user.name === `${storageUserPrefix}${namespace}`;
 }
 
 function isReport({ verb, group, resource }: Attributes): boolean {

@@ -1,5 +1,5 @@
 export type { AuditLog } from "./audit.ts";
-export { createAuthorizer, stepReportResource, type AuthorizerOptions } from "./authorizer.ts";
+export { createAuthorizer, stepReportResource, storageUser, type AuthorizerOptions } from "./authorizer.ts";
 export { KeyFileError, TokenRequestError, UnsafeAddressError } from "./errors.ts";
 export {
   createIdentity,

@@ -38,6 +38,7 @@ export async function startFresh(): Promise<Fresh> {
     host: "127.0.0.1",
     port: 0,
     kubePort: 0,
+    s3Port: 0,
     auth: "local",
     shares: [shared],
     packaging,

@@ -26,6 +26,8 @@ const layers: Readonly<Record<string, number>> = {
   "packages/gateway": 3,
   "components/workloads": 4,
   "components/pipelines": 4,
+  "components/metadata": 4,
+  "components/storage": 4,
   "packages/sdk": 5,
   platform: 5,
   "apps/cli": 6,

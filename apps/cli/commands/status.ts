@@ -18,27 +18,27 @@ export async function status(home: string, terminal: Terminal): Promise<number> 
   const activePods = allPods.items.filter(
     (pod) => pod.status?.phase === "Running" || pod.status?.phase === "Pending",
   ).length;
-  const { gateway, kube, kubeconfig, dataDir, pid, version } = running;
+  const { gateway, kube, s3, kubeconfig, dataDir, pid, version } = running;
   if (terminal.json) {
-    terminal.print(
-      JSON.stringify({
-        running: true,
-        gateway,
-        kube,
-        kubeconfig,
-        dataDir,
-        pid,
-        version,
-        runs: activeRuns,
-        pods: activePods,
-      }),
-    );
+    terminal.value({
+      running: true,
+      gateway,
+      kube,
+      s3,
+      kubeconfig,
+      dataDir,
+      pid,
+      version,
+      runs: activeRuns,
+      pods: activePods,
+    });
     return 0;
   }
   for (const [name, value] of Object.entries({
     gateway,
     "kubernetes api": kube,
     kubeconfig,
+    "s3 endpoint": s3,
     "data directory": dataDir,
     pid,
     version,

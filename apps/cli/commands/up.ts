@@ -9,6 +9,7 @@ export interface UpFlags {
   readonly dataDir?: string;
   readonly port: string;
   readonly kubePort: string;
+  readonly s3Port?: string;
   readonly host: string;
   readonly auth: "local" | "token";
   readonly share: readonly string[];
@@ -41,6 +42,7 @@ async function serve(home: string, flags: UpFlags, surroundings: Surroundings, t
     host: flags.host,
     port: Number(flags.port),
     kubePort: Number(flags.kubePort),
+    ...(flags.s3Port !== undefined && { s3Port: Number(flags.s3Port) }),
     auth: flags.auth,
     shares: flags.share,
     packaging: surroundings.packaging,
@@ -58,8 +60,8 @@ async function serve(home: string, flags: UpFlags, surroundings: Surroundings, t
 
 function announce(running: Running, terminal: Terminal): void {
   if (terminal.json) {
-    const { gateway, kube, kubeconfig, dataDir, pid } = running;
-    terminal.print(JSON.stringify({ gateway, kube, kubeconfig, dataDir, pid }));
+    const { gateway, kube, s3, kubeconfig, dataDir, pid } = running;
+    terminal.value({ gateway, kube, s3, kubeconfig, dataDir, pid });
   } else {
     terminal.print(`Headrace is ready at ${running.gateway}  (KUBECONFIG=${running.kubeconfig})`);
   }
@@ -75,6 +77,7 @@ function backgroundFlags(flags: UpFlags): readonly string[] {
     flags.port,
     "--kube-port",
     flags.kubePort,
+    ...(flags.s3Port === undefined ? [] : ["--s3-port", flags.s3Port]),
     "--host",
     flags.host,
     "--auth",

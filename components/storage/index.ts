@@ -1,0 +1,71 @@
+import type { ObjectFiles } from "@headrace/artifacts";
+import type { Client } from "@headrace/client";
+import type { AuditSink, Authorizer, Clock, Component, Controller, Handler, Ids } from "@headrace/model";
+import type { Records } from "@headrace/records";
+import { Locks } from "./api/locks.ts";
+import { createS3 } from "./api/s3.ts";
+import { forgetAbandonedUploads } from "./api/uploads.ts";
+import { createKeys } from "./controllers/keys.ts";
+import { pipelineBucket } from "./core/spaces.ts";
+import { storageMigrations } from "./records/migrations.ts";
+
+export interface StorageOptions {
+  readonly objects: ObjectFiles;
+  readonly records: Records;
+  readonly client: Client;
+  readonly authorizer: Authorizer;
+  readonly audit: AuditSink;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  /** The namespace of what is in no other's folder or bucket; `kubeflow`. */
+  readonly homeNamespace?: string;
+  /** Names of the server, for buckets that are named by the host. */
+  readonly hosts: readonly string[];
+  /** Told of errors that are bugs, and of what is tried again. */
+  readonly onError: (error: unknown) => void;
+}
+
+export interface Storage extends Component {
+  /** The S3 API. Requests carry signatures, so that it needs no authenticator before it. */
+  readonly s3: Handler;
+}
+
+const sweepMs = 24 * 3_600_000;
+
+/** The object store of Kubeflow: the artifacts, for every client that speaks S3, with a key for each namespace. */
+export function createStorage(options: StorageOptions): Storage {
+  const { client, clock, objects, homeNamespace = "kubeflow", onError } = options;
+  const keys = createKeys({ client, clock, onError, onFailure: ({ error }) => onError(error) });
+  return {
+    name: "storage",
+    resources: [],
+    migrations: storageMigrations,
+    controllers: [bucketKeeper(objects), keys.controller, uploadSweeper(objects, clock, onError)],
+    s3: createS3({ ...options, keys, homeNamespace, locks: new Locks() }),
+  };
+}
+
+/** Clients look for the pipelines' bucket before the first pipeline has made it. */
+function bucketKeeper(objects: ObjectFiles): Controller {
+  return {
+    name: "storage-bucket",
+    async start() {
+      await objects.createBucket(pipelineBucket);
+    },
+  };
+}
+
+function uploadSweeper(objects: ObjectFiles, clock: Clock, onError: (error: unknown) => void): Controller {
+  return {
+    name: "storage-uploads",
+    async start(signal) {
+      const sweep = async (): Promise<void> => {
+        await forgetAbandonedUploads(objects, clock).catch(onError);
+        if (signal.aborted) return;
+        const timer = clock.after(sweepMs, () => void sweep());
+        signal.addEventListener("abort", () => timer[Symbol.dispose](), { once: true });
+      };
+      await sweep();
+    },
+  };
+}

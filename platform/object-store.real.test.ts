@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { Secret } from "@headrace/k8s";
+import { type Run, runs } from "@headrace/pipelines/resources";
+import type { Platform } from "./platform.ts";
+import { pythonWith, startProgram, type PythonProgram } from "./testing/python.ts";
+import { sharedPlatform } from "./testing/shared.ts";
+
+const clients = await pythonWith("boto3==1.44.8", "minio==7.2.20").then(
+  (path) => ({ path, skip: false as const }),
+  (error: unknown) => ({ path: "", skip: `the S3 clients cannot be installed here: ${String(error).slice(0, 300)}` }),
+);
+
+/** Writes an artifact, and what the object store says to somebody without a key, by its name in the cluster. */
+const step = `
+import sys, urllib.error, urllib.request
+try:
+    answer = urllib.request.urlopen("http://minio-service.kubeflow:9000/mlpipeline").read()
+except urllib.error.HTTPError as error:
+    answer = error.read()
+open(sys.argv[1], "wb").write(answer)
+`;
+
+describe("the object store with stock clients", { timeout: 120_000, skip: clients.skip }, () => {
+  let program: PythonProgram | undefined;
+
+  before(async () => {
+    const { platform } = await sharedPlatform();
+    const key = await runStep(platform);
+    const keys = [...(await keyOf(platform, "kubeflow")), key, ...(await keyOf(platform, "default"))];
+    program = await startProgram(clients.path, "s3_clients.py", [platform.running.s3, ...keys]);
+  });
+  after(() => program?.[Symbol.asyncDispose]());
+
+  async function said(name: string): Promise<Record<string, unknown>> {
+    const { name: _, ...words } = (await program?.said(name)) ?? assert.fail("The program did not start");
+    return words;
+  }
+
+  test("what a step wrote is an object, and steps reach the store by its name in the cluster", async () => {
+    assert.match(String((await said("artifact"))["bytes"]), /<Code>AccessDenied<\/Code>.*Requests must be signed/);
+  });
+
+  test("what a step wrote can neither be replaced nor deleted", async () => {
+    const denied = "AccessDenied";
+    assert.deepEqual(await said("protected"), { overwrite: denied, beneath: denied, delete: denied });
+  });
+
+  test("boto3 transfers in parts, checks sums, lists, presigns and asks on conditions", async () => {
+    assert.deepEqual(await said("transfer"), { same: true, kind: "big", parts: true });
+    assert.deepEqual(await said("checksums"), { CRC32: true, SHA1: true, SHA256: true });
+    assert.deepEqual(await said("listing"), {
+      keys: ["copied", "deep/in/big.bin", "odd names/ä+b=c&d?e#f%20.txt", "sums/CRC32", "sums/SHA1", "sums/SHA256"],
+      folders: ["deep/", "odd names/", "sums/"],
+      type: "text/plain",
+    });
+    assert.deepEqual(await said("presigned"), { get: "odd", put: "by url" });
+    assert.deepEqual(await said("conditions"), {
+      range: "ur",
+      content: "bytes 3-4/6",
+      once: "PreconditionFailed",
+      stale: "PreconditionFailed",
+      beyond: "InvalidRange",
+      versioning: null,
+      policy: "NoSuchBucketPolicy",
+      tagging: "NotImplemented",
+    });
+    assert.deepEqual(await said("deleted"), { keys: ["copied", "never", "presigned"], left: "BucketNotEmpty" });
+  });
+
+  test("another namespace's key opens nothing here", async () => {
+    assert.deepEqual(await said("other namespace"), {
+      get: "AccessDenied",
+      list: "AccessDenied",
+      bucket: "403",
+      buckets: ["mlpipeline"],
+      wrong: "SignatureDoesNotMatch",
+      unknown: "InvalidAccessKeyId",
+    });
+  });
+
+  test("minio's client streams, copies, lists and removes", async () => {
+    assert.deepEqual(await said("minio"), {
+      same: true,
+      color: "blue",
+      keys: ["a/small", "a/streamed", "b"],
+      top: ["b", "a/"],
+      exists: false,
+    });
+  });
+});
+
+/** Runs a step that writes an artifact; answers the artifact's key in the pipelines' bucket. */
+async function runStep(platform: Platform): Promise<string> {
+  const { running } = platform;
+  const artifacts = { answer: { artifactType: { schemaTitle: "system.Artifact", schemaVersion: "0.0.1" } } };
+  const command = ["python3", "-c", step, "{{$.outputs.artifacts['answer'].path}}"];
+  const response = await fetch(`${running.gateway}/apis/v2beta1/runs`, {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: `Bearer ${running.token}` },
+    body: JSON.stringify({
+      display_name: "object-store",
+      pipeline_spec: {
+        schemaVersion: "2.1.0",
+        pipelineInfo: { name: "object-store" },
+        components: { step: { executorLabel: "step", outputDefinitions: { artifacts } } },
+        deploymentSpec: { executors: { step: { container: { image: "python:3.11", command } } } },
+        root: { dag: { tasks: { step: { componentRef: { name: "step" }, taskInfo: { name: "step" } } } } },
+      },
+    }),
+  });
+  const { run_id: name } = (await response.json()) as { run_id: string };
+  const run = await over(platform, name);
+  assert.equal(run.status.state, "SUCCEEDED", run.status.error ?? "");
+  const details = await fetch(`${running.gateway}/apis/v2beta1/artifacts?namespace=kubeflow&page_size=200`, {
+    headers: { authorization: `Bearer ${running.token}` },
+  });
+  const found = (await details.text()).match(new RegExp(`minio://mlpipeline/([^"]*${name}[^"]*)`));
+  return found?.[1] ?? assert.fail("The run has no artifact");
+}
+
+async function over({ client }: Platform, name: string): Promise<Run> {
+  const signal = AbortSignal.timeout(60_000);
+  for await (const { object: run } of client.resource(runs).watch({ namespace: "kubeflow", signal })) {
+    if (run.metadata.name === name && ["SUCCEEDED", "FAILED"].includes(run.status.state)) return run;
+  }
+  return assert.fail(`Run ${name} did not end`);
+}
+
+async function keyOf({ client }: Platform, namespace: string): Promise<readonly [string, string]> {
+  const { data = {} } = await client.resource(Secret).get({ namespace, name: "mlpipeline-minio-artifact" });
+  const text = (field: string): string => Buffer.from(data[field] ?? "", "base64").toString();
+  return [text("accesskey"), text("secretkey")];
+}
