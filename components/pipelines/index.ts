@@ -5,21 +5,32 @@ import type { Records } from "@headrace/records";
 import { type ApiContext, type Tenancy } from "./api/context.ts";
 import { ensureDefaultExperiment } from "./api/experiments.ts";
 import { packageFetcher } from "./api/package-url.ts";
+import { writePipeline, writeVersion } from "./api/pipeline-objects.ts";
 import { PipelineReader } from "./api/pipeline-text.ts";
 import { apiRoutes } from "./api/routes.ts";
+import { writeScheduledWorkflow } from "./api/scheduled-workflows.ts";
 import { artifactProjection } from "./controllers/artifact-projection.ts";
 import { createEngine } from "./controllers/engine.ts";
 import { explainCache } from "./controllers/cache-explanation.ts";
 import { createExplain } from "./controllers/explain.ts";
+import { pipelineProjection, versionProjection } from "./controllers/pipeline-projections.ts";
 import { PipelineCache } from "./controllers/pipeline-cache.ts";
 import { recurringRunController } from "./controllers/recurring-runs.ts";
 import { runProjection } from "./controllers/run-projection.ts";
+import { scheduledWorkflowProjection } from "./controllers/scheduled-workflow-projection.ts";
 import { taskProjection } from "./controllers/task-projection.ts";
 import type { SharedFolder } from "./core/shared-folders.ts";
 import type { Engine } from "./engine.ts";
 import { pipelineMigrations } from "./records/migrations.ts";
 import type { PipelineTables } from "./records/tables.ts";
-import { artifacts, runs, tasks } from "./resources/index.ts";
+import {
+  artifacts,
+  pipelines as pipelineKind,
+  pipelineVersions,
+  runs,
+  scheduledWorkflows,
+  tasks,
+} from "./resources/index.ts";
 
 export { withoutCaching } from "./core/caching.ts";
 export { documentValue, parsePipelineDocuments } from "./core/spec.ts";
@@ -76,10 +87,21 @@ export function createPipelines(options: PipelinesOptions): Component {
   };
   return {
     name: "pipelines",
-    resources: [runs, tasks, artifacts],
+    resources: [runs, tasks, artifacts, scheduledWorkflows, pipelineKind, pipelineVersions],
     migrations: pipelineMigrations,
     routes: apiRoutes(context),
-    projections: [shown.runs, shown.tasks, artifactProjection(options.records)],
+    projections: [
+      shown.runs,
+      shown.tasks,
+      artifactProjection(options.records),
+      scheduledWorkflowProjection(options.records, {
+        clock: options.clock,
+        timeZone: context.timeZone,
+        write: (change) => writeScheduledWorkflow(context, change),
+      }),
+      pipelineProjection(options.records, (change) => writePipeline(context, change)),
+      versionProjection(options.records, (change) => writeVersion(context, change)),
+    ],
     explain: createExplain(shown),
     controllers: [
       defaultExperiment(context),

@@ -1,6 +1,5 @@
 import {
   alreadyExists,
-  ApiError,
   apiVersionOf,
   badRequest,
   conflict,

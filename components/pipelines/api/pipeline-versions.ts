@@ -34,7 +34,7 @@ async function create(context: ApiContext, request: ApiRequest, { pipeline = "" 
   const body = await readMessage(request, versionMessage);
   const version = newVersion(context, owner, body);
   const spec = await specOf(context, body, { place: "", signal: request.signal });
-  const row = await tablesOf(context, owner.ns).transaction(({ db }) => addVersion(db, owner, version, spec));
+  const row = await tablesOf(context, owner.ns).transaction((scope) => addVersion(scope, owner, { version, spec }));
   return jsonResponse(await asMessage(context, row));
 }
 
@@ -53,13 +53,13 @@ async function get(context: ApiContext, { user }: ApiRequest, params: RouteParam
 async function update(context: ApiContext, request: ApiRequest, params: RouteParams) {
   const row = await permittedVersion(context, request.user, "update", params);
   const change = readChange(await readMessage(request, versionMessage));
-  await tablesOf(context, row.ns).transaction(({ db }) => updateVersion(db, row, change));
+  await tablesOf(context, row.ns).transaction((scope) => updateVersion(scope, row, change));
   return jsonResponse(await asMessage(context, { ...row, ...change }));
 }
 
 async function remove(context: ApiContext, { user }: ApiRequest, params: RouteParams) {
   const row = await permittedVersion(context, user, "delete", params);
-  await tablesOf(context, row.ns).transaction(({ db }) => deleteVersion(db, row));
+  await tablesOf(context, row.ns).transaction((scope) => deleteVersion(scope, row));
   return jsonResponse({});
 }
 

@@ -1,4 +1,5 @@
 import { ApiError, type ApiRequest, badRequest, type Route, type RouteParams, type User } from "@headrace/model";
+import type { WriteScope } from "@headrace/records";
 import type { Pipeline } from "../core/ir.ts";
 import { documentValue, readPipelineDocument } from "../core/spec.ts";
 import { keepDocument } from "../records/documents.ts";
@@ -16,7 +17,7 @@ import {
   type PipelineVersionRow,
   updatePipeline,
 } from "../records/pipelines.ts";
-import type { PipelineDatabase } from "../records/tables.ts";
+import type { PipelineTables } from "../records/tables.ts";
 import {
   anyTables,
   type ApiContext,
@@ -61,7 +62,7 @@ export function pipelineRoutes(context: ApiContext): readonly Route[] {
 async function create(context: ApiContext, request: ApiRequest) {
   const body = await readMessage(request, pipelineMessage);
   const row = newPipeline(context, await permittedNamespace(context, request.user, body.namespace), body);
-  await tablesOf(context, row.ns).transaction(({ db }) => addPipeline(db, row));
+  await tablesOf(context, row.ns).transaction((scope) => addPipeline(scope, row));
   return jsonResponse(asMessage(row));
 }
 
@@ -98,7 +99,7 @@ async function get(context: ApiContext, { user }: ApiRequest, { pipeline = "" }:
 async function update(context: ApiContext, request: ApiRequest, { pipeline = "" }: RouteParams) {
   const row = await permittedPipeline(context, request.user, "update", pipeline);
   const change = readChange(await readMessage(request, pipelineMessage));
-  await tablesOf(context, row.ns).transaction(({ db }) => updatePipeline(db, row, change));
+  await tablesOf(context, row.ns).transaction((scope) => updatePipeline(scope, row, change));
   return jsonResponse(asMessage({ ...row, ...change }));
 }
 
@@ -106,13 +107,13 @@ async function remove(context: ApiContext, { query, user }: ApiRequest, { pipeli
   const row = await permittedPipeline(context, user, "delete", pipeline);
   // Python clients send True.
   const cascade = (query.get("cascade") ?? "").toLowerCase() === "true";
-  await tablesOf(context, row.ns).transaction(async ({ db }) => {
-    if (!cascade && (await hasVersions(db, row))) {
+  await tablesOf(context, row.ns).transaction(async (scope) => {
+    if (!cascade && (await hasVersions(scope.db, row))) {
       throw badRequest(
         `Cannot delete pipeline "${row.name}": it has versions; delete them first, or send cascade=true`,
       );
     }
-    await deletePipeline(db, row);
+    await deletePipeline(scope, row);
   });
   return jsonResponse({});
 }
@@ -213,37 +214,41 @@ export async function addPipelineWithVersion(
   version: Omit<PipelineVersionRow, "spec">,
   spec: Pipeline,
 ): Promise<void> {
-  await tablesOf(context, row.ns).transaction(async ({ db }) => {
-    await addPipeline(db, row);
-    await addVersion(db, row, version, spec);
+  await tablesOf(context, row.ns).transaction(async (scope) => {
+    await addPipeline(scope, row);
+    await addVersion(scope, row, { version, spec });
   });
 }
 
-async function addPipeline(db: PipelineDatabase, row: PipelineRow): Promise<void> {
-  if (await findPipelineNamed(db, row.ns, row.name)) {
+export async function addPipeline(
+  scope: WriteScope<PipelineTables>,
+  row: PipelineRow,
+  facts?: Parameters<typeof insertPipeline>[2],
+): Promise<void> {
+  if (await findPipelineNamed(scope.db, row.ns, row.name)) {
     throw new ApiError(
       "AlreadyExists",
       `Cannot create pipeline "${row.name}": a pipeline of this name exists; choose another`,
     );
   }
-  await insertPipeline(db, row);
+  await insertPipeline(scope, row, facts);
 }
 
 export async function addVersion(
-  db: PipelineDatabase,
-  pipeline: PipelineRow,
-  version: Omit<PipelineVersionRow, "spec">,
-  spec: Pipeline,
+  scope: WriteScope<PipelineTables>,
+  owner: PipelineRow,
+  { version, spec }: { readonly version: Omit<PipelineVersionRow, "spec">; readonly spec: Pipeline },
+  facts?: Parameters<typeof insertVersion>[3],
 ): Promise<PipelineVersionRow> {
-  if (await findVersionNamed(db, pipeline, version.name)) {
+  if (await findVersionNamed(scope.db, owner, version.name)) {
     throw new ApiError(
       "AlreadyExists",
-      `Cannot create version "${version.name}": pipeline "${pipeline.name}" has a version of this name; choose another`,
+      `Cannot create version "${version.name}": pipeline "${owner.name}" has a version of this name; choose another`,
     );
   }
   const content = JSON.stringify(documentValue(spec.document));
-  const row = { ...version, spec: await keepDocument(db, { ns: pipeline.ns, content, now: version.created_at }) };
-  await insertVersion(db, row);
+  const row = { ...version, spec: await keepDocument(scope.db, { ns: owner.ns, content, now: version.created_at }) };
+  await insertVersion(scope, owner, row, facts);
   return row;
 }
 

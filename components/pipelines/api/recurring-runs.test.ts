@@ -127,7 +127,7 @@ test("what cannot be is refused, and the field is named", async () => {
     [{ pipeline_version_reference: { pipeline_id: "p" } }, 400, /together/],
     [{ runtime_config: { parameters: {} } }, 400, /runtime_config\.parameters\.a: Required/],
     [{ runtime_config: { parameters: { a: 1 }, pipeline_root: "gs://b" } }, 400, /pipeline_root/],
-    [{ plugins_input: { mlflow: {} } }, 501, /plugins_input/],
+    [{ plugins_input: { mlflow: {} } }, 400, /plugins_input\.mlflow/],
     [{ mode: "SOMETIMES" }, 400, /mode: Unsupported value/],
     [{ colour: "red" }, 400, /colour: unknown field of RecurringRun/],
   ];

@@ -1,8 +1,11 @@
 import { type ApiRequest, badRequest, isApiError, type Route, type RouteParams, type User } from "@headrace/model";
+import type { Insertable } from "kysely";
 import { nextCronTime, parseCron } from "../core/cron.ts";
+import type { Pipeline } from "../core/ir.ts";
 import { parseObject } from "../core/json.ts";
 import { checkParameters } from "../core/parameters.ts";
 import { recurringRunName } from "../core/recurring-run.ts";
+import { readRunOptions, showRunOptions } from "../core/run-options.ts";
 import { documentValue } from "../core/spec.ts";
 import { keepDocument, readDocuments } from "../records/documents.ts";
 import { findExperiment } from "../records/experiments.ts";
@@ -18,6 +21,7 @@ import {
   unfinishedRunsOf,
   updateRecurringRun,
 } from "../records/recurring-runs.ts";
+import type { RecurringRunTable } from "../records/tables.ts";
 import {
   anyTables,
   type ApiContext,
@@ -41,7 +45,7 @@ import {
 } from "./messages.ts";
 import { checkPipelineRoot, pipelineSource, serviceAccountOf } from "./pipeline-source.ts";
 import { namespaceOfExperiment } from "./runs.ts";
-import { jsonResponse, unimplemented } from "./status.ts";
+import { jsonResponse } from "./status.ts";
 import { splitVerb } from "./verbs.ts";
 
 const maxNameLength = 255;
@@ -62,45 +66,75 @@ export function recurringRunRoutes(context: ApiContext): readonly Route[] {
 async function create(context: ApiContext, request: ApiRequest) {
   const body = await readMessage(request, recurringRunMessage);
   const experiment = await experimentForRun(context, body.experiment_id ?? "");
-  const { ns } = experiment;
-  await requireAccess(context, request.user, "create", "jobs", ns);
-  if (Object.keys(body.plugins_input ?? {}).length > 0) throw unimplemented("plugins_input: no plugin is configured");
+  await requireAccess(context, request.user, "create", "jobs", experiment.ns);
+  const fresh = await newRecurringRun(context, request.user, { ...body, experiment_id: experiment.id });
+  await addRecurringRun(context, fresh);
+  return jsonResponse(await show(context, await requireRecurringRun(context, fresh.row.id)));
+}
+
+export interface NewRecurringRun {
+  readonly row: Omit<Insertable<RecurringRunTable>, "spec">;
+  /** The pipeline that it is bound to; absent if each run takes the latest version. */
+  readonly content: string | undefined;
+}
+
+/** A recurring run of an experiment that exists, checked as a run is. Nothing is written. */
+export async function newRecurringRun(
+  context: ApiContext,
+  user: User,
+  body: RecurringRunMessage,
+): Promise<NewRecurringRun> {
+  const { keepGoing, cacheMaxAgeMs } = readRunOptions(body.plugins_input ?? {});
+  const experiment = await experimentForRun(context, body.experiment_id ?? "");
   const display_name = requireName(body.display_name, "display_name", maxNameLength);
   const description = body.description ?? "";
   checkLength(description, "description", longText);
-  const source = await pipelineSource(context, request.user, body);
-  const parameters = body.runtime_config?.parameters ?? {};
-  checkParameters(source.pipeline, parameters);
+  const source = await pipelineSource(context, user, body);
   const now = context.clock.now();
   const row = {
     id: context.ids.uuid(),
-    ns,
+    ns: experiment.ns,
     experiment: experiment.id,
     name: recurringRunName(display_name, context.ids.suffix(5)),
     display_name,
     description,
-    enabled: body.mode === "ENABLE" ? 1 : 0,
-    max_concurrency: readConcurrency(body),
-    no_catchup: body.no_catchup ? 1 : 0,
-    ...readTrigger(context, body),
+    ...readSettings(context, body, source.pipeline),
     pipeline: source.pipelineId,
     pipeline_version: source.isNewest ? null : source.versionId,
-    parameters: JSON.stringify(parameters),
-    pipeline_root: checkPipelineRoot(context, source.pipeline, body.runtime_config?.pipeline_root ?? ""),
-    service_account: serviceAccountOf(body),
     created_at: now,
     updated_at: now,
     last_at: null,
     last_index: 0,
+    keep_going: keepGoing ? 1 : 0,
+    cache_max_age: cacheMaxAgeMs ?? null,
     error: null,
   };
-  const content = JSON.stringify(documentValue(source.pipeline.document));
+  const content = source.isNewest ? undefined : JSON.stringify(documentValue(source.pipeline.document));
+  return { row, content };
+}
+
+export async function addRecurringRun(context: ApiContext, { row, content }: NewRecurringRun): Promise<void> {
+  const { ns, created_at: now } = row;
   await tablesOf(context, ns).transaction(async ({ db, changed }) => {
-    const spec = source.isNewest ? null : await keepDocument(db, { ns, content, now });
+    const spec = content === undefined ? null : await keepDocument(db, { ns, content, now });
     await insertRecurringRun(db, { ...row, spec });
     changed({ ns, kind: recurringRunChanges, key: row.name, op: "PUT" });
   });
-  return jsonResponse(await show(context, await requireRecurringRun(context, row.id)));
+}
+
+/** What of a recurring run may be changed later. */
+export function readSettings(context: ApiContext, body: RecurringRunMessage, pipeline: Pipeline) {
+  const { parameters = {}, pipeline_root = "" } = body.runtime_config ?? {};
+  checkParameters(pipeline, parameters);
+  return {
+    enabled: body.mode === "ENABLE" ? 1 : 0,
+    max_concurrency: readConcurrency(body),
+    no_catchup: body.no_catchup ? 1 : 0,
+    ...readTrigger(context, body),
+    parameters: JSON.stringify(parameters),
+    pipeline_root: checkPipelineRoot(context, pipeline, pipeline_root),
+    service_account: serviceAccountOf(body),
+  };
 }
 
 function readConcurrency({ max_concurrency = 0 }: RecurringRunMessage): number {
@@ -166,7 +200,7 @@ async function act(context: ApiContext, { user }: ApiRequest, { recurring = "" }
 }
 
 /** Runs cannot be made in an archived experiment. */
-async function requireOpenExperiment(context: ApiContext, row: RecurringRunRow): Promise<void> {
+export async function requireOpenExperiment(context: ApiContext, row: RecurringRunRow): Promise<void> {
   const experiment = await findExperiment(anyTables(context), row.experiment);
   if (experiment?.storage_state !== "ARCHIVED") return;
   throw badRequest(
@@ -182,14 +216,23 @@ async function setEnabled(context: ApiContext, row: RecurringRunRow, isEnabled: 
   });
 }
 
+async function remove(context: ApiContext, { query, user }: ApiRequest, { recurring = "" }: RouteParams) {
+  const row = await permittedRecurringRun(context, user, "delete", recurring);
+  const policy = readPolicy(query.get("propagation_policy") ?? "");
+  await endRecurringRun(context, row, { orphan: policy === "ORPHAN" });
+  return jsonResponse({});
+}
+
 /**
  * As upstream, where runs belong to their ScheduledWorkflow: those that have not ended are stopped with it, unless they are to be
  * orphaned. It makes no more of them while they stop.
  */
-async function remove(context: ApiContext, { query, user }: ApiRequest, { recurring = "" }: RouteParams) {
-  const row = await permittedRecurringRun(context, user, "delete", recurring);
-  const policy = readPolicy(query.get("propagation_policy") ?? "");
-  if (policy !== "ORPHAN") {
+export async function endRecurringRun(
+  context: ApiContext,
+  row: RecurringRunRow,
+  { orphan }: { orphan: boolean },
+): Promise<void> {
+  if (!orphan) {
     await setEnabled(context, row, false);
     const runs = await unfinishedRunsOf(tablesOf(context, row.ns).db, row);
     await Promise.all(runs.map((id) => stop(context, { ns: row.ns, id })));
@@ -198,7 +241,6 @@ async function remove(context: ApiContext, { query, user }: ApiRequest, { recurr
     await deleteRecurringRun(db, row);
     changed({ ns: row.ns, kind: recurringRunChanges, key: row.name, op: "DELETE" });
   });
-  return jsonResponse({});
 }
 
 /** One that ended by itself meanwhile needs no more stopping. */
@@ -265,6 +307,7 @@ function fields(row: RecurringRunRow): RecurringRunMessage {
     no_catchup: row.no_catchup !== 0,
     namespace: row.ns,
     experiment_id: row.experiment,
+    plugins_input: showRunOptions({ keepGoing: row.keep_going === 1, cacheMaxAgeMs: row.cache_max_age ?? undefined }),
     ...(isConfigured && { runtime_config: { parameters, pipeline_root: row.pipeline_root } }),
     ...(row.error !== null && { error: { code: failedPrecondition, message: row.error } }),
   };

@@ -41,7 +41,9 @@ async function uploadVersion(context: ApiContext, request: ApiRequest) {
   const pipeline = await permittedPipeline(context, request.user, "create", id);
   const { spec, given } = await readPipelineUpload(context, request);
   const version = newVersion(context, pipeline, given);
-  const row = await tablesOf(context, pipeline.ns).transaction(({ db }) => addVersion(db, pipeline, version, spec));
+  const row = await tablesOf(context, pipeline.ns).transaction((scope) =>
+    addVersion(scope, pipeline, { version, spec }),
+  );
   return jsonResponse(await asVersionMessage(context, row));
 }
 

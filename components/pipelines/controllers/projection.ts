@@ -35,6 +35,20 @@ export function writeToken(time: number, id: string): string {
   return Buffer.from(`${time}.${id}`).toString("base64url");
 }
 
+/** The same for lists in the order of namespaces and names. */
+export function readNameToken(token: string | undefined): { readonly ns: string; readonly name: string } | undefined {
+  if (token === undefined) return undefined;
+  const [, ns, name] =
+    /^([a-z0-9-]{1,63})\/([a-z0-9.-]{1,253})$/.exec(Buffer.from(token, "base64url").toString()) ?? [];
+  if (ns === undefined || name === undefined)
+    throw badRequest("continue: is not a token of this list; begin again without it");
+  return { ns, name };
+}
+
+export function writeNameToken(ns: string, name: string): string {
+  return Buffer.from(`${ns}/${name}`).toString("base64url");
+}
+
 export function listOf<T extends KubeObject>(
   definition: ResourceDefinition<T>,
   items: readonly T[],

@@ -102,9 +102,18 @@ class Scheduler {
             changes.map(({ key }) => key),
           );
           for (const { ns, name } of owners) enqueue({ namespace: ns, name });
+          await this.#tell(owners);
         },
       }),
     ]);
+  }
+
+  /** Their objects show their runs, so they have changed with those. */
+  async #tell(owners: readonly { readonly ns: string; readonly name: string }[]): Promise<void> {
+    if (owners.length === 0) return;
+    await this.#options.records.all<PipelineTables>().transaction(async ({ changed }) => {
+      for (const { ns, name } of owners) changed({ ns, kind: recurringRunChanges, key: name, op: "PUT" });
+    });
   }
 
   /** Resolves once all that exists is enqueued; goes on until the signal aborts. Begins again if it was left too far behind. */
@@ -174,6 +183,8 @@ class Scheduler {
       pipeline_root: row.pipeline_root,
       service_account: row.service_account,
       cache: 1,
+      keep_going: row.keep_going,
+      cache_max_age: row.cache_max_age,
       created_at: now,
       scheduled_at: tick,
       recurring_run: row.id,

@@ -1,4 +1,4 @@
-import { badRequest } from "@headrace/model";
+import { badRequest, parseDuration } from "@headrace/model";
 
 /**
  * A cron expression as KFP reads it, which is robfig/cron v1: `second minute hour day-of-month month [day-of-week]`, so that five
@@ -111,28 +111,12 @@ function readRange(text: string, name: keyof typeof bounds, fail: Fail): readonl
   return Array.from({ length: Math.floor((to - from) / step) + 1 }, (_, index) => from + index * step);
 }
 
-const unitMs: Readonly<Record<string, number>> = {
-  ns: 1e-6,
-  us: 1e-3,
-  µs: 1e-3,
-  μs: 1e-3,
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-};
-
 /** A duration as Go writes it, in whole seconds and at least one. */
 function readEvery(text: string, fail: Fail): number {
-  const duration = /^([-+]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+|0)$/.exec(text);
-  if (!duration) throw fail(`"${text}" is not a duration such as 90s or 1h30m`);
-  const [, sign = "", parts = ""] = duration;
-  const ms = [...parts.matchAll(/([\d.]+)([a-zµμ]+)/g)].reduce(
-    (sum, [, amount = "", unit = ""]) => sum + Number(amount) * (unitMs[unit] ?? 0),
-    0,
-  );
+  const ms = parseDuration(text);
+  if (ms === undefined) throw fail(`"${text}" is not a duration such as 90s or 1h30m`);
   if (ms > Number.MAX_SAFE_INTEGER / 1e6) throw fail("is longer than 285 years");
-  return sign === "-" ? 1000 : Math.max(1000, Math.floor(ms / 1000) * 1000);
+  return Math.max(1000, Math.floor(ms / 1000) * 1000);
 }
 
 /**

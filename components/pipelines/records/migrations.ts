@@ -1,6 +1,8 @@
 import type { Migration } from "@headrace/model";
 import { column, withCounter } from "@headrace/records";
 import type { Kysely } from "kysely";
+import { freePipelineName, freeVersionName } from "./object-names.ts";
+import type { PipelineTables } from "./tables.ts";
 
 type SchemaBuilder = Kysely<unknown>["schema"];
 
@@ -23,6 +25,12 @@ export const pipelineMigrations: readonly Migration[] = [
     id: 3,
     name: "options of runs",
     up: (schema) => addRunOptions((schema as Kysely<unknown>).schema),
+  },
+  {
+    component: "pipelines",
+    id: 4,
+    name: "objects",
+    up: (schema) => showAsObjects(schema as Kysely<PipelineTables>),
   },
 ];
 
@@ -166,4 +174,45 @@ async function createRecurringRuns(schema: SchemaBuilder): Promise<void> {
     .on("pipeline_run")
     .columns(["recurring_run", "created_at"])
     .execute();
+}
+
+/** What Kubernetes knows of an object and KFP does not: its name, labels and annotations. */
+async function showAsObjects(db: Kysely<PipelineTables>): Promise<void> {
+  for (const table of ["recurring_run", "pipeline", "pipeline_version"]) {
+    for (const name of ["labels", "annotations"])
+      await db.schema
+        .alterTable(table)
+        .addColumn(name, column.text, (c) => c.notNull().defaultTo("{}"))
+        .execute();
+  }
+  await db.schema
+    .alterTable("recurring_run")
+    .addColumn("keep_going", column.integer, (c) => c.notNull().defaultTo(0))
+    .execute();
+  await db.schema.alterTable("recurring_run").addColumn("cache_max_age", column.time).execute();
+  for (const table of ["pipeline", "pipeline_version"]) {
+    await db.schema
+      .alterTable(table)
+      .addColumn("object", column.key, (c) => c.notNull().defaultTo(""))
+      .execute();
+  }
+  await nameObjects(db);
+  await db.schema.createIndex("pipeline_by_object").on("pipeline").columns(["ns", "object"]).unique().execute();
+  await db.schema.createIndex("version_by_object").on("pipeline_version").columns(["ns", "object"]).unique().execute();
+}
+
+async function nameObjects(db: Kysely<PipelineTables>): Promise<void> {
+  for (const { id, ns, name } of await db.selectFrom("pipeline").select(["id", "ns", "name"]).execute()) {
+    const object = await freePipelineName(db, { ns, id, name });
+    await db.updateTable("pipeline").set({ object }).where("ns", "=", ns).where("id", "=", id).execute();
+  }
+  const versions = await db
+    .selectFrom("pipeline_version")
+    .innerJoin("pipeline", "pipeline.id", "pipeline_version.pipeline")
+    .select(["pipeline_version.id", "pipeline_version.ns", "pipeline_version.name", "pipeline.name as pipeline"])
+    .execute();
+  for (const { id, ns, name, pipeline } of versions) {
+    const object = await freeVersionName(db, { ns, id, name, pipeline });
+    await db.updateTable("pipeline_version").set({ object }).where("ns", "=", ns).where("id", "=", id).execute();
+  }
 }

@@ -1,10 +1,26 @@
+import type { WriteScope } from "@headrace/records";
 import type { Selectable } from "kysely";
 import { dropUnusedDocuments } from "./documents.ts";
 import { type ListColumn, type Listing, type Page, takePage, textColumn, timeColumn } from "./listing.ts";
-import type { PipelineDatabase, PipelineTable, PipelineVersionTable } from "./tables.ts";
+import { freePipelineName, freeVersionName } from "./object-names.ts";
+import { isAfter, type ObjectSearch } from "./object-search.ts";
+import type { PipelineDatabase, PipelineTable, PipelineTables, PipelineVersionTable } from "./tables.ts";
 
-export type PipelineRow = Selectable<PipelineTable>;
-export type PipelineVersionRow = Selectable<PipelineVersionTable>;
+/** What only Kubernetes' view has. */
+type ObjectColumn = "object" | "labels" | "annotations";
+type ObjectFacts = Pick<Selectable<PipelineTable>, ObjectColumn>;
+
+export type PipelineRow = Omit<Selectable<PipelineTable>, ObjectColumn>;
+export type PipelineVersionRow = Omit<Selectable<PipelineVersionTable>, ObjectColumn>;
+export type PipelineObjectRow = PipelineRow & ObjectFacts;
+export type VersionObjectRow = PipelineVersionRow &
+  ObjectFacts & { readonly pipeline_name: string; readonly pipeline_object: string; readonly content: string | null };
+
+/** The feed's kinds of their changes; the keys are the objects' names. Every write here tells them. */
+export const pipelineChanges = "pipelines";
+export const versionChanges = "pipelineversions";
+
+type Scope = WriteScope<PipelineTables>;
 
 export const pipelineColumns: Readonly<Record<string, ListColumn>> = {
   pipeline_id: textColumn("pipeline.id"),
@@ -43,17 +59,29 @@ export async function listPipelines(db: PipelineDatabase, ns: string, listing: L
   return takePage(db.selectFrom("pipeline").selectAll().where("ns", "=", ns), "pipeline.id", listing);
 }
 
-export async function insertPipeline(db: PipelineDatabase, row: PipelineRow): Promise<void> {
-  await db.insertInto("pipeline").values(row).execute();
+/** `facts` is what an object was made with; without it, the object gets a name that is like the pipeline's. */
+export async function insertPipeline({ db, changed }: Scope, row: PipelineRow, facts?: ObjectFacts): Promise<void> {
+  const object = facts?.object ?? (await freePipelineName(db, row));
+  await db
+    .insertInto("pipeline")
+    .values({ ...row, ...facts, object })
+    .execute();
+  changed({ ns: row.ns, kind: pipelineChanges, key: object, op: "PUT" });
 }
 
 export async function updatePipeline(
-  db: PipelineDatabase,
+  { db, changed }: Scope,
   { ns, id }: PipelineRow,
-  change: Partial<Pick<PipelineRow, "display_name" | "tags">>,
+  change: Partial<Pick<PipelineObjectRow, "display_name" | "description" | "tags" | "labels" | "annotations">>,
 ): Promise<void> {
   if (Object.keys(change).length === 0) return;
   await db.updateTable("pipeline").set(change).where("ns", "=", ns).where("id", "=", id).execute();
+  const row = await pipelinesOf(db, { ns, id }).select("object").executeTakeFirst();
+  if (row) changed({ ns, kind: pipelineChanges, key: row.object, op: "PUT" });
+}
+
+function pipelinesOf(db: PipelineDatabase, { ns, id }: Pick<PipelineRow, "ns" | "id">) {
+  return db.selectFrom("pipeline").where("ns", "=", ns).where("id", "=", id);
 }
 
 function versionsOf(db: PipelineDatabase, { ns, id }: Pick<PipelineRow, "ns" | "id">) {
@@ -66,15 +94,18 @@ export async function hasVersions(db: PipelineDatabase, { ns, id }: PipelineRow)
 }
 
 /** With its versions. Runs keep what they ran. */
-export async function deletePipeline(db: PipelineDatabase, { ns, id }: PipelineRow): Promise<void> {
-  const specs = await versionsOf(db, { ns, id }).select("spec").distinct().execute();
+export async function deletePipeline({ db, changed }: Scope, { ns, id }: PipelineRow): Promise<void> {
+  const versions = await versionsOf(db, { ns, id }).select(["object", "spec"]).execute();
+  const [owner] = await pipelinesOf(db, { ns, id }).select("object").execute();
   await db.deleteFrom("pipeline_version").where("ns", "=", ns).where("pipeline", "=", id).execute();
   await db.deleteFrom("pipeline").where("ns", "=", ns).where("id", "=", id).execute();
   await dropUnusedDocuments(
     db,
     ns,
-    specs.map(({ spec }) => spec),
+    versions.map(({ spec }) => spec),
   );
+  for (const { object } of versions) changed({ ns, kind: versionChanges, key: object, op: "DELETE" });
+  if (owner) changed({ ns, kind: pipelineChanges, key: owner.object, op: "DELETE" });
 }
 
 export async function findVersion(db: PipelineDatabase, id: string): Promise<PipelineVersionRow | undefined> {
@@ -119,20 +150,86 @@ export async function listVersions(
   return takePage(query, "pipeline_version.id", listing);
 }
 
-export async function insertVersion(db: PipelineDatabase, row: PipelineVersionRow): Promise<void> {
-  await db.insertInto("pipeline_version").values(row).execute();
+/** `facts` as with a pipeline. */
+export async function insertVersion(
+  { db, changed }: Scope,
+  owner: PipelineRow,
+  row: PipelineVersionRow,
+  facts?: ObjectFacts,
+): Promise<void> {
+  const object = facts?.object ?? (await freeVersionName(db, { ...row, pipeline: owner.name }));
+  await db
+    .insertInto("pipeline_version")
+    .values({ ...row, ...facts, object })
+    .execute();
+  changed({ ns: row.ns, kind: versionChanges, key: object, op: "PUT" });
 }
 
 export async function updateVersion(
-  db: PipelineDatabase,
+  { db, changed }: Scope,
   { ns, id }: PipelineVersionRow,
-  change: Partial<Pick<PipelineVersionRow, "display_name" | "tags">>,
+  change: Partial<Pick<VersionObjectRow, "display_name" | "tags" | "labels" | "annotations">>,
 ): Promise<void> {
   if (Object.keys(change).length === 0) return;
   await db.updateTable("pipeline_version").set(change).where("ns", "=", ns).where("id", "=", id).execute();
+  const row = await versionObject(db, { ns, id });
+  if (row) changed({ ns, kind: versionChanges, key: row.object, op: "PUT" });
 }
 
-export async function deleteVersion(db: PipelineDatabase, { ns, id, spec }: PipelineVersionRow): Promise<void> {
+export async function deleteVersion({ db, changed }: Scope, { ns, id, spec }: PipelineVersionRow): Promise<void> {
+  const row = await versionObject(db, { ns, id });
   await db.deleteFrom("pipeline_version").where("ns", "=", ns).where("id", "=", id).execute();
   await dropUnusedDocuments(db, ns, [spec]);
+  if (row) changed({ ns, kind: versionChanges, key: row.object, op: "DELETE" });
+}
+
+async function versionObject(db: PipelineDatabase, { ns, id }: Pick<PipelineVersionRow, "ns" | "id">) {
+  return db
+    .selectFrom("pipeline_version")
+    .select("object")
+    .where("ns", "=", ns)
+    .where("id", "=", id)
+    .executeTakeFirst();
+}
+
+/** Pipelines as objects; those that everybody may use are in no namespace, and none. */
+export async function pipelinesAsObjects(
+  db: PipelineDatabase,
+  { namespace, names, after, limit }: ObjectSearch,
+): Promise<readonly PipelineObjectRow[]> {
+  if (names?.length === 0) return [];
+  return db
+    .selectFrom("pipeline")
+    .selectAll()
+    .where("ns", "<>", "")
+    .$if(namespace !== "", (some) => some.where("ns", "=", namespace))
+    .$if(names !== undefined, (some) => some.where("object", "in", names ?? []))
+    .$if(after !== undefined, (some) => some.where(isAfter("ns", "object", after)))
+    .$if(limit !== undefined, (some) => some.limit(limit ?? 0))
+    .orderBy("ns")
+    .orderBy("object")
+    .execute();
+}
+
+export async function versionsAsObjects(
+  db: PipelineDatabase,
+  { namespace, names, after, limit }: ObjectSearch,
+): Promise<readonly VersionObjectRow[]> {
+  if (names?.length === 0) return [];
+  return db
+    .selectFrom("pipeline_version")
+    .innerJoin("pipeline", "pipeline.id", "pipeline_version.pipeline")
+    .leftJoin("document", (join) =>
+      join.onRef("document.digest", "=", "pipeline_version.spec").onRef("document.ns", "=", "pipeline_version.ns"),
+    )
+    .selectAll("pipeline_version")
+    .select(["document.content", "pipeline.name as pipeline_name", "pipeline.object as pipeline_object"])
+    .where("pipeline_version.ns", "<>", "")
+    .$if(namespace !== "", (some) => some.where("pipeline_version.ns", "=", namespace))
+    .$if(names !== undefined, (some) => some.where("pipeline_version.object", "in", names ?? []))
+    .$if(after !== undefined, (some) => some.where(isAfter("pipeline_version.ns", "pipeline_version.object", after)))
+    .$if(limit !== undefined, (some) => some.limit(limit ?? 0))
+    .orderBy("pipeline_version.ns")
+    .orderBy("pipeline_version.object")
+    .execute();
 }

@@ -1,8 +1,9 @@
 import { type RunState } from "@headrace/records";
-import { type Selectable, sql, type Updateable } from "kysely";
+import { type Insertable, type Selectable, sql, type Updateable } from "kysely";
 import { type Schedule } from "../core/schedule.ts";
 import { dropUnusedDocuments } from "./documents.ts";
 import { type ListColumn, type Listing, type Page, takePage, textColumn, timeColumn } from "./listing.ts";
+import { isAfter, type ObjectSearch } from "./object-search.ts";
 import type { PipelineDatabase, RecurringRunTable } from "./tables.ts";
 
 /** A recurring run. `version` is the version that it is bound to, while that exists. */
@@ -54,7 +55,23 @@ export async function listRecurringRuns(
   return takePage(query(db).where("recurring_run.ns", "=", ns), "recurring_run.id", listing);
 }
 
-export async function insertRecurringRun(db: PipelineDatabase, row: Selectable<RecurringRunTable>): Promise<void> {
+/** Those of a namespace (all if it is empty), or by name, in the order of both. */
+export async function recurringRunsAsObjects(
+  db: PipelineDatabase,
+  { namespace, names, after, limit }: ObjectSearch,
+): Promise<readonly RecurringRunRow[]> {
+  if (names?.length === 0) return [];
+  return query(db)
+    .$if(namespace !== "", (some) => some.where("recurring_run.ns", "=", namespace))
+    .$if(names !== undefined, (some) => some.where("recurring_run.name", "in", names ?? []))
+    .$if(after !== undefined, (some) => some.where(isAfter("recurring_run.ns", "recurring_run.name", after)))
+    .$if(limit !== undefined, (some) => some.limit(limit ?? 0))
+    .orderBy("recurring_run.ns")
+    .orderBy("recurring_run.name")
+    .execute();
+}
+
+export async function insertRecurringRun(db: PipelineDatabase, row: Insertable<RecurringRunTable>): Promise<void> {
   await db.insertInto("recurring_run").values(row).execute();
 }
 

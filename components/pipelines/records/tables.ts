@@ -35,6 +35,11 @@ export interface PipelineTable {
   description: string;
   tags: string;
   created_at: number;
+  /** Its name as an object, unique in its namespace. */
+  object: string;
+  /** The user's own, as JSON. */
+  labels: Generated<string>;
+  annotations: Generated<string>;
 }
 
 export interface PipelineVersionTable {
@@ -50,6 +55,11 @@ export interface PipelineVersionTable {
   package_url: string;
   code_source_url: string;
   created_at: number;
+  /** Its name as an object, unique in its namespace. */
+  object: string;
+  /** The user's own, as JSON. */
+  labels: Generated<string>;
+  annotations: Generated<string>;
 }
 
 /** What a run of a pipeline has beyond `run`. */
@@ -115,6 +125,12 @@ export interface RecurringRunTable {
   /** The latest tick that made a run. */
   last_at: number | null;
   last_index: number;
+  /** Of each of its runs: see the columns there. */
+  keep_going: Generated<number>;
+  cache_max_age: number | null;
+  /** The user's own, as JSON. */
+  labels: Generated<string>;
+  annotations: Generated<string>;
   /** Why the last tick that was due made no run; absent when all is well. */
   error: string | null;
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { testApi } from "@headrace/apiserver/testing";
 import { type ArtifactStore, openFileStore } from "@headrace/artifacts";
 import type { Client } from "@headrace/client";
 import {
@@ -29,6 +30,8 @@ export interface TestFace extends AsyncDisposable {
   readonly engine: IdleEngine;
   readonly routes: readonly Route[];
   readonly handle: Handler;
+  /** The kinds that are shown from these records. */
+  readonly objects: Client;
   /** Errors that were bugs. */
   readonly bugs: readonly unknown[];
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
@@ -75,6 +78,7 @@ export async function testFace(
   await records.migrate(pipelineMigrations);
   const routes = component.routes ?? [];
   const handle = handlerOf(routes);
+  const server = testApi([], { projections: component.projections ?? [], clock });
   return {
     records,
     artifacts,
@@ -82,9 +86,11 @@ export async function testFace(
     bugs,
     routes,
     handle,
+    objects: server.client,
     call: (method, path, options) => call(handle, method, path, options),
     async [Symbol.asyncDispose]() {
       await records.close();
+      await server[Symbol.asyncDispose]();
       await rm(root, { recursive: true });
     },
   };
