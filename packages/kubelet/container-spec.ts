@@ -135,6 +135,12 @@ export function warmEntry(
   return { entry: entry.kind, source, arguments: words.slice(entry.argumentsIndex) };
 }
 
+/** Whether the container runs KFP's executor, which makes the folders of all that it writes by itself. */
+export function makesItsFolders(pod: Pod, container: Container): boolean {
+  const entry = parseEntry(pod.metadata.annotations?.[warmEntryAnnotation] ?? "{}");
+  return entry?.commandDigest === commandDigest(container);
+}
+
 function parseEntry(text: string): WarmEntry | undefined {
   try {
     const entry: WarmEntry = JSON.parse(text);

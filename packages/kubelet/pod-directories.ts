@@ -1,12 +1,13 @@
-import { mkdirSync, renameSync } from "node:fs";
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { chmodSync, existsSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock, Ids } from "@headrace/model";
-import { TreeRemover } from "./tree-remover.ts";
+import { type DirectoryContent, DirectoryThread } from "./directory-thread.ts";
 
 export const scratchName = ".scratch";
 export const spareDirectoryPrefix = ".spare-";
 
+/** As of any /tmp: everybody in the container may write there. */
+const scratchMode = 0o1777;
 const spares = 4;
 /** Any pod may ask for folders, and nobody has looked yet at whether it is a step of the engine's. */
 const mostFolders = 16;
@@ -18,13 +19,12 @@ export function messageName(container: string): string {
   return `.message-${container}`;
 }
 
-/** Makes one directory unless it is there. Synchronous, like all small steps before a start: a turn through the thread pool costs more. */
-export function makeDirectory(path: string, mode: number): void {
-  try {
-    mkdirSync(path, { mode });
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-  }
+/** Makes one directory unless it is there, and says whether it did. Synchronous, like all small steps before a start: a turn through the thread pool costs more. */
+export function makeDirectory(path: string, mode: number): boolean {
+  if (existsSync(path)) return false;
+  mkdirSync(path);
+  chmodSync(path, mode);
+  return true;
 }
 
 /** What is made with a step pod's directory: the one container's, and folders of the scratch directory, outer ones first. */
@@ -48,7 +48,7 @@ export class PodDirectories {
   readonly #ids: Ids;
   readonly #onError: (error: unknown) => void;
   readonly #signal: AbortSignal;
-  readonly #remover: TreeRemover;
+  readonly #thread: DirectoryThread;
   #spares: Spare[] = [];
   #refilling = false;
 
@@ -65,19 +65,22 @@ export class PodDirectories {
     this.#ids = options.ids;
     this.#onError = options.onError;
     this.#signal = options.signal;
-    this.#remover = new TreeRemover(options.signal);
+    this.#thread = new DirectoryThread(options.signal);
   }
 
   /** Resolves once a directory and all that is in it are gone. Rejects with the system's error. */
   remove(path: string): Promise<void> {
-    return this.#remover.remove(path);
+    return this.#thread.remove(path);
   }
 
-  /** The pod's directory is there afterwards, with a scratch directory if the pod is a step; what else a step's shape names may be missing. */
+  /** The pod's directory is there afterwards, with the scratch directory and its folders if the pod is a step; what else a step's shape names may be missing. */
   take(directory: string, step: DirectoryShape | undefined): void {
     if (step === undefined || !this.#rename(directory, JSON.stringify(step))) makeDirectory(directory, 0o700);
     if (step === undefined) return;
-    makeDirectory(join(directory, scratchName), 0o777);
+    const scratch = join(directory, scratchName);
+    // In a scratch directory that was there before, a step may have put links.
+    if (makeDirectory(scratch, scratchMode))
+      for (const folder of step.scratchFolders) makeDirectory(join(scratch, folder), 0o777);
     if (step.scratchFolders.length <= mostFolders) this.#refillSoon(step);
   }
 
@@ -107,24 +110,25 @@ export class PodDirectories {
       const outdated = this.#spares.filter((spare) => spare.shape !== shape);
       this.#spares = this.#spares.filter((spare) => spare.shape === shape);
       for (const { path } of outdated) await this.remove(path);
-      while (this.#spares.length < spares && !this.#signal.aborted)
-        this.#spares.push({ path: await this.#make(step), shape });
+      while (this.#spares.length < spares && !this.#signal.aborted) {
+        const path = join(this.#podsDirectory, `${spareDirectoryPrefix}${this.#ids.suffix(10)}`);
+        await this.#thread.make(path, contentOf(step));
+        this.#spares.push({ path, shape });
+      }
     } catch (error) {
       this.#onError(error);
     }
     this.#refilling = false;
   }
+}
 
-  async #make({ container, scratchFolders }: DirectoryShape): Promise<string> {
-    const path = join(this.#podsDirectory, `${spareDirectoryPrefix}${this.#ids.suffix(10)}`);
-    await mkdir(path, { mode: 0o700 });
-    await mkdir(join(path, scratchName), { mode: 0o777 });
-    for (const folder of scratchFolders) {
-      await mkdir(join(path, scratchName, folder));
-      await chmod(join(path, scratchName, folder), 0o777);
-    }
-    await mkdir(join(path, container), { mode: 0o700 });
-    await writeFile(join(path, messageName(container)), "", { mode: 0o666 });
-    return path;
-  }
+function contentOf({ container, scratchFolders }: DirectoryShape): DirectoryContent {
+  return {
+    folders: [
+      { name: scratchName, mode: scratchMode },
+      ...scratchFolders.map((folder) => ({ name: join(scratchName, folder), mode: 0o777 })),
+      { name: container, mode: 0o700 },
+    ],
+    files: [messageName(container)],
+  };
 }

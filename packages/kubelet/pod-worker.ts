@@ -6,14 +6,14 @@ import { isApiError, type StepIO, type StepReport } from "@headrace/model";
 import { type EventMessage, exponentialDelay, pause } from "@headrace/runtime";
 import type { ContainerExit } from "@headrace/sandbox";
 import { type CommandResult, runInContainer } from "./commands.ts";
-import { instanceId, parseInstanceId } from "./container-spec.ts";
+import { instanceId, makesItsFolders, parseInstanceId } from "./container-spec.ts";
 import { advance, type ContainerEvent, type ContainerState, type Ended, isAlive } from "./container-state.ts";
 import { ContainerConfigError, UnsupportedError } from "./errors.ts";
 import { logTail } from "./log-files.ts";
 import { lastLog, type LogSource } from "./logs.ts";
 import type { NodeServices } from "./node-services.ts";
 import { type Action, type Ending, plan, type PodPlan } from "./plan.ts";
-import { makeDirectory, messageName, scratchName } from "./pod-directories.ts";
+import { type DirectoryShape, makeDirectory, messageName, scratchName } from "./pod-directories.ts";
 import { podDirectory, podUser } from "./pod-identity.ts";
 import { PodProbes } from "./pod-probes.ts";
 import { podStatus } from "./pod-status.ts";
@@ -301,11 +301,7 @@ export class PodWorker {
   async #prepareVolumes(): Promise<void> {
     this.#volumesState = "preparing";
     try {
-      const step = this.#step && {
-        container: this.#pod.spec.containers[0]?.name ?? "",
-        scratchFolders: scratchFolders(this.#step),
-      };
-      this.#services.directories.take(this.#directory, step);
+      this.#services.directories.take(this.#directory, this.#step && this.#shape(this.#step));
       await Promise.all([this.#volumes.prepare(this.#pod, this.#facts()), this.#admitStep()]);
       this.#volumesState = "ready";
       this.#waiting = undefined;
@@ -314,6 +310,12 @@ export class PodWorker {
       this.#volumesFailed(error);
     }
     this.#proceed();
+  }
+
+  #shape(step: StepIO): DirectoryShape {
+    const [container] = this.#pod.spec.containers;
+    const folders = container && makesItsFolders(this.#pod, container) ? [] : scratchFolders(step);
+    return { container: container?.name ?? "", scratchFolders: folders };
   }
 
   /** Before anything of an artifact is touched: only the engine knows which pods may. */

@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, constants, fstatSync, mkdirSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import type { ArtifactStore } from "@headrace/artifacts";
 import type { Pod } from "@headrace/k8s";
@@ -60,7 +60,6 @@ export async function stepMounts(
   scratchDirectory: string,
   artifacts: ArtifactStore,
 ): Promise<{ mounts: Mount[]; missing: string[] }> {
-  makeFolders(step, scratchDirectory);
   const mounts: Mount[] = [{ kind: "bind", source: scratchDirectory, target: step.scratch, readOnly: false }];
   const missing: string[] = [];
   await Promise.all(
@@ -91,16 +90,6 @@ export function scratchFolders(step: StepIO): readonly string[] {
   }
   folders.delete(".");
   return [...folders];
-}
-
-/** Most were made ahead, with the pod's directory. */
-function makeFolders(step: StepIO, scratchDirectory: string): void {
-  for (const name of scratchFolders(step)) {
-    const folder = join(scratchDirectory, name);
-    if (isThere(folder)) continue;
-    mkdirSync(folder);
-    chmodSync(folder, 0o777);
-  }
 }
 
 function isThere(path: string): boolean {

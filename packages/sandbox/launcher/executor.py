@@ -87,6 +87,25 @@ def run(request):
     os._exit(_finish(_run(request)))
 
 
+class _LeaveSourceUncached:
+    """Nobody imports a step's source a second time, so no bytecode is written beside it. With the first import of anything
+    else all is as it was."""
+
+    def __init__(self):
+        self.before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+        sys.meta_path.insert(0, self)
+
+    def find_spec(self, name, *_):
+        if name != _MAIN:
+            self.end()
+
+    def end(self):
+        if self in sys.meta_path:
+            # Another list, since somebody may be going through this one, and would miss who comes after us.
+            sys.meta_path = [finder for finder in sys.meta_path if finder is not self]
+            sys.dont_write_bytecode = self.before
+
+
 def _run(request):
     directory = tempfile.mkdtemp(prefix="tmp.")
     module = directory + "/ephemeral_component.py"
@@ -98,6 +117,7 @@ def _run(request):
     sys.path[0] = os.getcwd()
     import runpy
 
+    uncached = _LeaveSourceUncached()
     try:
         runpy._run_module_as_main(_MAIN)
     except SystemExit as ending:
@@ -107,6 +127,8 @@ def _run(request):
         beneath = trace.tb_next
         sys.excepthook(kind, value.with_traceback(beneath), beneath)
         return 1
+    finally:
+        uncached.end()
     return 0
 
 
