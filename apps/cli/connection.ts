@@ -13,8 +13,17 @@ export interface Connection {
   readonly client: Client;
   /** JSON in, JSON out. Throws CommandError with the server's message. */
   call(method: string, path: string, body?: unknown): Promise<unknown>;
+  /** A file in the form that browsers send; JSON out. */
+  upload(path: string, file: UploadedFile): Promise<unknown>;
   /** A text stream, such as a log. */
   stream(path: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+export interface UploadedFile {
+  /** The form's field. */
+  readonly field: string;
+  readonly name: string;
+  readonly content: string;
 }
 
 /** The Headrace that holds the data directory. Throws CommandError if none runs. */
@@ -39,7 +48,7 @@ function connectTo(running: Running): Connection {
   const fetchFrom = async (path: string, init: RequestInit): Promise<Response> => {
     const response = await fetch(`${running.gateway}${path}`, {
       ...init,
-      headers: { ...headers, "content-type": "application/json" },
+      headers: { ...headers, ...(!(init.body instanceof FormData) && { "content-type": "application/json" }) },
     });
     if (response.ok) return response;
     throw new CommandError(`Refused (${response.status}): ${messageOf(await response.text())}`);
@@ -52,6 +61,11 @@ function connectTo(running: Running): Connection {
     async call(method, path, body) {
       const response = await fetchFrom(path, { method, ...(body !== undefined && { body: JSON.stringify(body) }) });
       return response.json();
+    },
+    async upload(path, { field, name, content }) {
+      const body = new FormData();
+      body.set(field, new Blob([content]), name);
+      return (await fetchFrom(path, { method: "POST", body })).json();
     },
     async *stream(path, signal) {
       const response = await fetchFrom(path, { signal });

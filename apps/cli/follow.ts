@@ -49,7 +49,7 @@ function catchInterrupt(): Disposable & { readonly signal: AbortSignal } {
 
 function leaveGoing(connection: Connection, id: string, terminal: Terminal): void {
   const url = pageOf(connection, id);
-  if (terminal.json) terminal.print(JSON.stringify({ run: id, state: "RUNNING", outputs: {}, url }));
+  if (terminal.json) terminal.value({ run: id, state: "RUNNING", outputs: {}, url });
   terminal.note(`The run goes on: ${url} shows it live, and can terminate it`);
   terminal.note(`What it waits for: headrace explain run/${id}`);
   terminal.note(`What its steps say: headrace logs --follow ${id}`);
@@ -175,16 +175,13 @@ function report(connection: Connection, run: Run, all: readonly Task[], tookMs: 
   const outputs = root?.status.outputs.parameters ?? {};
   const url = pageOf(connection, run.metadata.name ?? "");
   if (terminal.json) {
-    terminal.print(
-      JSON.stringify({
-        run: run.metadata.name,
-        state: run.status.state,
-        outputs,
-        ...(run.status.error !== undefined && { error: run.status.error }),
-        url,
-      }),
-    );
-    return;
+    return terminal.value({
+      run: run.metadata.name,
+      state: run.status.state,
+      outputs,
+      ...(run.status.error !== undefined && { error: run.status.error }),
+      url,
+    });
   }
   terminal.settle(renderTree(all, { now: systemClock.now(), columns: terminal.columns, paint: terminal.paint }));
   terminal.print("");

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { readdirSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { promisify } from "node:util";
 import { sdkPython, traces } from "@headrace/platform/testing";
 
 const bin = join(import.meta.dirname, "bin", "headrace.js");
@@ -72,7 +73,7 @@ describe("the command line", { timeout: 180_000, skip: sdk.skip }, () => {
 
   test("starts in the background and says where", async () => {
     const said = JSON.parse(await ok("--output", "json", "up", "--detach", "--port", "0", "--kube-port", "0"));
-    assert.deepEqual(Object.keys(said), ["gateway", "kube", "kubeconfig", "dataDir", "pid"]);
+    assert.deepEqual(Object.keys(said), ["gateway", "kube", "s3", "kubeconfig", "dataDir", "pid"]);
     ({ gateway, pid } = said as { gateway: string; pid: number });
     const status = JSON.parse(await ok("status", "--output", "json"));
     assert.deepEqual([status.running, status.gateway, status.pid, status.runs], [true, gateway, pid, 0]);
@@ -122,6 +123,36 @@ describe("the command line", { timeout: 180_000, skip: sdk.skip }, () => {
   test("prints the log of a step, and explains what failed", async () => {
     assert.match(await ok("logs", failedRun), /greeting nobody/);
     assert.match(await ok("explain", `run/${failedRun}`), /there is nobody to greet/);
+  });
+
+  test("lists runs, repeats them from a task or with another input, says why, and tidies them", async () => {
+    const [id = ""] = JSON.parse(await ok("runs", "list", "--state", "succeeded", "-o", "json")).map(
+      ({ run_id }: { run_id: string }) => run_id,
+    );
+    assert.match(await ok("runs", "list", "--state", "succeeded"), new RegExp(`${id} +greetings +succeeded`));
+    assert.match(await ok("explain", `run/${id}`), /root\/greet: Reused what root\/greet of run "greetings"/);
+    assert.match(await ok("runs", "retry", id.slice(0, 8), "--from", "greet"), /greetings succeeded/);
+    assert.match(await ok("explain", `run/${id}`), /root\/greet: Not reused: the run was to be retried from here/);
+    assert.match(await ok("runs", "clone", id, "-p", "times=3"), /hello mill, hello mill, hello mill/);
+    const refused = await headrace(["runs", "retry", id, "--from", "greed"]);
+    assert.match(refused.stderr, /has no task greed\nHow to fix it: Write one of: root\/greet/);
+    await ok("runs", "archive", id);
+    assert.equal(await ok("runs", "list", "--archived", "-o", "name"), `run/${id}\n`);
+    await ok("runs", "delete", id);
+    assert.equal((await headrace(["runs", "get", id])).code, 1);
+  });
+
+  test("keeps pipelines and their versions", async () => {
+    const file = join(directory, "sum.yaml");
+    const compile = join(import.meta.dirname, "../../python/compile_pipeline.py");
+    const { stdout } = await promisify(execFile)(sdk.path, [compile, pipeline]);
+    await writeFile(file, stdout);
+    assert.match(await ok("pipelines", "upload", file), /First version of "greetings"/);
+    assert.match(await ok("pipelines", "upload", file, "--version-name", "second"), /Next version of "greetings"/);
+    const [newest] = JSON.parse(await ok("pipelines", "versions", "greetings", "-o", "json"));
+    assert.deepEqual([newest.name, newest.pipeline_spec.pipelineInfo.name], ["second", "greetings"]);
+    await ok("pipelines", "delete", "greetings");
+    assert.equal(await ok("pipelines", "list", "-o", "json"), "[]\n");
   });
 
   test("stops, and nothing is left: no process, socket or control group", async () => {

@@ -1,10 +1,11 @@
 import { version } from "@headrace/platform/version";
 import { Command, Option } from "commander";
 import type { Surroundings } from "./environment.ts";
-import { createTerminal, describeError, type Terminal } from "./terminal.ts";
+import { addResourceCommands } from "./resource-program.ts";
+import { createTerminal, describeError, type Format, formats, type Terminal } from "./terminal.ts";
 
 interface GlobalFlags {
-  readonly output: "text" | "json";
+  readonly output: Format;
   readonly debug: boolean;
 }
 
@@ -16,7 +17,7 @@ export function createProgram(surroundings: Surroundings): Command {
   const program = new Command("headrace")
     .description("Kubeflow in one process")
     .version(version, "-V, --version")
-    .addOption(new Option("--output <format>", "how to print results").choices(["text", "json"]).default("text"))
+    .addOption(new Option("-o, --output <format>", "how to print results").choices(formats).default("text"))
     .option("--debug", "print stacks with errors", false)
     .configureHelp({ showGlobalOptions: true });
 
@@ -26,8 +27,8 @@ export function createProgram(surroundings: Surroundings): Command {
     .option("--data-dir <dir>", "where everything is kept (default: $HEADRACE_HOME or ~/.headrace)")
     .option("--port <port>", "port of the gateway; 0 picks a free one", "8080")
     .option("--kube-port <port>", "port of the Kubernetes API; 0 picks a free one", "6443")
-    .option("--host <address>", "address to listen on", "127.0.0.1")
     .option("--s3-port <port>", "port for S3 clients on this machine (default: 9000, or a free one if that is taken)")
+    .option("--host <address>", "address to listen on", "127.0.0.1")
     .addOption(new Option("--auth <mode>", "who may call").choices(["local", "token"]).default("local"))
     .option("--share <dir[:ro]>", "show a folder of yours at the same path in steps (repeatable)", collect, [])
     .option("--detach", "return once it is ready, and leave it running", false)
@@ -76,12 +77,16 @@ export function createProgram(surroundings: Surroundings): Command {
     .option("--name <name>", "display name of the run")
     .option("--experiment <name>", "experiment to file it under; made if absent")
     .option("--no-cache", "run every step, even those that ran before")
+    .option("--cache-max-age <duration>", "reuse only what really ran within this time, such as 24h")
+    .option("--keep-going", "let a failed task stop only what waits for it", false)
     .addHelpText("after", "\nExample:\n  headrace run examples/digits/pipeline.py -p max_iter=200")
     .action(async (file, flags, command) =>
       finish(command, async (terminal) =>
         (await import("./commands/run.ts")).runFile(file, flags, surroundings, terminal),
       ),
     );
+
+  addResourceCommands(program, { surroundings, finish, collect });
 
   program
     .command("logs <run> [task]")
@@ -127,11 +132,8 @@ export function createProgram(surroundings: Surroundings): Command {
     .description("Print the version")
     .action(async (_flags, command) =>
       finish(command, async (terminal) => {
-        terminal.print(
-          terminal.json
-            ? JSON.stringify({ version, node: process.versions.node })
-            : `headrace ${version} (Node ${process.versions.node})`,
-        );
+        if (terminal.json) terminal.value({ version, node: process.versions.node });
+        else terminal.print(`headrace ${version} (Node ${process.versions.node})`);
         return 0;
       }),
     );
@@ -145,7 +147,7 @@ async function run(
   action: (terminal: Terminal) => Promise<number>,
 ): Promise<void> {
   const { output, debug } = command.optsWithGlobals<GlobalFlags>();
-  const terminal = createTerminal(surroundings, { json: output === "json" });
+  const terminal = createTerminal(surroundings, { format: output });
   try {
     process.exitCode = await action(terminal);
   } catch (error) {

@@ -1,16 +1,24 @@
 import { ApiError } from "@headrace/model";
 import { StartError } from "@headrace/platform";
+import { stringify } from "yaml";
 import type { Surroundings } from "./environment.ts";
 
 const styles = { bold: 1, faint: 2, red: 31, green: 32, yellow: 33, blue: 34, cyan: 36 } as const;
 
 export type Style = keyof typeof styles;
 
+export const formats = ["text", "wide", "name", "json", "yaml"] as const;
+export type Format = (typeof formats)[number];
+
 /** Where commands write. Colour only on a terminal; results go to stdout, everything about them to stderr. */
 export interface Terminal {
   readonly interactive: boolean;
   readonly columns: number;
+  /** As `--output` says. `json` and `yaml` are for programs: whatever is printed is a value. */
+  readonly format: Format;
   readonly json: boolean;
+  /** Prints a value for programs, in JSON or YAML. */
+  value(value: unknown): void;
   paint(style: Style, text: string): string;
   print(line: string): void;
   note(line: string): void;
@@ -20,18 +28,21 @@ export interface Terminal {
   settle(lines: readonly string[]): void;
 }
 
-export function createTerminal(surroundings: Surroundings, options: { json: boolean }): Terminal {
+export function createTerminal(surroundings: Surroundings, { format }: { readonly format: Format }): Terminal {
+  const json = format === "json" || format === "yaml";
   let drawn = 0;
   const draw = (lines: readonly string[]): void => {
-    if (!surroundings.interactive || options.json) return;
+    if (!surroundings.interactive || json) return;
     const up = drawn > 0 ? `\u001b[${drawn}A` : "";
     process.stdout.write(`${up}${lines.map((line) => `\u001b[2K${line}\n`).join("")}\u001b[J`);
     drawn = lines.length;
   };
   return {
-    interactive: surroundings.interactive && !options.json,
+    interactive: surroundings.interactive && !json,
     columns: surroundings.columns,
-    json: options.json,
+    format,
+    json,
+    value: (value) => process.stdout.write(format === "yaml" ? stringify(value) : `${JSON.stringify(value)}\n`),
     paint: (style, text) => (surroundings.color ? `\u001b[${styles[style]}m${text}\u001b[0m` : text),
     print: (line) => process.stdout.write(`${line}\n`),
     note: (line) => process.stderr.write(`${line}\n`),

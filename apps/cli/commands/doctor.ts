@@ -23,7 +23,7 @@ export async function doctor(
   const { mode, cgroups, findings, selfTest = [] } = report;
   const failed = selfTest.filter(({ ok }) => !ok);
   if (terminal.json) {
-    terminal.print(JSON.stringify({ mode, cgroups, findings, ...(flags.selfTest && { selfTest }) }));
+    terminal.value({ mode, cgroups, findings, ...(flags.selfTest && { selfTest }) });
   } else {
     terminal.print(
       mode === "process" ? "Steps cannot run here" : `Steps run in sandboxes (${mode}, cgroups: ${cgroups})`,

@@ -23,9 +23,8 @@ export async function down(home: string, flags: { keepPods: boolean }, terminal:
     });
   }
   await untilEnded(running.pid);
-  terminal.print(
-    terminal.json ? JSON.stringify({ stopped: running.pid }) : `Headrace (pid ${running.pid}) has stopped`,
-  );
+  if (terminal.json) terminal.value({ stopped: running.pid });
+  else terminal.print(`Headrace (pid ${running.pid}) has stopped`);
   return 0;
 }
 

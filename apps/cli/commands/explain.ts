@@ -22,7 +22,7 @@ export async function explain(ref: string, flags: ExplainFlags, home: string, te
     "GET",
     `/apis/headrace.io/v1/namespaces/${encodeURIComponent(namespace)}/explain/${kind}/${encodeURIComponent(name)}`,
   )) as { reasons: readonly Reason[] };
-  if (terminal.json) terminal.print(JSON.stringify(reasons));
+  if (terminal.json) terminal.value(reasons);
   else if (reasons.length === 0) terminal.print(`Nothing keeps ${ref}`);
   else {
     for (const { summary, remedy } of reasons) {

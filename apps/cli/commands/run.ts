@@ -21,6 +21,8 @@ export interface RunFlags {
   readonly name?: string;
   readonly experiment?: string;
   readonly cache: boolean;
+  readonly cacheMaxAge?: string;
+  readonly keepGoing?: boolean;
 }
 
 /** Compiles if need be, submits, follows with a live tree, prints the outputs. Resolves to the exit status. */
@@ -42,8 +44,17 @@ export async function runFile(
     ...(flags.experiment !== undefined && { experiment_id: await findExperiment(connection, flags.experiment) }),
     pipeline_spec: documentValue(flags.cache ? pipeline.document : withoutCaching(pipeline.document)),
     runtime_config: { parameters },
+    ...optionsOf(flags),
   });
   return followRun(connection, run, terminal);
+}
+
+/** What KFP's own fields do not say: ours is a plugin's input. */
+function optionsOf({ cacheMaxAge, keepGoing }: RunFlags): object {
+  if (cacheMaxAge === undefined && !keepGoing) return {};
+  return {
+    plugins_input: { headrace: { ...(keepGoing && { keepGoing }), ...(cacheMaxAge !== undefined && { cacheMaxAge }) } },
+  };
 }
 
 async function submit(connection: Connection, body: unknown): Promise<string> {

@@ -7,7 +7,8 @@ import type { Terminal } from "../terminal.ts";
 /** Where Headrace runs and what it has to do. Exit status 3 if none runs, as systemd's `status` has it. */
 export async function status(home: string, terminal: Terminal): Promise<number> {
   if (findRunning(home) === undefined) {
-    terminal.print(terminal.json ? JSON.stringify({ running: false, dataDir: home }) : `No Headrace runs on ${home}`);
+    if (terminal.json) terminal.value({ running: false, dataDir: home });
+    else terminal.print(`No Headrace runs on ${home}`);
     return 3;
   }
   const { running, client } = connect(home);
@@ -37,8 +38,8 @@ export async function status(home: string, terminal: Terminal): Promise<number> 
   for (const [name, value] of Object.entries({
     gateway,
     "kubernetes api": kube,
-    kubeconfig,
     "s3 endpoint": s3,
+    kubeconfig,
     "data directory": dataDir,
     pid,
     version,

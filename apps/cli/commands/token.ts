@@ -15,14 +15,14 @@ export interface TokenFlags {
 export async function token(user: string, flags: TokenFlags, home: string, terminal: Terminal): Promise<number> {
   if (flags.revoke) {
     const revoked = await revoke(user, home);
-    terminal.print(
-      terminal.json ? JSON.stringify({ user, revoked }) : `${revoked} tokens of ${user} are worthless now`,
-    );
+    if (terminal.json) terminal.value({ user, revoked });
+    else terminal.print(`${revoked} tokens of ${user} are worthless now`);
     return 0;
   }
   const groups = [...new Set([...flags.group, ...(flags.admin ? ["system:masters"] : [])])];
   const issued = await issue(user, groups, home);
-  terminal.print(terminal.json ? JSON.stringify({ user, groups, token: issued }) : issued);
+  if (terminal.json) terminal.value({ user, groups, token: issued });
+  else terminal.print(issued);
   terminal.note("Only its digest is kept: the token is not shown again. Send it as `Authorization: Bearer …`,");
   terminal.note("or give it to kfp.Client(existing_token=…) and kubectl --token=…");
   if (!groups.includes("system:masters"))

@@ -1,0 +1,188 @@
+import { age, systemClock } from "@headrace/model";
+import { parsePipelineDocuments } from "@headrace/pipelines";
+import { runLabel, tasks } from "@headrace/pipelines/resources";
+import { connect, type Connection } from "../connection.ts";
+import { followRun } from "../follow.ts";
+import { type Collection, filterOf, findItem, itemPath, listItems } from "../kfp.ts";
+import { type InputTypes, parseParameters } from "../parameters.ts";
+import { printItems } from "../table.ts";
+import { CommandError, formatDuration, type Terminal } from "../terminal.ts";
+import { experiments, storedAs } from "./experiments.ts";
+import type { ListFlags } from "./pipelines.ts";
+
+interface Run {
+  readonly run_id: string;
+  readonly display_name: string;
+  readonly state: string;
+  readonly experiment_id: string;
+  readonly created_at: string;
+  readonly finished_at: string;
+  readonly task_count?: number;
+  readonly recurring_run_id?: string;
+  readonly runtime_config?: {
+    readonly parameters?: Readonly<Record<string, unknown>>;
+    readonly pipeline_root?: string;
+  };
+  readonly pipeline_spec?: unknown;
+  readonly pipeline_version_reference?: { readonly pipeline_id: string; readonly pipeline_version_id: string };
+  readonly service_account?: string;
+  readonly plugins_input?: unknown;
+  readonly error?: { readonly message?: string };
+}
+
+const runs: Collection<Run> = {
+  kind: "run",
+  path: "/apis/v2beta1/runs",
+  itemsOf: (answer) => answer["runs"] as readonly Run[] | undefined,
+  idOf: (run) => run.run_id,
+  nameOf: (run) => run.display_name,
+  columns: [
+    { title: "ID", value: (run) => run.run_id },
+    { title: "NAME", value: (run) => run.display_name },
+    { title: "STATE", value: (run) => run.state.toLowerCase() },
+    { title: "DURATION", value: (run) => durationOf(run) },
+    { title: "AGE", value: (run) => age(run.created_at, systemClock.now()) },
+    { title: "TASKS", wide: true, value: (run) => run.task_count },
+    { title: "EXPERIMENT", wide: true, value: (run) => run.experiment_id },
+    { title: "ERROR", wide: true, value: (run) => run.error?.message?.split("\n")[0] },
+  ],
+};
+
+/** The epoch stands for a run that has not finished. Times are whole seconds. */
+function durationOf({ created_at, finished_at }: Run): string {
+  const end = Date.parse(finished_at) || systemClock.now();
+  const span = end - Date.parse(created_at);
+  return span < 1000 ? "< 1 s" : formatDuration(span);
+}
+
+export interface RunListFlags extends ListFlags {
+  readonly archived: boolean;
+  readonly experiment?: string;
+  readonly state?: string;
+}
+
+export async function listRuns(flags: RunListFlags, home: string, terminal: Terminal): Promise<number> {
+  const connection = connect(home);
+  const { experiment, state, archived, namespace } = flags;
+  const inState = state === undefined ? [] : [{ key: "state", operation: "EQUALS", string_value: state.toUpperCase() }];
+  const query = {
+    sort_by: "created_at desc",
+    filter: filterOf([storedAs(archived), ...inState]),
+    namespace,
+    ...(experiment !== undefined && {
+      experiment_id: experiments.idOf(await findItem(connection, experiments, experiment)),
+    }),
+  };
+  printItems(await listItems(connection, runs, query, flags.limit), runs, terminal);
+  return 0;
+}
+
+export async function getRuns(references: readonly string[], home: string, terminal: Terminal): Promise<number> {
+  const connection = connect(home);
+  const found = await findAll(connection, references);
+  const whole = found.map((run) => connection.call("GET", `${itemPath(runs, run)}?view=FULL`) as Promise<Run>);
+  printItems(terminal.json ? await Promise.all(whole) : found, runs, terminal);
+  return 0;
+}
+
+const done = {
+  terminate: "Stopping",
+  archive: "Archived",
+  unarchive: "Took out of the archive",
+  delete: "Deleted",
+} as const;
+
+export async function changeRuns(
+  verb: string,
+  references: readonly string[],
+  home: string,
+  terminal: Terminal,
+): Promise<number> {
+  const connection = connect(home);
+  for (const run of await findAll(connection, references)) {
+    if (verb === "delete") await connection.call("DELETE", itemPath(runs, run));
+    else await connection.call("POST", itemPath(runs, run, verb));
+    if (!terminal.json) terminal.print(`${done[verb as keyof typeof done]} "${run.display_name}" (${run.run_id})`);
+  }
+  return 0;
+}
+
+/** Runs again what failed and the chosen tasks, and follows. Resolves to the exit status, which is the run's. */
+export async function retryRun(
+  reference: string,
+  flags: { readonly from: readonly string[] },
+  home: string,
+  terminal: Terminal,
+): Promise<number> {
+  const connection = connect(home);
+  const run = await findItem(connection, runs, reference);
+  const namespace = await namespaceOf(connection, run);
+  const from = await keysOf(connection, run, flags.from);
+  await connection.call("POST", `/apis/headrace.io/v1/namespaces/${namespace}/runs/${run.run_id}/retry`, { from });
+  return followRun(connection, run.run_id, terminal);
+}
+
+/** Tasks by key, or by the end of one that no other has. */
+async function keysOf(connection: Connection, run: Run, wanted: readonly string[]): Promise<readonly string[]> {
+  if (wanted.length === 0) return [];
+  const { items } = await connection.client.resource(tasks).list({ labelSelector: `${runLabel}=${run.run_id}` });
+  const keys = items.filter(({ spec }) => spec.type !== "ROOT").map(({ spec }) => spec.key);
+  return wanted.map((name) => {
+    const matching = keys.includes(name) ? [name] : keys.filter((key) => key.endsWith(`/${name}`));
+    const [key] = matching;
+    if (key !== undefined && matching.length === 1) return key;
+    throw new CommandError(
+      matching.length === 0
+        ? `Run "${run.display_name}" has no task ${name}`
+        : `${matching.length} tasks of run "${run.display_name}" are called ${name}`,
+      { remedy: `Write one of: ${(matching.length === 0 ? keys : matching).join(", ")}` },
+    );
+  });
+}
+
+async function namespaceOf(connection: Connection, run: Run): Promise<string> {
+  const experiment = (await connection.call("GET", `${experiments.path}/${run.experiment_id}`)) as {
+    readonly namespace?: string;
+  };
+  return encodeURIComponent(experiment.namespace ?? "kubeflow");
+}
+
+/** Submits the run's pipeline anew, and follows. Steps whose inputs are what they were come from the cache. */
+export async function cloneRun(
+  reference: string,
+  flags: { readonly parameter: readonly string[]; readonly name?: string },
+  home: string,
+  terminal: Terminal,
+): Promise<number> {
+  const connection = connect(home);
+  const run = await findItem(connection, runs, reference);
+  const {
+    pipeline_version_reference: version,
+    pipeline_spec,
+    runtime_config = {},
+    service_account,
+    plugins_input,
+  } = run;
+  const spec = version
+    ? ((await connection.call("GET", versionPath(version))) as { readonly pipeline_spec: unknown }).pipeline_spec
+    : pipeline_spec;
+  const { root } = parsePipelineDocuments(JSON.stringify(spec));
+  const inputs: InputTypes = new Map([...root.inputs.parameters].map(([name, { type }]) => [name, type]));
+  const parameters = { ...runtime_config.parameters, ...parseParameters(flags.parameter, inputs) };
+  const made = (await connection.call("POST", runs.path, {
+    display_name: flags.name ?? `Clone of ${run.display_name}`,
+    experiment_id: run.experiment_id,
+    ...(version ? { pipeline_version_reference: version } : { pipeline_spec }),
+    runtime_config: { ...runtime_config, parameters },
+    ...(service_account !== undefined && { service_account }),
+    ...(plugins_input !== undefined && { plugins_input }),
+  })) as Run;
+  return followRun(connection, made.run_id, terminal);
+}
+
+const versionPath = (version: NonNullable<Run["pipeline_version_reference"]>): string =>
+  `/apis/v2beta1/pipelines/${version.pipeline_id}/versions/${version.pipeline_version_id}`;
+
+async function findAll(connection: Connection, references: readonly string[]): Promise<readonly Run[]> {
+  return Promise.all(references.map((reference) => findItem(connection, runs, reference)));
+}

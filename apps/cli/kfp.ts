@@ -1,0 +1,81 @@
+import type { Connection } from "./connection.ts";
+import type { Column } from "./table.ts";
+import { CommandError } from "./terminal.ts";
+
+/** One of KFP's collections, as the commands list and name its items. */
+export interface Collection<T> {
+  /** In the singular: `run`. */
+  readonly kind: string;
+  readonly path: string;
+  /** Where the answer to a list has the items. */
+  itemsOf(answer: ListAnswer): readonly T[] | undefined;
+  idOf(item: T): string;
+  nameOf(item: T): string;
+  readonly columns: readonly Column<T>[];
+}
+
+/** A list's answer, whose items lie in a field of their own name. */
+export interface ListAnswer {
+  readonly next_page_token?: string;
+  readonly [items: string]: unknown;
+}
+
+const pageSize = 200;
+/** Of candidates that are named when a reference is not unique. */
+const maxNamed = 5;
+
+/** Up to `limit` items, page by page. */
+export async function listItems<T>(
+  connection: Connection,
+  collection: Collection<T>,
+  query: Readonly<Record<string, string | undefined>>,
+  limit: number,
+): Promise<readonly T[]> {
+  const items: T[] = [];
+  for (let token = ""; items.length < limit;) {
+    const page = new URLSearchParams({
+      page_size: String(Math.min(pageSize, limit - items.length)),
+      page_token: token,
+    });
+    for (const [name, value] of Object.entries(query)) if (value !== undefined) page.set(name, value);
+    const answer = (await connection.call("GET", `${collection.path}?${page.toString()}`)) as ListAnswer;
+    items.push(...(collection.itemsOf(answer) ?? []));
+    token = answer.next_page_token ?? "";
+    if (token === "") break;
+  }
+  return items;
+}
+
+/** The item with that id, a beginning of it, or that name. Throws CommandError that says what was found instead. */
+export async function findItem<T>(
+  connection: Connection,
+  collection: Collection<T>,
+  reference: string,
+  query: Readonly<Record<string, string | undefined>> = {},
+): Promise<T> {
+  const all = await listItems(connection, collection, { ...query, sort_by: "created_at desc" }, Infinity);
+  const exact = all.filter((item) => collection.idOf(item) === reference);
+  const close = all.filter(
+    (item) => collection.idOf(item).startsWith(reference) || collection.nameOf(item) === reference,
+  );
+  const found = exact.length > 0 ? exact : close;
+  const [first] = found;
+  if (first !== undefined && found.length === 1) return first;
+  const { kind } = collection;
+  if (first === undefined)
+    throw new CommandError(`There is no ${kind} "${reference}"`, { remedy: `List them: headrace ${kind}s list` });
+  const named = found.slice(0, maxNamed).map((item) => `${collection.idOf(item)} (${collection.nameOf(item)})`);
+  throw new CommandError(`${found.length} ${kind}s are meant by "${reference}"`, {
+    why: `They are ${named.join(", ")}${found.length > maxNamed ? ", …" : ""}`,
+    remedy: "Give more of the id",
+  });
+}
+
+/** KFP's filter of one predicate or several, all of which must hold. */
+export function filterOf(predicates: readonly Readonly<Record<string, unknown>>[]): string | undefined {
+  return predicates.length === 0 ? undefined : JSON.stringify({ predicates });
+}
+
+/** An item's own address; `verb` is KFP's custom one, such as `archive`. */
+export const itemPath = <T>(collection: Collection<T>, item: T, verb?: string): string =>
+  `${collection.path}/${encodeURIComponent(collection.idOf(item))}${verb === undefined ? "" : `:${verb}`}`;
