@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { placeholders } from "@headrace/ui-kit/portable";
+import { newRunMessages } from "./new-run-messages.ts";
 import { pipelinesMessages } from "./pipelines-messages.ts";
 
-const catalogues = { pipelines: pipelinesMessages };
+const catalogues = { pipelines: pipelinesMessages, "new runs": newRunMessages };
 
 for (const [name, { en, zh }] of Object.entries(catalogues)) {
   test(`the words of ${name} are there in both languages, with the same placeholders`, () => {

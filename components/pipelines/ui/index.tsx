@@ -27,6 +27,7 @@ export const pipelinePages: PageSet = {
     },
     { path: "/pipeline_versions/new", load: async () => (await import("./new-version-page.tsx")).NewVersionPage },
     { path: "/runs", load: async () => (await import("./runs-page.tsx")).RunsPage },
+    { path: "/runs/new", load: async () => (await import("./new-run-page.tsx")).NewRunPage },
     // `/execution/<task id>` is the address that Kubeflow's own page has for a step.
     { path: "/runs/details/:run/execution/:execution", load: async () => (await import("./run-page.tsx")).RunPage },
     { path: "/runs/details/:run/:tab?", load: async () => (await import("./run-page.tsx")).RunPage },
