@@ -1,6 +1,6 @@
-import { createPublicKey, generateKeyPairSync, createPrivateKey } from "node:crypto";
+import { createPrivateKey, createPublicKey, generateKeyPairSync, sign } from "node:crypto";
 import { ApiError, type Clock, type Ids, type User } from "@headrace/model";
-import { calculateJwkThumbprint, errors, exportJWK, jwtVerify, SignJWT, type JWK, type JWTPayload } from "jose";
+import { calculateJwkThumbprint, errors, exportJWK, jwtVerify, type JWK, type JWTPayload } from "jose";
 import { KeyFileError, TokenRequestError } from "./errors.ts";
 import { readPrivateFile, writePrivateFile } from "./private-files.ts";
 
@@ -81,6 +81,12 @@ export async function openServiceAccountTokens(options: ServiceAccountTokenOptio
     }
   }
 
+  /** Every pod gets one before it starts: in place, a signature takes a third of the time that a turn through another thread does. */
+  function signed(claims: JWTPayload): string {
+    const text = [{ alg: "ES256", kid }, claims].map((part) => base64url(Buffer.from(JSON.stringify(part)))).join(".");
+    return `${text}.${base64url(sign("sha256", Buffer.from(text), { key: privateKey, dsaEncoding: "ieee-p1363" }))}`;
+  }
+
   return {
     jwks: { keys: [{ ...jwk, kid, alg: "ES256", use: "sig" }] },
 
@@ -88,18 +94,16 @@ export async function openServiceAccountTokens(options: ServiceAccountTokenOptio
       const { namespace, name, uid, pod, expirationSeconds } = request;
       check(request);
       const seconds = Math.floor(clock.now() / 1000);
-      const token = await new SignJWT({
+      const token = signed({
         "kubernetes.io": { namespace, serviceaccount: { name, uid }, ...(pod && { pod }) },
-      })
-        .setProtectedHeader({ alg: "ES256", kid })
-        .setIssuer(tokenIssuer)
-        .setSubject(`system:serviceaccount:${namespace}:${name}`)
-        .setAudience(request.audiences.length > 0 ? [...request.audiences] : [apiAudience])
-        .setIssuedAt(seconds)
-        .setNotBefore(seconds)
-        .setExpirationTime(seconds + expirationSeconds)
-        .setJti(ids.uuid())
-        .sign(privateKey);
+        iss: tokenIssuer,
+        sub: `system:serviceaccount:${namespace}:${name}`,
+        aud: request.audiences.length > 0 ? [...request.audiences] : [apiAudience],
+        iat: seconds,
+        nbf: seconds,
+        exp: seconds + expirationSeconds,
+        jti: ids.uuid(),
+      });
       return { token, expiresAt: (seconds + expirationSeconds) * 1000 };
     },
 
@@ -123,6 +127,8 @@ export async function openServiceAccountTokens(options: ServiceAccountTokenOptio
     }
   }
 }
+
+const base64url = (bytes: Buffer): string => bytes.toString("base64url");
 
 function check(request: ServiceAccountTokenRequest): void {
   const { expirationSeconds, audiences } = request;
