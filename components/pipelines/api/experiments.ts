@@ -10,6 +10,7 @@ import {
   listExperiments,
   setExperimentStorage,
 } from "../records/experiments.ts";
+import type { PipelineDatabase } from "../records/tables.ts";
 import { disableRecurringRunsOf, recurringRunChanges } from "../records/recurring-runs.ts";
 import {
   anyTables,
@@ -107,7 +108,10 @@ async function permittedExperiment(
   return row;
 }
 
-/** The experiment of a new run: the one named, which must not be archived, or (single-user only) the default one, made if need be. */
+/**
+ * The experiment of a new run: the one named, which must not be archived, or (single-user only) the default one. That may not be
+ * there yet: `keepExperiment` makes it, together with the run, so that a run that is refused leaves nothing behind.
+ */
 export async function experimentForRun(context: ApiContext, id: string): Promise<ExperimentRow> {
   if (id === "") return defaultExperimentOf(context);
   const row = await findExperiment(anyTables(context), id);
@@ -119,25 +123,38 @@ export async function experimentForRun(context: ApiContext, id: string): Promise
 }
 
 async function defaultExperimentOf(context: ApiContext): Promise<ExperimentRow> {
-  if (context.tenancy.multiUser)
-    throw badRequest("experiment_id: Required value: it says which namespace the run is in");
-  return ensureDefaultExperiment(context, context.tenancy.namespace);
+  const { tenancy } = context;
+  if (tenancy.multiUser) throw badRequest("experiment_id: Required value: it says which namespace the run is in");
+  const found = await findExperimentNamed(
+    tablesOf(context, tenancy.namespace).db,
+    tenancy.namespace,
+    defaultExperiment,
+  );
+  return found ?? newDefaultExperiment(context, tenancy.namespace);
 }
 
-/** The namespace's experiment "Default", made if it is not there. */
-export async function ensureDefaultExperiment(context: ApiContext, ns: string): Promise<ExperimentRow> {
-  return tablesOf(context, ns).transaction(async ({ db }) => {
-    const found = await findExperimentNamed(db, ns, defaultExperiment);
-    if (found) return found;
-    const row = newExperiment(context, {
-      ns,
-      name: defaultExperiment,
-      description: "All runs created without specifying an experiment will be grouped here",
-    });
-    await insertExperiment(db, row);
-    return row;
-  });
+/** Within a transaction: the experiment as it is now, made if it is the default one. Throws ApiError NotFound for one that went. */
+export async function keepExperiment(db: PipelineDatabase, row: ExperimentRow): Promise<ExperimentRow> {
+  const found = await findExperiment(db, row.id);
+  if (found) return found;
+  if (row.name !== defaultExperiment) throw notFound("Experiment", row.id);
+  const other = await findExperimentNamed(db, row.ns, row.name);
+  if (other) return other;
+  await insertExperiment(db, row);
+  return row;
 }
+
+/** Makes the namespace's experiment "Default" if it is not there. */
+export async function ensureDefaultExperiment(context: ApiContext, ns: string): Promise<void> {
+  await tablesOf(context, ns).transaction(({ db }) => keepExperiment(db, newDefaultExperiment(context, ns)));
+}
+
+const newDefaultExperiment = (context: ApiContext, ns: string): ExperimentRow =>
+  newExperiment(context, {
+    ns,
+    name: defaultExperiment,
+    description: "All runs created without specifying an experiment will be grouped here",
+  });
 
 function newExperiment(
   { ids, clock }: ApiContext,

@@ -6,11 +6,19 @@ import { isList, isObject, type JsonObject, type JsonValue } from "../core/json.
  * written; a field that nobody knows is refused.
  */
 export interface Field<T> {
+  /** What it takes, for who must know without a value at hand. */
+  readonly shape: Shape;
   /** Throws ApiError BadRequest that names `path`. */
   read(value: JsonValue, path: string): T;
   /** Undefined for the zero value, which is left out. */
   write(value: T): JsonValue | undefined;
 }
+
+export type Shape =
+  | { readonly kind: "text" | "flag" | "integer" | "time" | "struct" | "any" }
+  | { readonly kind: "word"; readonly names: Readonly<Record<number, string>> }
+  | { readonly kind: "list" | "map"; readonly item: Shape }
+  | { readonly kind: "message"; readonly fields: Readonly<Record<string, Shape>> };
 
 export interface Message<T> extends Field<T> {
   readonly name: string;
@@ -30,6 +38,10 @@ export function message<F extends Fields>(name: string, fields: F): Message<Mess
   );
   return {
     name,
+    shape: {
+      kind: "message",
+      fields: Object.fromEntries(Object.entries(fields).map(([key, { shape }]) => [key, shape])),
+    },
     read(value, path) {
       if (!isObject(value)) throw badRequest(`${path || name}: must be an object`);
       const result: Record<string, unknown> = {};
@@ -57,6 +69,7 @@ export function message<F extends Fields>(name: string, fields: F): Message<Mess
 }
 
 export const text: Field<string> = {
+  shape: { kind: "text" },
   read(value, path) {
     if (typeof value !== "string") throw badRequest(`${path}: must be a string`);
     return value;
@@ -65,6 +78,7 @@ export const text: Field<string> = {
 };
 
 export const flag: Field<boolean> = {
+  shape: { kind: "flag" },
   read(value, path) {
     if (typeof value !== "boolean") throw badRequest(`${path}: must be true or false`);
     return value;
@@ -73,18 +87,20 @@ export const flag: Field<boolean> = {
 };
 
 export const int32: Field<number> = {
+  shape: { kind: "integer" },
   read: (value, path) => readInteger(value, path),
   write: (value) => value || undefined,
 };
 
 /** Numbers in requests may be text, and in answers they are. */
 export const int64: Field<number> = {
+  shape: { kind: "integer" },
   read: (value, path) => readInteger(value, path),
   write: (value) => (value ? String(value) : undefined),
 };
 
 /** int64 that is written also when it is 0: `optional` in protobuf. */
-export const presentInt64: Field<number> = { read: int64.read, write: String };
+export const presentInt64: Field<number> = { ...int64, write: String };
 
 function readInteger(value: JsonValue, path: string): number {
   const number = typeof value === "string" && /^[-+]?\d+$/.test(value) ? Number(value) : value;
@@ -94,6 +110,7 @@ function readInteger(value: JsonValue, path: string): number {
 
 /** Milliseconds since the epoch; RFC 3339 in whole seconds on the wire. */
 export const time: Field<number> = {
+  shape: { kind: "time" },
   read(value, path) {
     const ms = typeof value === "string" && /^\d{4}-\d\d-\d\dT/.test(value) ? Date.parse(value) : Number.NaN;
     if (Number.isNaN(ms)) throw badRequest(`${path}: must be a time such as 2026-01-31T12:00:00Z (RFC 3339)`);
@@ -106,6 +123,7 @@ export const time: Field<number> = {
 export function word<const W extends string>(names: Readonly<Record<number, W>>): Field<W> {
   const known: readonly W[] = Object.values(names);
   return {
+    shape: { kind: "word", names },
     read(value, path) {
       const name = typeof value === "number" ? names[value] : known.find((candidate) => candidate === value);
       if (name === undefined) {
@@ -119,6 +137,7 @@ export function word<const W extends string>(names: Readonly<Record<number, W>>)
 
 /** A google.protobuf.Struct: any object, its keys untouched. */
 export const struct: Field<JsonObject> = {
+  shape: { kind: "struct" },
   read(value, path) {
     if (!isObject(value)) throw badRequest(`${path}: must be an object`);
     return value;
@@ -127,10 +146,11 @@ export const struct: Field<JsonObject> = {
 };
 
 /** A google.protobuf.Value. */
-export const anyValue: Field<JsonValue> = { read: (value) => value, write: (value) => value };
+export const anyValue: Field<JsonValue> = { shape: { kind: "any" }, read: (value) => value, write: (value) => value };
 
 export function listOf<T>(item: Field<T>): Field<readonly T[]> {
   return {
+    shape: { kind: "list", item: item.shape },
     read(value, path) {
       if (!isList(value)) throw badRequest(`${path}: must be a list`);
       return value.map((each, index) => item.read(each, `${path}[${index}]`));
@@ -141,6 +161,7 @@ export function listOf<T>(item: Field<T>): Field<readonly T[]> {
 
 export function mapOf<T>(item: Field<T>): Field<Readonly<Record<string, T>>> {
   return {
+    shape: { kind: "map", item: item.shape },
     read(value, path) {
       if (!isObject(value)) throw badRequest(`${path}: must be an object`);
       return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, item.read(each, `${path}.${key}`)]));

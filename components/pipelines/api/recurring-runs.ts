@@ -8,7 +8,7 @@ import { recurringRunName } from "../core/recurring-run.ts";
 import { readRunOptions, showRunOptions } from "../core/run-options.ts";
 import { documentValue } from "../core/spec.ts";
 import { keepDocument, readDocuments } from "../records/documents.ts";
-import { findExperiment } from "../records/experiments.ts";
+import { type ExperimentRow, findExperiment } from "../records/experiments.ts";
 import { textColumn } from "../records/listing.ts";
 import {
   deleteRecurringRun,
@@ -35,7 +35,7 @@ import {
   routeMaker,
   tablesOf,
 } from "./context.ts";
-import { experimentForRun } from "./experiments.ts";
+import { experimentForRun, keepExperiment } from "./experiments.ts";
 import { pageFields, readListRequest } from "./listing.ts";
 import {
   propagationPolicy,
@@ -67,25 +67,27 @@ async function create(context: ApiContext, request: ApiRequest) {
   const body = await readMessage(request, recurringRunMessage);
   const experiment = await experimentForRun(context, body.experiment_id ?? "");
   await requireAccess(context, request.user, "create", "jobs", experiment.ns);
-  const fresh = await newRecurringRun(context, request.user, { ...body, experiment_id: experiment.id });
+  const fresh = await newRecurringRun(context, request.user, experiment, body);
   await addRecurringRun(context, fresh);
   return jsonResponse(await show(context, await requireRecurringRun(context, fresh.row.id)));
 }
 
 export interface NewRecurringRun {
+  /** Made with the recurring run, if it is the default one and not there yet. */
+  readonly experiment: ExperimentRow;
   readonly row: Omit<Insertable<RecurringRunTable>, "spec">;
   /** The pipeline that it is bound to; absent if each run takes the latest version. */
   readonly content: string | undefined;
 }
 
-/** A recurring run of an experiment that exists, checked as a run is. Nothing is written. */
+/** A recurring run, checked as a run is. Nothing is written. */
 export async function newRecurringRun(
   context: ApiContext,
   user: User,
+  experiment: ExperimentRow,
   body: RecurringRunMessage,
 ): Promise<NewRecurringRun> {
   const { keepGoing, cacheMaxAgeMs } = readRunOptions(body.plugins_input ?? {});
-  const experiment = await experimentForRun(context, body.experiment_id ?? "");
   const display_name = requireName(body.display_name, "display_name", maxNameLength);
   const description = body.description ?? "";
   checkLength(description, "description", longText);
@@ -98,7 +100,7 @@ export async function newRecurringRun(
     name: recurringRunName(display_name, context.ids.suffix(5)),
     display_name,
     description,
-    ...readSettings(context, body, source.pipeline),
+    ...readSettings(context, ns, body, source.pipeline),
     pipeline: source.pipelineId,
     pipeline_version: source.isNewest ? null : source.versionId,
     created_at: now,
@@ -110,20 +112,23 @@ export async function newRecurringRun(
     error: null,
   };
   const content = source.isNewest ? undefined : JSON.stringify(documentValue(source.pipeline.document));
-  return { row, content };
+  return { row, experiment, content };
 }
 
-export async function addRecurringRun(context: ApiContext, { row, content }: NewRecurringRun): Promise<void> {
+export async function addRecurringRun(
+  context: ApiContext,
+  { row, experiment, content }: NewRecurringRun,
+): Promise<void> {
   const { ns, created_at: now } = row;
   await tablesOf(context, ns).transaction(async ({ db, changed }) => {
     const spec = content === undefined ? null : await keepDocument(db, { ns, content, now });
-    await insertRecurringRun(db, { ...row, spec });
+    await insertRecurringRun(db, { ...row, experiment: (await keepExperiment(db, experiment)).id, spec });
     changed({ ns, kind: recurringRunChanges, key: row.name, op: "PUT" });
   });
 }
 
 /** What of a recurring run may be changed later. */
-export function readSettings(context: ApiContext, body: RecurringRunMessage, pipeline: Pipeline) {
+export function readSettings(context: ApiContext, ns: string, body: RecurringRunMessage, pipeline: Pipeline) {
   const { parameters = {}, pipeline_root = "" } = body.runtime_config ?? {};
   checkParameters(pipeline, parameters);
   return {
@@ -132,7 +137,7 @@ export function readSettings(context: ApiContext, body: RecurringRunMessage, pip
     no_catchup: body.no_catchup ? 1 : 0,
     ...readTrigger(context, body),
     parameters: JSON.stringify(parameters),
-    pipeline_root: checkPipelineRoot(context, pipeline, pipeline_root),
+    pipeline_root: checkPipelineRoot(context, ns, pipeline, pipeline_root),
     service_account: serviceAccountOf(body),
   };
 }

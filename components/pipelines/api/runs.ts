@@ -37,7 +37,7 @@ import {
   routeMaker,
   tablesOf,
 } from "./context.ts";
-import { experimentForRun } from "./experiments.ts";
+import { experimentForRun, keepExperiment } from "./experiments.ts";
 import { pageFields, readListRequest } from "./listing.ts";
 import { retryMessage, runListMessage, runMessage, type RunMessage } from "./messages.ts";
 import { checkPipelineRoot, pipelineSource, serviceAccountOf } from "./pipeline-source.ts";
@@ -71,7 +71,7 @@ async function create(context: ApiContext, request: ApiRequest) {
   const { pipeline } = source;
   const parameters = body.runtime_config?.parameters ?? {};
   checkParameters(pipeline, parameters);
-  const pipeline_root = checkPipelineRoot(context, pipeline, body.runtime_config?.pipeline_root ?? "");
+  const pipeline_root = checkPipelineRoot(context, ns, pipeline, body.runtime_config?.pipeline_root ?? "");
   const description = body.description ?? "";
   checkLength(description, "description", longText);
   const now = context.clock.now();
@@ -79,7 +79,6 @@ async function create(context: ApiContext, request: ApiRequest) {
   const row = {
     run: id,
     ns,
-    experiment: experiment.id,
     display_name: requireName(body.display_name, "display_name", maxNameLength),
     description,
     storage_state: "AVAILABLE",
@@ -98,7 +97,8 @@ async function create(context: ApiContext, request: ApiRequest) {
   } as const;
   const content = JSON.stringify(documentValue(pipeline.document));
   await tablesOf(context, ns).transaction(async ({ db, changed }) => {
-    await insertRun(db, { ...row, spec: await keepDocument(db, { ns, content, now }) });
+    const { id: kept } = await keepExperiment(db, experiment);
+    await insertRun(db, { ...row, experiment: kept, spec: await keepDocument(db, { ns, content, now }) });
     changed({ ns, kind: "runs", key: id, op: "PUT" });
   });
   context.engine.submitted({ ns, id });

@@ -63,10 +63,9 @@ async function create(context: ApiContext, { key, user, dryRun }: ProjectionChan
   const { spec, metadata } = wanted;
   const experiment = await experimentForRun(context, spec.experimentId ?? "");
   if (experiment.ns !== key.namespace) throw badRequest(`experiment_id: Not found: "${spec.experimentId}"`);
-  const { row, content } = await newRecurringRun(context, user, {
+  const { row, content } = await newRecurringRun(context, user, experiment, {
     ...messageOf(spec),
     display_name: key.name,
-    experiment_id: experiment.id,
   });
   const { uid: id = row.id, creationTimestamp } = metadata;
   const created_at = creationTimestamp === undefined ? row.created_at : Date.parse(creationTimestamp);
@@ -74,6 +73,7 @@ async function create(context: ApiContext, { key, user, dryRun }: ProjectionChan
     throw alreadyExists(definition, key.name);
   if (dryRun) return;
   await addRecurringRun(context, {
+    experiment,
     row: { ...row, id, name: key.name, created_at, ...keptMetadata(metadata, ownLabels) },
     content,
   });

@@ -32,11 +32,14 @@ export function jsonResponse(value: JsonValue, status = 200): ApiResponse {
   return { status, headers: { "content-type": "application/json" }, body: JSON.stringify(value), value };
 }
 
+/** Longer ones are cut: errors repeat what was sent, and that may be anything. */
+const maxMessage = 4096;
+
 /** KFP's body of a failure: a google.rpc.Status whose first detail repeats the short message. What is not an ApiError is a bug, and told nobody but `report`. */
 export function errorResponse(error: unknown, report: (error: unknown) => void): ApiResponse {
   const known = asApiError(error, report);
   const [code, http] = codes[known.reason];
-  const { message } = known;
+  const message = shortened(known.message);
   const details = [{ "@type": "type.googleapis.com/google.rpc.Status", code, message }];
   return jsonResponse({ code, message, details }, http);
 }
@@ -46,8 +49,12 @@ export function uploadErrorResponse(error: unknown, report: (error: unknown) => 
   const known = asApiError(error, report);
   const [, http] = codes[known.reason];
   const status = known.reason === "Forbidden" || known.reason === "Unauthorized" || http === 404 ? 400 : http;
-  return jsonResponse({ error_message: known.message, error_details: `Error: ${known.message}` }, status);
+  const message = shortened(known.message);
+  return jsonResponse({ error_message: message, error_details: `Error: ${message}` }, status);
 }
+
+const shortened = (message: string): string =>
+  message.length > maxMessage ? `${message.slice(0, maxMessage)}…` : message;
 
 function asApiError(error: unknown, report: (error: unknown) => void): ApiError {
   if (error instanceof ApiError) return error;
