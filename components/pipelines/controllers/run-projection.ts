@@ -203,6 +203,7 @@ function toRun(row: RunRow, steps: Steps, metrics: Metrics | undefined): Run {
       pipelineRoot: row.pipeline_root,
       serviceAccount: row.service_account,
       archived: row.storage_state === "ARCHIVED",
+      ...(row.recurring_run !== null && { recurringRun: row.recurring_run }),
     },
     status: {
       state: row.state,

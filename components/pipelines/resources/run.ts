@@ -9,16 +9,19 @@ export const runs = defineResource({
   kind: "Run",
   description: "A run of a pipeline. Read-only: runs are made through the Kubeflow Pipelines API.",
   categories: ["headrace"],
-  spec: s.object({
-    displayName: s.string(),
-    description: s.string(),
-    experiment: s.object({ id: s.string(), name: s.string() }),
-    pipeline: s.object({ name: s.string() }, { id: s.string(), versionId: s.string() }),
-    parameters: s.preserveUnknown({ description: "What the run was given, without the pipeline's defaults." }),
-    pipelineRoot: s.string(),
-    serviceAccount: s.string(),
-    archived: s.boolean(),
-  }),
+  spec: s.object(
+    {
+      displayName: s.string(),
+      description: s.string(),
+      experiment: s.object({ id: s.string(), name: s.string() }),
+      pipeline: s.object({ name: s.string() }, { id: s.string(), versionId: s.string() }),
+      parameters: s.preserveUnknown({ description: "What the run was given, without the pipeline's defaults." }),
+      pipelineRoot: s.string(),
+      serviceAccount: s.string(),
+      archived: s.boolean(),
+    },
+    { recurringRun: s.string({ description: "Id of the recurring run that made it." }) },
+  ),
   fields: {
     status: s.object(
       {

@@ -28,11 +28,12 @@ import {
   type TableColumn,
 } from "@headrace/ui-kit";
 import { useMemo, useState } from "react";
-import type { Run } from "../resources/index.ts";
+import { pipelineVersions as versionKind, type Run } from "../resources/index.ts";
 import { DeletePipelines } from "./delete-pipelines.tsx";
 import { DeleteVersions } from "./delete-versions.tsx";
 import { EditNaming } from "./edit-naming.tsx";
 import { LastRuns } from "./last-runs.tsx";
+import { useLiveStamp } from "./live-stamp.ts";
 import { pipelinesMessages } from "./pipelines-messages.ts";
 import { getPipeline, listVersions, type Pipeline, type PipelineVersion } from "./pipelines-api.ts";
 import type { PipelineWords } from "./pipelines-page.tsx";
@@ -51,7 +52,8 @@ export function PipelinePage() {
   const t = useMessages(pipelinesMessages);
   const { request } = useKit();
   const { pipeline: id = "" } = useParams();
-  const answer = useFreshAnswer(id, "", async (signal) => {
+  const stamp = useLiveStamp(versionKind, { labelSelector: `pipelines.kubeflow.org/pipeline-id=${id}` });
+  const answer = useFreshAnswer(id, stamp, async (signal) => {
     const [pipeline, versions] = await Promise.all([
       getPipeline(request, id, signal),
       listVersions(request, id, signal),

@@ -30,10 +30,11 @@ import {
   type Translate,
 } from "@headrace/ui-kit";
 import { useMemo, useState } from "react";
-import type { Run } from "../resources/index.ts";
+import { pipelines as pipelineKind, type Run } from "../resources/index.ts";
 import { DeletePipelines } from "./delete-pipelines.tsx";
 import { handFile } from "./handed-file.ts";
 import { LastRuns } from "./last-runs.tsx";
+import { useLiveStamp } from "./live-stamp.ts";
 import { isMultiUser, listPipelines, listVersions, type Pipeline, type PipelineVersion } from "./pipelines-api.ts";
 import { pipelinesMessages } from "./pipelines-messages.ts";
 import { newRunPath, newVersionPath, pipelinePath } from "./places.ts";
@@ -68,7 +69,8 @@ export function PipelinesPage() {
   const shared = useAnswer("healthz", (signal) => isMultiUser(request, signal));
   const canShare = shared.state === "ready" && shared.value && namespace !== "";
   const from = canShare && scope === "shared" ? "" : namespace;
-  const answer = useFreshAnswer(`pipelines/${from}`, "", (signal) => listPipelines(request, from, signal));
+  const stamp = useLiveStamp(pipelineKind, { namespace: from });
+  const answer = useFreshAnswer(`pipelines/${from}`, stamp, (signal) => listPipelines(request, from, signal));
   const { groups } = useRunsBy(pipelineOf);
   const { groups: byVersion } = useRunsBy(versionOf);
   const [open, toggle] = useOpenPipelines();
