@@ -20,7 +20,12 @@ export * from "./event.ts";
 export * from "./lease.ts";
 export * from "./namespace.ts";
 export * from "./node.ts";
-export { localVolumeDriver, PersistentVolume, provisionedByAnnotation, volumeProtectionFinalizer } from "./persistent-volume.ts";
+export {
+  localVolumeDriver,
+  PersistentVolume,
+  provisionedByAnnotation,
+  volumeProtectionFinalizer,
+} from "./persistent-volume.ts";
 export { claimProtectionFinalizer, PersistentVolumeClaim } from "./persistent-volume-claim.ts";
 export * from "./pod.ts";
 export * from "./pod-bodies.ts";

@@ -19,7 +19,7 @@ import {
   unsetText,
   withFinalizer,
 } from "./volume-claiming.ts";
-import { hostPathVolumeSource } from "./volume.ts";
+import { accessModes, hostPathVolumeSource } from "./volume.ts";
 
 /** Holds a volume for as long as it is bound, or has bytes that its reclaim policy says to remove. */
 export const volumeProtectionFinalizer = "kubernetes.io/pv-protection";
@@ -80,10 +80,7 @@ const persistentVolumeSpec = s.object(
   {
     ...sources,
     capacity: s.at(1, s.map(s.quantity())),
-    accessModes: s.at(
-      3,
-      s.list(s.string({ enum: ["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"] })),
-    ),
+    accessModes: s.at(3, s.list(s.string({ enum: accessModes }))),
     claimRef: s.at(4, objectReference),
     persistentVolumeReclaimPolicy: s.at(
       5,

@@ -162,13 +162,13 @@ const volumeResourceRequirements = s.object(
   { name: "io.k8s.api.core.v1.VolumeResourceRequirements" },
 );
 
+/** How many may use a volume at a time, and for what. */
+export const accessModes = ["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"] as const;
+
 export const persistentVolumeClaimSpec = s.object(
   {},
   {
-    accessModes: s.at(
-      1,
-      s.list(s.string({ enum: ["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"] })),
-    ),
+    accessModes: s.at(1, s.list(s.string({ enum: accessModes }))),
     selector: s.at(4, labelSelector),
     resources: s.at(2, s.withDefault(volumeResourceRequirements, {})),
     volumeName: s.at(3, s.string()),

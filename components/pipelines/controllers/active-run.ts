@@ -14,13 +14,17 @@ import {
   type TaskFacts,
   type Values,
 } from "../core/graph.ts";
-import type { ArtifactType, Pipeline } from "../core/ir.ts";
+import type { ArtifactType, ContainerExecutor, Pipeline } from "../core/ir.ts";
 import { isList, isObject, type JsonValue, parseObject } from "../core/json.ts";
+import { claimNames, type Resolve } from "../core/kubernetes-settings.ts";
 import { fillMacros } from "../core/macros.ts";
 import { type Change, start } from "../core/next.ts";
 import { checkParameters } from "../core/parameters.ts";
 import type { RunFacts } from "../core/placeholders.ts";
+import { valueIn } from "../core/resolve.ts";
 import { isWithin } from "../core/retry.ts";
+import { workspaceClaimName, workspacePath } from "../core/workspace.ts";
+import { needsWorkspace } from "../core/workspace-mount.ts";
 import { type ArtifactRow, taskArtifactsOf } from "../records/artifacts.ts";
 import { attemptsOf, findRun, type RunRow, tasksOf } from "../records/runs.ts";
 import type { PipelineDatabase } from "../records/tables.ts";
@@ -30,6 +34,7 @@ type TaskRow = Selectable<TaskTable>;
 type AttemptRow = Selectable<AttemptTable>;
 
 export const nothingLeft = { changes: [], starts: [] };
+const nothing: ReadonlySet<number> = new Set();
 
 /** A run that the engine drives: its rows as a graph, and which row each node is. */
 export class ActiveRun {
@@ -108,6 +113,36 @@ export class ActiveRun {
       node.component,
       node.inputs ?? { parameters: new Map(), artifacts: new Map() },
       this.directory(node, n),
+      ({ id }) => this.#workspaceArtifacts().has(id),
+    );
+  }
+
+  /** The name of the workspace's claim, if the pipeline has a workspace. */
+  get workspaceClaim(): string | undefined {
+    return this.pipeline.settings.workspace && workspaceClaimName(this.facts.resourceName);
+  }
+
+  /** Reads a value from the DAG around a step. */
+  resolveFor(node: Node): Resolve {
+    return (source) => (node.parent ? valueIn(node.parent, source) : undefined);
+  }
+
+  /** The claims that a step mounts. Throws PipelineFault, or ApiError BadRequest for settings that make no sense. */
+  mountedClaims(node: Node, { kubernetes }: ContainerExecutor): readonly string[] {
+    const named = kubernetes ? claimNames(kubernetes, this.resolveFor(node)) : [];
+    const { workspaceClaim } = this;
+    if (workspaceClaim === undefined || !needsWorkspace(this.executorInput(node, 0))) return named;
+    return [...named, workspaceClaim];
+  }
+
+  /** Artifacts, by number, whose importers put them into the workspace. */
+  #workspaceArtifacts(): ReadonlySet<number> {
+    if (this.pipeline.settings.workspace === undefined) return nothing;
+    const importers = [...this.graph.nodes()].filter(
+      ({ component: { body }, state }) => body.kind === "importer" && body.downloadToWorkspace && state === "SUCCEEDED",
+    );
+    return new Set(
+      importers.flatMap(({ outputs }) => [...(outputs?.artifacts.values() ?? [])].flat().map(({ id }) => id)),
     );
   }
 }
@@ -182,6 +217,7 @@ function factsOf(row: RunRow, pipeline: Pipeline, options: LoadOptions): RunFact
       /\/*(?:\?.*)?$/,
       "",
     ),
+    ...(pipeline.settings.workspace && { workspacePath }),
     createdAt: formatTime(row.created_at),
     scheduledAt: formatTime(row.scheduled_at),
   };

@@ -3,17 +3,23 @@ import type { Client } from "@headrace/client";
 import { ApiError, type Clock, type Ids, isApiError, type ObjectKey, type StepReport } from "@headrace/model";
 import type { Records, RunState, WriteScope } from "@headrace/records";
 import { createEventRecorder, type EventRecorder, exponentialDelay } from "@headrace/runtime";
+import { claimOrder, workspaceClaimOf } from "../core/claim-order.ts";
 import { InconsistentRun, PipelineFault } from "../core/errors.ts";
-import type { Node } from "../core/graph.ts";
-import { podName, podOf } from "../core/pod.ts";
+import { type Node, noValues, type Values } from "../core/graph.ts";
+import { importStep } from "../core/import-pod.ts";
+import type { ClaimExecutor, ContainerExecutor, ImporterExecutor } from "../core/ir.ts";
+import { asText } from "../core/json.ts";
+import { type AttemptPlan, podName, podOf } from "../core/pod.ts";
 import { localPath } from "../core/placeholders.ts";
 import type { SharedFolder } from "../core/shared-folders.ts";
-import { valueIn } from "../core/resolve.ts";
 import type { StepResult } from "../core/step-report.ts";
 import type { Engine, RunKey } from "../engine.ts";
 import { findRun } from "../records/runs.ts";
 import type { PipelineTables } from "../records/tables.ts";
 import { type ActiveRun, loadRun } from "./active-run.ts";
+import { type ClaimEnd, Claims } from "./claims.ts";
+import { Jobs } from "./jobs.ts";
+import { Leftovers } from "./leftovers.ts";
 import { PipelineCache } from "./pipeline-cache.ts";
 import { type AttemptRef, Pods, type Waiting, waitingOf } from "./pods.ts";
 import { type Aftermath, Turn, type Verification } from "./turn.ts";
@@ -75,7 +81,10 @@ export function createEngine(options: EngineOptions): Engine {
 
 class RunEngine implements Engine {
   readonly #options: EngineOptions;
+  readonly #jobs: Jobs;
   readonly #pods: Pods;
+  readonly #claims: Claims;
+  readonly #leftovers: Leftovers;
   readonly #inbox: Item[] = [];
   readonly #active = new Map<string, ActiveRun>();
   readonly #timers = new Map<string, Set<Disposable>>();
@@ -93,9 +102,12 @@ class RunEngine implements Engine {
     this.#pipelines = options.pipelines ?? new PipelineCache();
     this.#events = createEventRecorder({ ...options, component: "headrace-pipelines" });
     this.#onError = options.onError ?? (() => {});
+    this.#jobs = new Jobs({ clock: options.clock, onError: this.#onError });
+    this.#claims = new Claims({ client: options.client, jobs: this.#jobs });
     this.#pods = new Pods({
       client: options.client,
       clock: options.clock,
+      jobs: this.#jobs,
       onError: this.#onError,
       news: {
         running: ({ task, n, ...at }, startedAt) => this.#tell(keyOf(at), { kind: "running", task, n, startedAt }),
@@ -105,12 +117,21 @@ class RunEngine implements Engine {
         isOpen: (ref) => this.#isOpen(ref),
       },
     });
+    this.#leftovers = new Leftovers({
+      ...options,
+      pipelines: this.#pipelines,
+      pods: this.#pods,
+      claims: this.#claims,
+      onError: this.#onError,
+    });
   }
 
   async start(signal: AbortSignal): Promise<void> {
     this.#signal = signal;
     signal.addEventListener("abort", () => this.#evictAll(), { once: true });
+    this.#jobs.start(signal);
     await this.#pods.start(signal);
+    this.#leftovers.start(signal).catch(this.#onError);
     const { db } = this.#options.records.all<PipelineTables>();
     const rows = await db
       .selectFrom("run")
@@ -160,6 +181,8 @@ class RunEngine implements Engine {
 
   async forget(run: RunKey): Promise<void> {
     await this.#ask(run, { kind: "forget" });
+    this.#leftovers.keep(run.id);
+    this.#claims.removeWorkspace(run.ns, run.id);
     await this.#pods.forget(run.ns, run.id);
   }
 
@@ -278,6 +301,7 @@ class RunEngine implements Engine {
     turns.set(run.id, turn);
     if (!known && !isOver) {
       this.#active.set(run.id, active);
+      this.#leftovers.keep(run.id);
       await turn.resume();
     }
     return turn;
@@ -343,11 +367,11 @@ class RunEngine implements Engine {
     if (this.#active.get(run.id) !== run) return;
     this.#failures.delete(run.id);
     for (const { node, n, message } of aftermath.losses) this.#tellLoss(this.#podKey(run, node, n), message);
-    for (const { node, n } of aftermath.attempts) this.#ensurePod(run, node, n);
+    for (const { node, n, again = false } of aftermath.attempts) this.#carryOut(run, node, n, again);
     for (const verification of aftermath.verifications) void this.#verify(run, verification);
     for (const node of aftermath.timers) this.#wakeAt(run, node.retryAt ?? 0, { kind: "due", task: run.rowId(node) });
     for (const { node, n } of aftermath.kills) this.#pods.kill(this.#refOf(run, node, n), this.#podKey(run, node, n));
-    if (aftermath.isOver) this.#evict(run.id);
+    if (aftermath.isOver) this.#leave(run);
     else this.#watchDeadline(run);
     if (aftermath.hasMore) this.#tell(keyOf(run), { kind: "continue" });
   }
@@ -369,38 +393,108 @@ class RunEngine implements Engine {
     });
   }
 
-  #ensurePod(run: ActiveRun, node: Node, n: number): void {
+  /** A run that is over is forgotten; what it left in Kubernetes goes in its time. */
+  #leave(run: ActiveRun): void {
+    this.#evict(run.id);
+    const finishedAt = this.#options.clock.now();
+    const state = run.graph.root.state === "SUCCEEDED" && run.deadline === undefined ? "SUCCEEDED" : "FAILED";
+    this.#leftovers.ended({ ...keyOf(run), state, finishedAt }, run.pipeline.settings);
+  }
+
+  /** Does in the world what an attempt is for. `again`: an earlier process may have done it. */
+  #carryOut(run: ActiveRun, node: Node, n: number, again: boolean): void {
     const { body } = node.component;
+    if (body.kind === "dag" || node.attempts.open !== n) return;
     const task = run.rowId(node);
-    if (body.kind !== "container" || node.attempts.open !== n) return;
     try {
-      const input = run.executorInput(node, n);
-      this.#checkInputs(node);
-      const pod = podOf({
-        namespace: run.ns,
-        run: run.facts,
-        pipelineName: run.row.pipeline_name,
-        serviceAccount: run.row.service_account,
-        task: { name: node.name, id: String(task), rowId: task, displayName: node.displayName },
-        n,
-        component: node.component,
-        executor: body,
-        input,
-        directory: run.directory(node, n),
-        resolve: (source) => (node.parent ? valueIn(node.parent, source) : undefined),
-        sharedFolders: this.#options.sharedFolders ?? [],
-      });
-      const isWanted = () => this.#active.get(run.id) === run && node.attempts.open === n && !run.graph.stopping;
-      this.#pods.ensure(this.#refOf(run, node, n), pod, isWanted);
+      if (body.kind === "claim") this.#carryOutClaim(run, node, n, { body, again });
+      else this.#ensurePod(run, node, n, this.#stepOf(run, node, n, body));
     } catch (error) {
       if (!(error instanceof PipelineFault) && !isApiError(error)) throw error;
       this.#tell(keyOf(run), { kind: "ended", task, n, reason: "InvalidStep", result: endOf(false, error.message) });
     }
   }
 
+  #carryOutClaim(
+    run: ActiveRun,
+    node: Node,
+    n: number,
+    { body, again }: { readonly body: ClaimExecutor; readonly again: boolean },
+  ): void {
+    const task = run.rowId(node);
+    const order = claimOrder(body, node.inputs ?? noValues, { namespace: run.ns, run: run.id, rowId: task });
+    const done = (end: ClaimEnd): void => {
+      const result = "name" in end ? claimMade(node, end.name) : endOf(false, end.refusal);
+      const reason = "name" in end ? "Completed" : "ClaimRefused";
+      this.#tell(keyOf(run), { kind: "ended", task, n, reason, result });
+    };
+    this.#claims.carryOut(run.ns, order, { again, isWanted: this.#isWanted(run, node, n), done });
+  }
+
+  #isWanted(run: ActiveRun, node: Node, n: number): () => boolean {
+    return () => this.#active.get(run.id) === run && node.attempts.open === n && !run.graph.stopping;
+  }
+
+  /** What the pod of a step runs: the step itself, or the copy of what it imports. */
+  #stepOf(
+    run: ActiveRun,
+    node: Node,
+    n: number,
+    body: ContainerExecutor | ImporterExecutor,
+  ): Pick<AttemptPlan, "component" | "executor" | "input"> {
+    if (body.kind === "container") {
+      this.#checkInputs(node.inputs);
+      return { component: node.component, executor: body, input: run.executorInput(node, n) };
+    }
+    const [artifact] = [...(node.outputs?.artifacts.values() ?? [])].flat();
+    if (!artifact || run.workspaceClaim === undefined)
+      throw new PipelineFault("Cannot import into the workspace: the pipeline has none (dsl.WorkspaceConfig)");
+    this.#checkInputs({ parameters: new Map(), artifacts: new Map([["artifact", [artifact]]]) });
+    return importStep(node, artifact, run.directory(node, n));
+  }
+
+  #ensurePod(run: ActiveRun, node: Node, n: number, step: Pick<AttemptPlan, "component" | "executor" | "input">): void {
+    const task = run.rowId(node);
+    const { workspaceClaim } = run;
+    const pod = podOf({
+      ...step,
+      namespace: run.ns,
+      run: run.facts,
+      pipelineName: run.row.pipeline_name,
+      serviceAccount: run.row.service_account,
+      task: { name: node.name, id: String(task), rowId: task, displayName: node.displayName },
+      n,
+      directory: run.directory(node, n),
+      resolve: run.resolveFor(node),
+      sharedFolders: this.#options.sharedFolders ?? [],
+      ...(workspaceClaim !== undefined && { workspaceClaim }),
+    });
+    const isWanted = this.#isWanted(run, node, n);
+    const ensure = (): void => this.#pods.ensure(this.#refOf(run, node, n), pod, isWanted);
+    const { workspace } = run.pipeline.settings;
+    const usesIt = pod.spec.volumes?.some((each) => each.persistentVolumeClaim?.claimName === workspaceClaim);
+    if (!workspace || !usesIt) {
+      ensure();
+      return;
+    }
+    const claim = workspaceClaimOf({ namespace: run.ns, run: run.id, resourceName: run.facts.resourceName }, workspace);
+    const done = (end: ClaimEnd): void => {
+      if ("name" in end) ensure();
+      else
+        this.#tell(keyOf(run), {
+          kind: "ended",
+          task,
+          n,
+          reason: "WorkspaceRefused",
+          result: endOf(false, `the run's workspace was refused: ${end.refusal}`),
+        });
+    };
+    this.#claims.ensure(claim, { isWanted, done });
+  }
+
   /** An artifact that has a place in the container has to be one that we can put there. */
-  #checkInputs(node: Node): void {
-    for (const [name, artifacts] of node.inputs?.artifacts ?? []) {
+  #checkInputs(inputs: Values | undefined): void {
+    for (const [name, artifacts] of inputs?.artifacts ?? []) {
       for (const { uri } of artifacts) {
         if (!localPath(uri).startsWith("/")) continue;
         const answer = this.#options.artifacts.supports(uri);
@@ -411,8 +505,20 @@ class RunEngine implements Engine {
 
   async #verify(run: ActiveRun, verification: Verification): Promise<void> {
     const artifacts = [...verification.hit.outputs.artifacts.values()].flat().filter(({ written }) => written);
-    const found = await Promise.all(artifacts.map(({ uri }) => this.#exists(uri)));
+    const found = await Promise.all([
+      ...artifacts.map(({ uri }) => this.#exists(uri)),
+      ...(verification.node.component.body.kind === "claim" ? [this.#claimExists(run, verification)] : []),
+    ]);
     this.#tell(keyOf(run), { kind: "verified", verification, areThere: found.every(Boolean) });
+  }
+
+  async #claimExists(run: ActiveRun, { hit }: Verification): Promise<boolean> {
+    try {
+      return await this.#claims.exists(run.ns, asText(hit.outputs.parameters.get("name") ?? ""));
+    } catch (error) {
+      this.#onError(error);
+      return false;
+    }
   }
 
   /** Bytes that we do not keep are taken to be where they are said to be. */
@@ -485,6 +591,13 @@ const keyOf = (run: { readonly ns: string } & ({ readonly id: string } | { reado
   ns: run.ns,
   id: "id" in run ? run.id : run.run,
 });
+
+/** `CreatePVC` gives the claim's name as its one output. */
+function claimMade({ component }: Node, name: string): StepResult {
+  const names = [...component.outputs.parameters.keys()];
+  const parameters = new Map(names.map((key) => [key, name]));
+  return { kind: "succeeded", outputs: { parameters, artifacts: new Map() } };
+}
 
 function endOf(lost: boolean, message: string): StepResult {
   if (lost) return { kind: "lost", error: { message } };

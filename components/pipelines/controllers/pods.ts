@@ -1,8 +1,9 @@
 import type { Client, ResourceClient } from "@headrace/client";
 import { Pod } from "@headrace/k8s";
 import { ApiError, type Clock, isApiError, type ObjectKey } from "@headrace/model";
-import { createInformer, exponentialDelay, ifPresent, type Informer, pause, removeFinalizer } from "@headrace/runtime";
+import { createInformer, ifPresent, type Informer, removeFinalizer } from "@headrace/runtime";
 import { attemptLabel, runLabel, stepFinalizer, taskLabel } from "../core/pod.ts";
+import type { Jobs } from "./jobs.ts";
 
 /** An attempt, as its pod's labels name it. */
 export interface AttemptRef {
@@ -26,6 +27,7 @@ export interface PodNews {
 export interface PodsOptions {
   readonly client: Client;
   readonly clock: Clock;
+  readonly jobs: Jobs;
   readonly news: PodNews;
   readonly onError: (error: unknown) => void;
 }
@@ -36,27 +38,23 @@ const runningAfterMs = 300;
 const waitingAfterMs = 1_000;
 /** How long a pod that ended may be without a report before none is expected: the node reports first, then writes the phase. */
 const reportGraceMs = 5_000;
-const atOnce = 32;
-const backoff = { firstMs: 200, maxMs: 30_000 };
 
 /** Makes, watches, ends and lets go of the pods of steps. */
 export class Pods {
   readonly #client: ResourceClient<Pod>;
   readonly #clock: Clock;
   readonly #news: PodNews;
-  readonly #onError: (error: unknown) => void;
+  readonly #jobs: Jobs;
   readonly #informer: Informer<Pod>;
-  readonly #queue: (() => Promise<void>)[] = [];
   readonly #timers = new Set<Disposable>();
   readonly #unsettled = new Set<string>();
-  #busy = 0;
   #signal = new AbortController().signal;
 
-  constructor({ client, clock, news, onError }: PodsOptions) {
+  constructor({ client, clock, jobs, news, onError }: PodsOptions) {
     this.#client = client.resource(Pod);
     this.#clock = clock;
     this.#news = news;
-    this.#onError = onError;
+    this.#jobs = jobs;
     this.#informer = createInformer({ client: this.#client, clock, labelSelector: runLabel, onError });
   }
 
@@ -74,6 +72,12 @@ export class Pods {
     return this.#informer.get(key);
   }
 
+  /** The runs that pods are left of. */
+  runs(): readonly { readonly ns: string; readonly id: string }[] {
+    const refs = this.#informer.list().flatMap((pod) => refOf(pod) ?? []);
+    return [...new Map(refs.map(({ ns, run }) => [run, { ns, id: run }])).values()];
+  }
+
   isBeingDeleted(key: ObjectKey): boolean {
     return this.get(key)?.metadata.deletionTimestamp !== undefined;
   }
@@ -83,7 +87,7 @@ export class Pods {
    * refuses for good ends the attempt; anything else is tried again until it works.
    */
   ensure(ref: AttemptRef, pod: Pod, isWanted: () => boolean): void {
-    this.#enqueue(async () => {
+    this.#jobs.enqueue(async () => {
       if (!isWanted()) return;
       try {
         await this.#client.create(pod, { signal: this.#signal });
@@ -109,7 +113,7 @@ export class Pods {
 
   /** Ends a pod; its node reports the end. An attempt without a pod ends at once. */
   kill(ref: AttemptRef, key: ObjectKey): void {
-    this.#enqueue(async () => {
+    this.#jobs.enqueue(async () => {
       try {
         await this.#client.delete(key, { signal: this.#signal });
       } catch (error) {
@@ -145,10 +149,10 @@ export class Pods {
     if (!ref) return;
     const isDeleted = pod.metadata.deletionTimestamp !== undefined;
     if (isOver(pod) || (isDeleted && !pod.spec.nodeName)) {
-      if (pod.metadata.finalizers?.includes(stepFinalizer)) this.#enqueue(() => this.#letGo(ref, pod));
+      if (pod.metadata.finalizers?.includes(stepFinalizer)) this.#jobs.enqueue(() => this.#letGo(ref, pod));
       return;
     }
-    if (!previous && !isDeleted) this.#enqueue(() => this.#endUnwanted(ref, pod));
+    if (!previous && !isDeleted) this.#jobs.enqueue(() => this.#endUnwanted(ref, pod));
     const startedAt = pod.status?.containerStatuses?.[0]?.state?.running?.startedAt;
     if (pod.status?.phase === "Running" && previous?.status?.phase !== "Running") {
       this.#later(runningAfterMs, () => this.#news.running(ref, startedAt ? Date.parse(startedAt) : this.#clock.now()));
@@ -193,31 +197,6 @@ export class Pods {
   #clear(): void {
     for (const timer of this.#timers) timer[Symbol.dispose]();
     this.#timers.clear();
-    this.#queue.length = 0;
-  }
-
-  #enqueue(job: () => Promise<void>): void {
-    this.#queue.push(job);
-    if (this.#busy < atOnce) void this.#work();
-  }
-
-  async #work(): Promise<void> {
-    this.#busy += 1;
-    for (let job = this.#queue.shift(); job; job = this.#queue.shift()) await this.#persist(job);
-    this.#busy -= 1;
-  }
-
-  /** Tries until it works or the engine stops. */
-  async #persist(job: () => Promise<void>): Promise<void> {
-    for (let failures = 0; !this.#signal.aborted; failures++) {
-      await pause(this.#clock, exponentialDelay(failures, backoff), this.#signal);
-      try {
-        if (!this.#signal.aborted) await job();
-        return;
-      } catch (error) {
-        if (!this.#signal.aborted) this.#onError(error);
-      }
-    }
   }
 }
 
@@ -247,7 +226,7 @@ function unreportedEnd(pod: Pod): { lost: boolean; reason: string; message: stri
 }
 
 /** The API's answers that stay the same however often one asks. */
-function isRefusal(error: unknown): error is Error {
+export function isRefusal(error: unknown): error is Error {
   return (
     isApiError(error) &&
     error.code >= 400 &&

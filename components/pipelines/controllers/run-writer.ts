@@ -17,6 +17,8 @@ const rowsPerInsert = 200;
 export interface NewAttempt {
   readonly node: Node;
   readonly n: number;
+  /** Of an earlier process, which may have begun it. */
+  readonly again?: true;
 }
 
 /** Writes what happened to one run within one transaction. Nodes are written once, as they are when `flush` is called. */

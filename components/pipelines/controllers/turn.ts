@@ -1,10 +1,11 @@
-import { badRequest, type Clock, type Ids, type StepReport } from "@headrace/model";
+import { badRequest, type Clock, type Ids, isApiError, type StepReport } from "@headrace/model";
 import type { WriteScope } from "@headrace/records";
 import { fingerprint } from "../core/cache-key.ts";
+import { isReusable } from "../core/claim-order.ts";
 import { PipelineFault } from "../core/errors.ts";
 import { failureOf } from "../core/failure.ts";
-import { type Artifact, isFinal, type Node, type Transition, type Values } from "../core/graph.ts";
-import type { ContainerExecutor, ImporterExecutor } from "../core/ir.ts";
+import { type Artifact, isFinal, type Node, noValues, type Transition, type Values } from "../core/graph.ts";
+import { type ClaimExecutor, type ContainerExecutor, type ImporterExecutor, noPorts, type Task } from "../core/ir.ts";
 import {
   awaitsStart,
   cancelIdle,
@@ -92,7 +93,7 @@ export class Turn {
     for (const node of graph.nodes()) {
       if (!node.decided || isFinal(node)) continue;
       if (isGroup(node)) this.#changes.push({ kind: "opened", node });
-      else if (node.attempts.open !== undefined) this.#resumed.push({ node, n: node.attempts.open });
+      else if (node.attempts.open !== undefined) this.#resumed.push({ node, n: node.attempts.open, again: true });
       else if (awaitsStart(node)) this.#starts.push(node);
       else if (node.retryAt !== undefined) this.#timers.add(node);
     }
@@ -107,8 +108,15 @@ export class Turn {
     const interrupted = isBeingDeleted && report.exitCode !== 0;
     const result: StepResult = interrupted
       ? { kind: "lost", error: { message: "the step's pod was deleted while it ran" } }
-      : await this.#withinReach(node, n, readReport(node.component, this.run.executorInput(node, n), report));
+      : await this.#withinReach(node, n, this.#read(node, n, report));
     await this.#endAttempt(node, n, result, report);
+  }
+
+  #read(node: Node, n: number, report: StepReport): StepResult {
+    const { component } = node;
+    // What copies into the workspace has no outputs of its own.
+    const outputs = component.body.kind === "importer" ? noPorts : component.outputs;
+    return readReport({ ...component, outputs }, this.run.executorInput(node, n), report);
   }
 
   /** A step may say that its artifact is somewhere else than planned, but not anywhere. */
@@ -295,7 +303,7 @@ export class Turn {
     for (const node of ready) {
       const { body } = node.component;
       if (body.kind === "importer") await this.#import(node, body);
-      else if (body.kind === "container") this.#sort(node, body, cacheable);
+      else if (body.kind === "container" || body.kind === "claim") this.#sort(node, body, cacheable);
     }
     const { ns, pipeline_name: pipelineName, cache_max_age: maxAge } = this.run.row;
     const scope = { ns, pipelineName, ...(maxAge !== null && { notBefore: this.#clock.now() - maxAge }) };
@@ -306,18 +314,41 @@ export class Turn {
   }
 
   /** Puts a step among those to look for in the cache, or begins it. */
-  #sort(node: Node, executor: ContainerExecutor, cacheable: Map<string, Node[]>): void {
+  #sort(node: Node, executor: ContainerExecutor | ClaimExecutor, cacheable: Map<string, Node[]>): void {
     const { task, inputs } = node;
     if (!task || !inputs || !task.cache.enabled || this.run.row.cache === 0) {
       this.#apply(firstAttempt(node, undefined));
       return;
     }
-    const print = fingerprint(task, executor, inputs);
+    const print = this.#fingerprint(node, task, executor, inputs);
+    if (print === undefined) {
+      this.#apply(firstAttempt(node, undefined));
+      return;
+    }
     if (this.run.isToRunAgain(node)) {
       this.#apply(firstAttempt(node, print));
       return;
     }
     cacheable.set(print, [...(cacheable.get(print) ?? []), node]);
+  }
+
+  /** Undefined for what no earlier success can stand for, or what will say by itself that it makes no sense. */
+  #fingerprint(
+    node: Node,
+    task: Task,
+    executor: ContainerExecutor | ClaimExecutor,
+    inputs: Values,
+  ): string | undefined {
+    if (executor.kind === "claim") {
+      const { image } = executor;
+      return isReusable(executor, inputs) ? fingerprint(task, { image, command: [], args: [] }, inputs) : undefined;
+    }
+    try {
+      return fingerprint(task, { ...executor, claims: this.run.mountedClaims(node, executor) }, inputs);
+    } catch (error) {
+      if (!(error instanceof PipelineFault) && !isApiError(error, "BadRequest")) throw error;
+      return undefined;
+    }
   }
 
   #begin(node: Node, print: string, hit: CacheHit | undefined): void {
@@ -326,7 +357,7 @@ export class Turn {
       return;
     }
     this.run.graph.apply({ position: node, facts: { state: "PENDING", fingerprint: print } });
-    if (hit.outputs.artifacts.size === 0) {
+    if (hit.outputs.artifacts.size === 0 && node.component.body.kind !== "claim") {
       this.#apply(fromCache(node, hit));
       return;
     }
@@ -344,7 +375,10 @@ export class Turn {
       const outputs = known
         ? onlyArtifact(known)
         : await this.#writer.keepOutputs({ parameters: new Map(), artifacts: new Map([[importedKey, [wanted]]]) });
-      this.#apply({ position: node, facts: { state: "SUCCEEDED", outputs } });
+      // The copy into the workspace is a step like any other; what it copies is known by then, and allowed.
+      if (executor.downloadToWorkspace)
+        this.#apply({ position: node, facts: { state: "PENDING", outputs }, attempt: "begin" });
+      else this.#apply({ position: node, facts: { state: "SUCCEEDED", outputs } });
     } catch (error) {
       if (!(error instanceof PipelineFault)) throw error;
       this.#apply({ position: node, facts: { state: "FAILED", error: { message: error.message } } });
@@ -359,7 +393,7 @@ export class Turn {
   ): Promise<void> {
     if (result.kind === "lost" && !this.run.graph.stopping)
       this.#losses.push({ node, n, message: result.error.message });
-    const outcome = await this.#outcome(result);
+    const outcome = await this.#outcome(node, result);
     const state = outcome.kind !== "succeeded" && this.run.graph.stopping ? "canceled" : outcome.kind;
     this.run.graph.endAttempt(node, state);
     const { exitCode, reason, message, startedAt, finishedAt } = facts;
@@ -375,8 +409,11 @@ export class Turn {
     this.#changes.push({ kind: "ended", node, outcome });
   }
 
-  async #outcome(result: StepResult): Promise<Outcome> {
+  async #outcome(node: Node, result: StepResult): Promise<Outcome> {
     if (result.kind === "lost") return result;
+    const { body } = node.component;
+    if (body.kind === "importer" && result.kind === "succeeded")
+      return { kind: "succeeded", outputs: node.outputs ?? noValues };
     const outputs = await this.#writer.keepOutputs(result.outputs);
     return result.kind === "succeeded"
       ? { kind: "succeeded", outputs }

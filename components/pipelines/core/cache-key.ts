@@ -7,11 +7,14 @@ import { byCodePoint, isList, isObject, type JsonObject, type JsonValue } from "
  * The fingerprint by which a step's earlier success is found: sha256 in hex of KFP's cache key, byte for byte as its own
  * driver computes it. It covers image, unresolved command and arguments, inputs (artifacts by row id) and the declared outputs.
  */
-export function fingerprint(task: Task, executor: ContainerExecutor, inputs: Values): string {
+export function fingerprint(task: Task, executor: KeyedExecutor, inputs: Values): string {
   const custom = task.cache.key;
   if (custom !== undefined) return sha256(`${task.component.name}\0${custom}`);
   return sha256(goJson(cacheKey(task.component, executor, inputs)));
 }
+
+/** What of an executor counts; `claims` are the names of those that the step mounts. */
+type KeyedExecutor = Pick<ContainerExecutor, "image" | "command" | "args"> & { readonly claims?: readonly string[] };
 
 /** What of a step's inputs counts. */
 interface KeyedInputs {
@@ -20,7 +23,7 @@ interface KeyedInputs {
 }
 
 /** KFP's message CacheKey in protobuf's JSON. */
-export function cacheKey(component: Component, executor: ContainerExecutor, inputs: KeyedInputs): JsonObject {
+export function cacheKey(component: Component, executor: KeyedExecutor, inputs: KeyedInputs): JsonObject {
   return withoutEmpty({
     inputArtifactNames: objectFrom(inputs.artifacts, (artifacts) =>
       withoutEmpty({ artifactNames: artifacts.map(({ id }) => String(id)) }),
@@ -30,7 +33,11 @@ export function cacheKey(component: Component, executor: ContainerExecutor, inpu
       withoutEmpty({ name, type: { ...type } }),
     ),
     outputParametersSpec: objectFrom(component.outputs.parameters, ({ type }) => type),
-    containerSpec: withoutEmpty({ image: executor.image, cmdArgs: [...executor.command, ...executor.args] }),
+    containerSpec: withoutEmpty({
+      image: executor.image,
+      cmdArgs: [...executor.command, ...executor.args],
+      pvcNames: (executor.claims ?? []).toSorted(byCodePoint),
+    }),
   });
 }
 

@@ -2,6 +2,7 @@ import type { Artifact, Values } from "./graph.ts";
 import type { ArtifactType, Component } from "./ir.ts";
 import type { JsonObject, JsonValue } from "./json.ts";
 import { localPath } from "./placeholders.ts";
+import { workspaceMark } from "./workspace.ts";
 
 /** The step's own writable directory: all of /tmp, since a step may keep an artifact anywhere in it (`custom_path`). */
 export const scratch = "/tmp";
@@ -42,13 +43,19 @@ export interface ArtifactValue {
 
 /**
  * What a step is told: its inputs with the component's defaults filled in, and a place for each output. `directory` is the
- * URI beneath which this attempt's artifacts go.
+ * URI beneath which this attempt's artifacts go; `inWorkspace` says which inputs were put into the run's workspace.
  */
-export function executorInput(component: Component, inputs: Values, directory: string): ExecutorInput {
+export function executorInput(
+  component: Component,
+  inputs: Values,
+  directory: string,
+  inWorkspace: (artifact: Artifact) => boolean = () => false,
+): ExecutorInput {
+  const named = (artifact: Artifact) => inputArtifact(artifact, inWorkspace(artifact));
   return {
     inputs: {
       parameterValues: Object.fromEntries(withDefaults(component, inputs.parameters)),
-      artifacts: mapEntries(inputs.artifacts, (artifacts) => ({ artifacts: artifacts.map(inputArtifact) })),
+      artifacts: mapEntries(inputs.artifacts, (artifacts) => ({ artifacts: artifacts.map(named) })),
     },
     outputs: {
       parameters: mapEntries(component.outputs.parameters, (_, name) => ({
@@ -71,9 +78,12 @@ function withDefaults(component: Component, given: ReadonlyMap<string, JsonValue
   return parameters;
 }
 
-function inputArtifact({ id, uri, type, metadata }: Artifact): ArtifactValue {
-  return { name: String(id), uri, type, metadata };
+function inputArtifact({ id, uri, type, metadata }: Artifact, isInside: boolean): ArtifactValue {
+  return { name: String(id), uri, type, metadata: isInside ? { ...metadata, [workspaceMark]: true } : metadata };
 }
+
+/** Whether the artifact's bytes lie in the run's workspace, for this step. */
+export const isInWorkspace = ({ metadata }: ArtifactValue): boolean => metadata[workspaceMark] === true;
 
 function mapEntries<T, R>(entries: ReadonlyMap<string, T>, change: (value: T, key: string) => R): Record<string, R> {
   return Object.fromEntries([...entries].map(([key, value]) => [key, change(value, key)]));

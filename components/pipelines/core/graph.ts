@@ -283,7 +283,7 @@ function kindOf({ parent, name, iteration }: Position): NodeKind {
 
 function typeOf(task: Task): TaskType {
   const { body } = task.component;
-  if (body.kind === "container") return "RUNTIME";
+  if (body.kind === "container" || body.kind === "claim") return "RUNTIME";
   if (body.kind === "importer") return "IMPORTER";
   if (task.iterator) return "LOOP";
   if (task.name.startsWith("exit-handler-")) return "EXIT_HANDLER";

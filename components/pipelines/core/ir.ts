@@ -1,3 +1,4 @@
+import type { PersistentVolumeClaimSpec } from "@headrace/k8s";
 import type { Condition, Selector } from "./expression.ts";
 import type { JsonObject, JsonValue } from "./json.ts";
 import type { Place } from "./reader.ts";
@@ -27,6 +28,10 @@ export interface PipelineDocument {
 /** What the Kubernetes platform document asks for the whole run. Times in seconds. */
 export interface PipelineSettings {
   readonly activeDeadlineSeconds?: number;
+  /** How long what a finished run left in Kubernetes is kept, by how it ended. */
+  readonly resourceTtl: { readonly onSuccess?: number; readonly onFailure?: number };
+  /** The spec of the claim that all steps of a run may share. */
+  readonly workspace?: PersistentVolumeClaimSpec;
 }
 
 export type ParameterType =
@@ -66,13 +71,27 @@ export interface Ports {
   readonly artifacts: ReadonlyMap<string, ArtifactSpec>;
 }
 
+export const noPorts: Ports = { parameters: new Map(), artifacts: new Map() };
+
 export interface Component {
   /** `root` or the key under `components`. */
   readonly name: string;
   readonly inputs: Ports;
   readonly outputs: Ports;
-  readonly body: Dag | ContainerExecutor | ImporterExecutor;
+  readonly body: Dag | ContainerExecutor | ClaimExecutor | ImporterExecutor;
+  /** Parts of its settings that a container component takes as an input, and whether they are its pod's as well. */
+  readonly passthroughs: ReadonlyMap<PassthroughField, { readonly applyToTask: boolean }>;
 }
+
+export const passthroughFields = [
+  "RESOURCES",
+  "ENV",
+  "KUBERNETES_AFFINITY",
+  "KUBERNETES_TOLERATIONS",
+  "KUBERNETES_NODE_SELECTOR",
+  "KUBERNETES_VOLUMES",
+] as const;
+export type PassthroughField = (typeof passthroughFields)[number];
 
 export interface Dag {
   readonly kind: "dag";
@@ -101,6 +120,15 @@ export interface ContainerExecutor {
   readonly kubernetes?: Place;
 }
 
+/** `CreatePVC` and `DeletePVC` of kfp-kubernetes: done by the engine, without a pod. */
+export interface ClaimExecutor {
+  readonly kind: "claim";
+  readonly label: string;
+  readonly action: "create" | "delete";
+  /** The image that stands for the action: part of the cache key. */
+  readonly image: string;
+}
+
 /** Quantities as Kubernetes writes them; a text may hold placeholders. */
 export interface ContainerResources {
   readonly cpuRequest?: string;
@@ -117,6 +145,8 @@ export interface ImporterExecutor {
   readonly type: ArtifactType;
   readonly metadata: JsonObject;
   readonly reimport: boolean;
+  /** Its bytes are to lie in the run's workspace, too. */
+  readonly downloadToWorkspace: boolean;
 }
 
 /** How KFP's compiler names the inputs by which groups hand down values of the pipeline around them. */

@@ -1,13 +1,14 @@
-import type {
-  Container,
-  EnvVar,
-  NodeSelectorRequirement,
-  NodeSelectorTerm,
-  Pod,
-  PodSpec,
-  Toleration,
-  Volume,
-  VolumeMount,
+import { createHash } from "node:crypto";
+import {
+  accessModes,
+  type Container,
+  type EnvVar,
+  type NodeSelectorRequirement,
+  type NodeSelectorTerm,
+  type PodSpec,
+  type Toleration,
+  type Volume,
+  type VolumeMount,
 } from "@headrace/k8s";
 import { PipelineFault } from "./errors.ts";
 import type { ParameterSource } from "./ir.ts";
@@ -30,6 +31,8 @@ const supported = new Set([
   "tolerations",
   "nodeAffinity",
   "emptyDirMounts",
+  "genericEphemeralVolume",
+  "enabledSharedMemory",
   "securityContext",
   "initContainers",
 ]);
@@ -42,21 +45,48 @@ export function unsupportedSettings(settings: Place): readonly string[] {
 /** Reads a value that is only known when the step begins, such as the name of a secret. Throws PipelineFault. */
 export type Resolve = (source: ParameterSource) => JsonValue | undefined;
 
-/** The pod with an executor's settings. Throws PipelineFault for values that cannot be had, ApiError BadRequest for wrong ones. */
-export function withSettings(pod: Pod, settings: Place, resolve: Resolve): Pod {
-  const reader = new SettingsReader(settings, resolve);
-  const [main, ...sidecars] = pod.spec.containers;
-  if (!main) return pod;
-  const metadata = settings.at("podMetadata");
-  return {
-    ...pod,
-    metadata: {
-      ...pod.metadata,
-      labels: { ...texts(metadata.at("labels")), ...pod.metadata.labels },
-      annotations: { ...texts(metadata.at("annotations")), ...pod.metadata.annotations },
-    },
-    spec: { ...pod.spec, ...reader.podSpec(), containers: [{ ...main, ...reader.container(main) }, ...sidecars] },
-  };
+/** What an executor's settings come to, with every value known. */
+export interface PodSettings {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly env: readonly EnvVar[];
+  /** Of claims, secrets and config maps: what a component may hand on to what it starts. */
+  readonly volumes: readonly Volume[];
+  readonly mounts: readonly VolumeMount[];
+  /** Volumes that are the pod's own. */
+  readonly ownVolumes: readonly Volume[];
+  readonly ownMounts: readonly VolumeMount[];
+  readonly affinity?: NonNullable<PodSpec["affinity"]>;
+  readonly tolerations: readonly Toleration[];
+  readonly nodeSelector?: Readonly<Record<string, string>>;
+  /** Nobody else's matter. */
+  readonly podSpec: Partial<PodSpec>;
+  readonly container: Partial<Container>;
+}
+
+export const noSettings: PodSettings = {
+  labels: {},
+  annotations: {},
+  env: [],
+  volumes: [],
+  mounts: [],
+  ownVolumes: [],
+  ownMounts: [],
+  tolerations: [],
+  podSpec: {},
+  container: {},
+};
+
+/** Throws PipelineFault for values that cannot be had, ApiError BadRequest for wrong ones. */
+export function readSettings(settings: Place, resolve: Resolve): PodSettings {
+  return new SettingsReader(settings, resolve).read();
+}
+
+/** The names of the claims that an executor mounts: part of its cache key. Throws as `readSettings` does. */
+export function claimNames(settings: Place, resolve: Resolve): readonly string[] {
+  return readSettings(settings, resolve).volumes.flatMap(
+    ({ persistentVolumeClaim }) => persistentVolumeClaim?.claimName ?? [],
+  );
 }
 
 function texts(place: Place): Record<string, string> {
@@ -69,52 +99,57 @@ class SettingsReader {
   readonly #settings: Place;
   readonly #resolve: Resolve;
   readonly #volumes = new Map<string, Volume>();
+  readonly #ownVolumes = new Map<string, Volume>();
   readonly #mounts: VolumeMount[] = [];
+  readonly #ownMounts: VolumeMount[] = [];
 
   constructor(settings: Place, resolve: Resolve) {
     this.#settings = settings;
     this.#resolve = resolve;
     this.#readVolumes();
+    this.#readOwnVolumes();
   }
 
-  podSpec(): Partial<PodSpec> {
-    const deadline = this.#settings.at("activeDeadlineSeconds").number();
-    const pullSecrets = this.#named("imagePullSecret", "secretName").map(({ name }) => ({ name }));
-    const nodeSelector = this.#nodeSelector();
-    const tolerations = this.#settings
-      .at("tolerations")
-      .items()
-      .flatMap((place) => this.#tolerations(place));
-    const initContainers = this.#settings.at("initContainers").items().map(readInitContainer);
+  read(): PodSettings {
+    const metadata = this.#settings.at("podMetadata");
     const affinity = this.#affinity();
+    const nodeSelector = this.#nodeSelector();
     return {
-      ...(this.#volumes.size > 0 && { volumes: [...this.#volumes.values()] }),
-      ...(deadline !== undefined && { activeDeadlineSeconds: deadline }),
-      ...(pullSecrets.length > 0 && { imagePullSecrets: pullSecrets }),
-      ...(nodeSelector && { nodeSelector }),
-      ...(tolerations.length > 0 && { tolerations }),
-      ...(initContainers.length > 0 && { initContainers }),
+      labels: texts(metadata.at("labels")),
+      annotations: texts(metadata.at("annotations")),
+      env: this.#env(),
+      volumes: [...this.#volumes.values()],
+      mounts: this.#mounts,
+      ownVolumes: [...this.#ownVolumes.values()],
+      ownMounts: this.#ownMounts,
       ...(affinity && { affinity }),
+      tolerations: this.#settings
+        .at("tolerations")
+        .items()
+        .flatMap((place) => this.#tolerations(place)),
+      ...(nodeSelector && { nodeSelector }),
+      podSpec: this.#podSpec(),
+      container: this.#container(),
     };
   }
 
-  container(main: Container): Partial<Container> {
-    const env = this.#env();
+  #podSpec(): Partial<PodSpec> {
+    const deadline = this.#settings.at("activeDeadlineSeconds").number();
+    const pullSecrets = this.#named("imagePullSecret", "secretName").map(({ name }) => ({ name }));
+    const initContainers = this.#settings.at("initContainers").items().map(readInitContainer);
+    return {
+      ...(deadline !== undefined && deadline > 0 && { activeDeadlineSeconds: deadline }),
+      ...(pullSecrets.length > 0 && { imagePullSecrets: pullSecrets }),
+      ...(initContainers.length > 0 && { initContainers }),
+    };
+  }
+
+  #container(): Partial<Container> {
     const policy = this.#settings.at("imagePullPolicy");
     const security = this.#settings.at("securityContext");
-    const user = security.at("runAsUser").number();
-    const group = security.at("runAsGroup").number();
     return {
-      ...(env.length > 0 && { env: [...(main.env ?? []), ...env] }),
-      ...(this.#mounts.length > 0 && { volumeMounts: this.#mounts }),
       ...(!policy.absent && { imagePullPolicy: policy.oneOf(["Always", "IfNotPresent", "Never"]) }),
-      ...(!security.absent && {
-        securityContext: {
-          ...(user !== undefined && { runAsUser: user }),
-          ...(group !== undefined && { runAsGroup: group }),
-          ...(security.at("runAsNonRoot").flag() && { runAsNonRoot: true }),
-        },
-      }),
+      ...(!security.absent && { securityContext: readSecurity(security) }),
     };
   }
 
@@ -137,27 +172,48 @@ class SettingsReader {
 
   #readVolumes(): void {
     for (const { place, name: secretName } of this.#named("secretAsVolume", "secretName")) {
-      this.#mount(place, { name: `secret-${secretName}`, secret: { secretName, ...optionality(place) } });
+      this.#mount(place, secretName, "secret", { secret: { secretName, ...optionality(place) } });
     }
     for (const { place, name } of this.#named("configMapAsVolume", "configMapName")) {
-      this.#mount(place, { name: `config-map-${name}`, configMap: { name, ...optionality(place) } });
+      this.#mount(place, name, "config-map", { configMap: { name, ...optionality(place) } });
     }
     for (const { place, name: claimName } of this.#named("pvcMount", "pvcName", claimFields)) {
-      this.#mount(place, { name: `pvc-${claimName}`, persistentVolumeClaim: { claimName } });
-    }
-    for (const place of this.#settings.at("emptyDirMounts").items()) {
-      const medium = place.at("medium").text();
-      const sizeLimit = place.at("sizeLimit").text();
-      const emptyDir = { ...(medium && { medium }), ...(sizeLimit && { sizeLimit }) };
-      this.#mount(place, { name: place.at("volumeName").requiredText(), emptyDir });
+      this.#mount(place, claimName, "pvc", { persistentVolumeClaim: { claimName } });
     }
   }
 
-  #mount(place: Place, volume: Volume): void {
-    const name = volumeName(volume.name);
+  #readOwnVolumes(): void {
+    for (const place of this.#settings.at("emptyDirMounts").items()) {
+      const medium = place.at("medium").text();
+      const sizeLimit = place.at("sizeLimit").text();
+      this.#mountOwn(place, { emptyDir: { ...(medium && { medium }), ...(sizeLimit && { sizeLimit }) } });
+    }
+    for (const place of this.#settings.at("genericEphemeralVolume").items()) {
+      this.#mountOwn(place, { ephemeral: { volumeClaimTemplate: readClaimTemplate(place) } });
+    }
+    const memory = this.#settings.at("enabledSharedMemory");
+    if (memory.absent) return;
+    const name = volumeName(memory.at("volumeName").text() || "shm");
+    const sizeLimit = memory.at("size").text();
+    this.#ownVolumes.set(name, { name, emptyDir: { medium: "Memory", ...(sizeLimit && { sizeLimit }) } });
+    this.#ownMounts.push({ name, mountPath: "/dev/shm" });
+  }
+
+  /** A volume is named after what it is made of, as upstream names it, so that init containers can mount it by that name. */
+  #mount(place: Place, wish: string, prefix: string, source: Omit<Volume, "name">): void {
+    const plain = volumeName(wish);
+    const taken = this.#volumes.get(plain);
+    const isSame = taken && JSON.stringify(taken) === JSON.stringify({ name: plain, ...source });
+    const name = taken && !isSame ? volumeName(`${prefix}-${wish}`) : plain;
     const subPath = place.at("subPath").text();
-    this.#volumes.set(name, { ...volume, name });
+    this.#volumes.set(name, { name, ...source });
     this.#mounts.push({ name, mountPath: place.at("mountPath").requiredText(), ...(subPath && { subPath }) });
+  }
+
+  #mountOwn(place: Place, source: Omit<Volume, "name">): void {
+    const name = place.at("volumeName").requiredText();
+    this.#ownVolumes.set(name, { name, ...source });
+    this.#ownMounts.push({ name, mountPath: place.at("mountPath").requiredText() });
   }
 
   /**
@@ -279,13 +335,50 @@ function optionality(place: Place): { optional?: true } {
   return place.at("optional").flag() ? { optional: true } : {};
 }
 
-/** Names of volumes are DNS labels; those of secrets and claims may be longer. */
+/** Names of volumes are DNS labels; those of secrets and claims may be longer, and then end with what tells them apart. */
 function volumeName(name: string): string {
-  return name
-    .toLowerCase()
-    .replace(/[^a-z0-9-]+/g, "-")
-    .slice(0, 63)
-    .replace(/-+$/, "");
+  const label = name.toLowerCase().replace(/[^a-z0-9-]+/g, "-");
+  if (label.length <= longestLabel && label === name) return name;
+  const digest = createHash("sha256").update(name).digest("hex").slice(0, 8);
+  return `${label.slice(0, longestLabel - 9).replace(/-+$/, "")}-${digest}`;
+}
+
+const longestLabel = 63;
+
+/** The claim of a generic ephemeral volume. */
+function readClaimTemplate(place: Place) {
+  const words = (field: string) =>
+    place
+      .at(field)
+      .items()
+      .map((item) => item.oneOf(accessModes));
+  const metadata = {
+    labels: texts(place.at("metadata").at("labels")),
+    annotations: texts(place.at("metadata").at("annotations")),
+  };
+  const isDefault = place.at("defaultStorageClass").flag();
+  return {
+    metadata,
+    spec: {
+      accessModes: words("accessModes"),
+      resources: { requests: { storage: place.at("size").requiredText() } },
+      ...(!isDefault && { storageClassName: place.at("storageClassName").text() }),
+    },
+  };
+}
+
+function readSecurity(place: Place): NonNullable<Container["securityContext"]> {
+  const user = place.at("runAsUser").number();
+  const group = place.at("runAsGroup").number();
+  const nonRoot = place.at("runAsNonRoot");
+  if (user === 0 && nonRoot.flag())
+    throw new PipelineFault("runAsUser=0 (root) is not allowed: runAsNonRoot is true; use a non-root UID instead");
+  return {
+    ...(user !== undefined && { runAsUser: user }),
+    ...(group !== undefined && { runAsGroup: group }),
+    ...(!nonRoot.absent && { runAsNonRoot: nonRoot.flag() }),
+    capabilities: { drop: ["ALL"] },
+  };
 }
 
 function readToleration(place: Place): Toleration {
@@ -332,7 +425,7 @@ function readInitContainer(place: Place): Container {
     .map((item) => ({ name: item.at("volumeName").requiredText(), mountPath: item.at("mountPath").requiredText() }));
   const requests = texts(place.at("resources").at("requests"));
   const limits = texts(place.at("resources").at("limits"));
-  const isSidecar = place.at("restartPolicy").text() === "Always";
+  const isSidecar = !place.at("restartPolicy").absent && place.at("restartPolicy").oneOf(["Always"]) === "Always";
   return {
     name: place.at("name").requiredText(),
     image: place.at("image").requiredText(),

@@ -1,5 +1,6 @@
 import { PipelineFault } from "./errors.ts";
 import type { ArtifactValue, ExecutorInput } from "./executor-input.ts";
+import { workspaceMark, workspacePath } from "./workspace.ts";
 import { asText, field, isList, isObject, type JsonValue } from "./json.ts";
 
 /** Facts of a run that constants in a pipeline may ask for. */
@@ -8,6 +9,8 @@ export interface RunFacts {
   readonly displayName: string;
   readonly resourceName: string;
   readonly pipelineRoot: string;
+  /** Where the run's workspace is in its steps, if its pipeline has one. */
+  readonly workspacePath?: string;
   /** RFC 3339. */
   readonly createdAt: string;
   readonly scheduledAt: string;
@@ -32,6 +35,7 @@ export function fillRunFacts(value: JsonValue, run: RunFacts, task: TaskNames): 
     pipeline_job_schedule_time_utc: run.scheduledAt,
     pipeline_task_name: task.name,
     pipeline_task_uuid: task.id,
+    ...(run.workspacePath !== undefined && { workspace_path: run.workspacePath }),
   };
   return mapTexts(value, (text) =>
     text.replace(placeholder, (whole, path: string | undefined) => (path && facts[path]) ?? whole),
@@ -112,6 +116,14 @@ interface Scope {
 }
 
 function lookUp(path: string | undefined, scope: Scope): string | undefined {
+  const [, inner, depth] = /^(.*?)\.?json_escape\[(\d)\]$/.exec(path ?? "") ?? [];
+  if (depth === undefined) return find(path, scope);
+  let text = find(inner || undefined, scope);
+  for (let times = Number(depth); text !== undefined && times > 0; times--) text = JSON.stringify(text).slice(1, -1);
+  return text;
+}
+
+function find(path: string | undefined, scope: Scope): string | undefined {
   if (path === undefined) return scope.whole;
   const { input } = scope;
   const parameter = /^inputs\.parameters\['(.*)'\]$/.exec(path);
@@ -132,7 +144,8 @@ function lookUp(path: string | undefined, scope: Scope): string | undefined {
 function artifactText(artifact: ArtifactValue | undefined, rest: string): string | undefined {
   if (!artifact) return undefined;
   if (rest === "" || rest === ".uri") return artifact.uri;
-  if (rest === ".path") return localPath(artifact.uri);
+  if (rest === ".path")
+    return artifact.metadata[workspaceMark] === true ? pathInWorkspace(artifact.uri) : localPath(artifact.uri);
   if (rest === ".metadata") return JSON.stringify(artifact.metadata);
   if (rest === ".name") return artifact.name;
   const key = /^\.metadata\['(.*)'\]$/.exec(rest)?.[1] ?? /^\['(.*)'\]$/.exec(rest)?.[1];
@@ -152,6 +165,9 @@ export function localPath(uri: string): string {
   const mount = mounts.find(([scheme]) => path.startsWith(scheme));
   return mount ? mount[1] + path.slice(mount[0].length) : path;
 }
+
+/** Where an imported artifact lies in the run's workspace; KFP's SDK computes the same. */
+export const pathInWorkspace = (uri: string): string => `${workspacePath}/.artifacts${localPath(uri)}`;
 
 /** A word that holds the JSON of a `Concat` or an `IfPresent`, taken apart; any other word is itself. */
 function expand(word: string, input: ExecutorInput): readonly string[] {

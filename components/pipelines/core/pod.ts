@@ -1,11 +1,13 @@
 import { environmentAnnotation, type StepIO, stepIOAnnotation, warmEntryAnnotation } from "@headrace/model";
 import type { EnvVar, Pod, ResourceRequirements } from "@headrace/k8s";
-import { type ExecutorInput, outputMetadataFile, parameterFile, scratch } from "./executor-input.ts";
+import { type ExecutorInput, isInWorkspace, outputMetadataFile, parameterFile, scratch } from "./executor-input.ts";
 import type { Component, ContainerExecutor } from "./ir.ts";
 import { fillCommand, fillText, localPath, type RunFacts, type TaskNames } from "./placeholders.ts";
-import { type Resolve, withSettings } from "./kubernetes-settings.ts";
+import { noSettings, type PodSettings, readSettings, type Resolve } from "./kubernetes-settings.ts";
 import { recognise } from "./recognise.ts";
 import { type SharedFolder, withSharedFolders } from "./shared-folders.ts";
+import { shareOut, type TaskConfig, withTaskConfig } from "./task-config.ts";
+import { mountWorkspace, needsWorkspace } from "./workspace-mount.ts";
 
 /** Dropped by the engine once it has recorded how the step ended. */
 export const stepFinalizer = "headrace.io/step";
@@ -30,6 +32,8 @@ export interface AttemptPlan {
   readonly resolve: Resolve;
   /** Folders of the host that steps see at the same path. */
   readonly sharedFolders?: readonly SharedFolder[];
+  /** The claim of the run's workspace, if its pipeline has one. */
+  readonly workspaceClaim?: string;
 }
 
 /** Bytes of an output parameter, and of the file that holds all outputs of a Python step. */
@@ -42,16 +46,37 @@ const metadataLimit = 8 * 1024 * 1024;
  */
 export function podOf(plan: AttemptPlan): Pod {
   const { kubernetes } = plan.executor;
-  const pod = kubernetes ? withSettings(plainPod(plan), kubernetes, plan.resolve) : plainPod(plan);
-  return withSharedFolders(pod, plan.sharedFolders ?? []);
+  const settings = kubernetes ? readSettings(kubernetes, plan.resolve) : noSettings;
+  const { onPod, handedOn } = shareOut(plan.component, configOf(plan, settings));
+  const input = withTaskConfig(plan.component, plan.input, handedOn);
+  return withSharedFolders(assemble({ ...plan, input }, settings, onPod), plan.sharedFolders ?? []);
 }
 
-function plainPod(plan: AttemptPlan): Pod {
+/** All that a component could ask to have handed on, its own pod's or not. */
+function configOf(plan: AttemptPlan, settings: PodSettings): TaskConfig {
+  const { affinity, tolerations, nodeSelector, volumes, mounts } = settings;
+  const resources = resourcesOf(plan);
+  const config = {
+    ...(affinity && { affinity }),
+    tolerations,
+    ...(nodeSelector && { nodeSelector }),
+    env: [...environmentOf(plan), ...settings.env],
+    volumes,
+    volumeMounts: mounts,
+    ...(resources && { resources }),
+  };
+  if (plan.workspaceClaim === undefined || !needsWorkspace(plan.input)) return config;
+  return mountWorkspace(config, [...mounts, ...settings.ownMounts], plan.workspaceClaim);
+}
+
+function assemble(plan: AttemptPlan, settings: PodSettings, config: Partial<TaskConfig>): Pod {
   const { executor, input, run, task } = plan;
   const command = fillCommand(executor.command, input, run, task);
   const args = fillCommand(executor.args, input, run, task);
   const recognised = recognise(command, args);
-  const resources = resourcesOf(plan);
+  const { env = [], tolerations = [], nodeSelector, affinity, resources } = config;
+  const volumes = [...(config.volumes ?? []), ...settings.ownVolumes];
+  const volumeMounts = [...(config.volumeMounts ?? []), ...settings.ownMounts];
   return {
     apiVersion: "v1",
     kind: "Pod",
@@ -59,6 +84,7 @@ function plainPod(plan: AttemptPlan): Pod {
       name: podName(run.resourceName, task.name, task.rowId, plan.n),
       namespace: plan.namespace,
       labels: {
+        ...settings.labels,
         "pipeline/runid": run.id,
         "pipelines.kubeflow.org/v2_component": "true",
         [runLabel]: run.id,
@@ -66,6 +92,7 @@ function plainPod(plan: AttemptPlan): Pod {
         [attemptLabel]: String(plan.n),
       },
       annotations: {
+        ...settings.annotations,
         "pipelines.kubeflow.org/run_name": run.displayName,
         "pipelines.kubeflow.org/task_display_name": task.displayName,
         [stepIOAnnotation]: JSON.stringify(stepIOOf(plan)),
@@ -79,14 +106,21 @@ function plainPod(plan: AttemptPlan): Pod {
     spec: {
       restartPolicy: "Never",
       serviceAccountName: plan.serviceAccount,
+      ...settings.podSpec,
+      ...(volumes.length > 0 && { volumes }),
+      ...(nodeSelector && { nodeSelector }),
+      ...(tolerations.length > 0 && { tolerations }),
+      ...(affinity && { affinity }),
       containers: [
         {
           name: "main",
           image: fillText(executor.image, input, run, task),
+          ...settings.container,
           ...(command.length > 0 && { command }),
           ...(args.length > 0 && { args }),
-          ...(executor.env.length > 0 && { env: environmentOf(plan) }),
+          ...(env.length > 0 && { env }),
           ...(resources && { resources }),
+          ...(volumeMounts.length > 0 && { volumeMounts }),
         },
       ],
     },
@@ -140,7 +174,10 @@ export function reportPath(run: string, task: number, n: number): string {
 function stepIOOf({ run, task, n, component, input, directory }: AttemptPlan): StepIO {
   const inputs = Object.values(input.inputs.artifacts).flatMap(({ artifacts }) => artifacts);
   const readable = new Map(
-    inputs.map(({ uri }) => [localPath(uri), uri]).filter((entry): entry is [string, string] => isMounted(entry[0])),
+    inputs
+      .filter((artifact) => !isInWorkspace(artifact))
+      .map(({ uri }) => [localPath(uri), uri])
+      .filter((entry): entry is [string, string] => isMounted(entry[0])),
   );
   const outputs = Object.values(input.outputs.artifacts).flatMap(({ artifacts }) => artifacts);
   const metadata = outputMetadataFile(directory);

@@ -203,12 +203,51 @@ root:
 
   test("with settings that nothing carries out can be kept, but not run", () => {
     const platform = {
-      platforms: { kubernetes: { deploymentSpec: { executors: { "exec-echo": { genericEphemeralVolume: [{}] } } } } },
+      platforms: { kubernetes: { deploymentSpec: { executors: { "exec-echo": { podAffinity: [{}] } } } } },
     };
     const pipeline = readPipelineDocument({ pipeline_spec: spec({ a: task(constant("x")) }), platform_spec: platform });
     assert.match(
       refusal(() => checkParameters(pipeline, {})),
-      /exec-echo.genericEphemeralVolume asks for something that is not supported/,
+      /exec-echo.podAffinity asks for something that is not supported/,
+    );
+    const env = [{ name: "ARGO_DEBUG_PAUSE_AFTER", value: "true" }];
+    const executors = { "exec-echo": { container: { ...container.container, env } } };
+    const paused = spec({ a: task(constant("x")) }, { deploymentSpec: { executors } });
+    assert.match(
+      refusal(() => checkParameters(readPipelineDocument(paused), {})),
+      /env\[0\] \(ARGO_DEBUG_PAUSE_AFTER\) asks for something that is not supported/,
+    );
+  });
+
+  test("says how long a run may take, what becomes of what it leaves, and what its steps share", () => {
+    const read = (pipelineConfig: JsonObject) => {
+      const platform_spec = { platforms: { kubernetes: { pipelineConfig } } };
+      return readPipelineDocument({ pipeline_spec: spec({ a: task(constant("x")) }), platform_spec }).settings;
+    };
+    assert.deepEqual(read({}), { resourceTtl: {} });
+    assert.deepEqual(read({ activeDeadlineSeconds: 5, resourceTtlOnCompletion: 60, resourceTtlOnFailure: 90 }), {
+      activeDeadlineSeconds: 5,
+      resourceTtl: { onSuccess: 60, onFailure: 90 },
+    });
+    const patch = {
+      accessModes: ["ReadWriteMany"],
+      storageClassName: "fast",
+      resources: { requests: { storage: "9" } },
+    };
+    assert.deepEqual(read({ workspace: { size: "1Gi", kubernetes: { pvcSpecPatch: patch } } }).workspace, {
+      accessModes: ["ReadWriteMany"],
+      storageClassName: "fast",
+      resources: { requests: { storage: "1Gi" } },
+    });
+    const size = "platforms.kubernetes.pipelineConfig.workspace.size: Required value";
+    assert.match(
+      refusal(() => read({ workspace: {} })),
+      new RegExp(`${size}|workspace.size: Required value`),
+    );
+    const wrong = { workspace: { size: "1Gi", kubernetes: { pvcSpecPatch: { storageClas: "fast" } } } };
+    assert.match(
+      refusal(() => read(wrong)),
+      /pvcSpecPatch\.storageClas: unknown field/,
     );
   });
 });

@@ -2,9 +2,10 @@ import { badRequest } from "@headrace/model";
 import { readDocuments } from "./document.ts";
 import { PipelineFault } from "./errors.ts";
 import { compileCondition, compileSelector, type Condition, type Selector } from "./expression.ts";
-import { isChannel } from "./ir.ts";
+import { isChannel, passthroughFields } from "./ir.ts";
 import type {
   ArtifactSource,
+  ClaimExecutor,
   Component,
   ContainerExecutor,
   ContainerResources,
@@ -24,6 +25,7 @@ import { isObject, type JsonObject, type JsonValue } from "./json.ts";
 import { unsupportedSettings } from "./kubernetes-settings.ts";
 import { readArtifactType, readPorts } from "./ports.ts";
 import { Place, readMap } from "./reader.ts";
+import { readWorkspace } from "./workspace.ts";
 
 const schemaVersion = "2.1.0";
 
@@ -85,7 +87,7 @@ function checkDocument(document: PipelineDocument): Pipeline {
     defaultPipelineRoot: spec.at("defaultPipelineRoot").text(),
     root: components.root(),
     settings: readSettings(platform.at("pipelineConfig")),
-    unsupported: [...components.unsupported, ...unsupportedConfig(platform.at("pipelineConfig"))],
+    unsupported: components.unsupported,
   };
 }
 
@@ -101,13 +103,24 @@ function checkHeader(spec: Place): void {
 }
 
 function readSettings(config: Place): PipelineSettings {
-  const deadline = config.at("activeDeadlineSeconds").number();
-  return deadline === undefined ? {} : { activeDeadlineSeconds: deadline };
+  const seconds = (field: string) => config.at(field).count(0);
+  const deadline = seconds("activeDeadlineSeconds");
+  const always = seconds("resourceTtlOnCompletion");
+  const onSuccess = seconds("resourceTtlOnSuccess") || always;
+  const onFailure = seconds("resourceTtlOnFailure") || always;
+  const workspace = readWorkspace(config.at("workspace"));
+  return {
+    ...(deadline > 0 && { activeDeadlineSeconds: deadline }),
+    resourceTtl: { ...(onSuccess > 0 && { onSuccess }), ...(onFailure > 0 && { onFailure }) },
+    ...(workspace && { workspace }),
+  };
 }
 
-function unsupportedConfig(config: Place): readonly string[] {
-  return config.at("workspace").absent ? [] : [config.at("workspace").path];
-}
+/** Images that are no images: what kfp-kubernetes calls the tasks that make and delete claims. */
+const claimActions: ReadonlyMap<string, ClaimExecutor["action"]> = new Map([
+  ["argostub/createpvc", "create"],
+  ["argostub/deletepvc", "delete"],
+]);
 
 /** Reads components as they are named, each once; a component that contains itself is refused. */
 class ComponentReader {
@@ -144,29 +157,24 @@ class ComponentReader {
     const inputs = readPorts(place.at("inputDefinitions"));
     const outputs = readPorts(place.at("outputDefinitions"));
     const dag = place.at("dag");
-    if (!dag.absent) return { name, inputs, outputs, body: this.#readDag(name, dag, inputs) };
-    for (const [key, { type }] of inputs.parameters) {
-      if (type === "TASK_CONFIG") this.unsupported.push(place.at("inputDefinitions").at("parameters").at(key).path);
-    }
-    return { name, inputs, outputs, body: this.#readExecutor(place.at("executorLabel")) };
+    const passthroughs = readPassthroughs(place.at("taskConfigPassthroughs"));
+    const body = dag.absent ? this.#readExecutor(place.at("executorLabel")) : this.#readDag(name, dag, inputs);
+    return { name, inputs, outputs, body, passthroughs };
   }
 
-  #readExecutor(reference: Place): ContainerExecutor | ImporterExecutor {
+  #readExecutor(reference: Place): ContainerExecutor | ClaimExecutor | ImporterExecutor {
     const label = reference.requiredText();
     const executor = this.#spec.at("deploymentSpec").at("executors").at(label);
     if (executor.absent) return reference.fail(`no executor "${label}"`);
     const kubernetes = this.#platform.at("deploymentSpec").at("executors").at(label);
     if (!executor.at("container").absent) {
-      const container = readContainer(label, executor.at("container"), kubernetes);
-      this.unsupported.push(...unsupportedSettings(kubernetes));
-      if (container.image.startsWith("argostub/")) this.unsupported.push(executor.at("container").at("image").path);
-      return container;
+      const place = executor.at("container");
+      const action = claimActions.get(place.at("image").text());
+      if (action) return { kind: "claim", label, action, image: place.at("image").text() };
+      this.unsupported.push(...unsupportedSettings(kubernetes), ...unsupportedVariables(place));
+      return readContainer(label, place, kubernetes);
     }
-    if (!executor.at("importer").absent) {
-      const workspace = executor.at("importer").at("downloadToWorkspace");
-      if (workspace.flag()) this.unsupported.push(workspace.path);
-      return readImporter(label, executor.at("importer"));
-    }
+    if (!executor.at("importer").absent) return readImporter(label, executor.at("importer"));
     const [kind = "nothing"] = Object.keys(executor.object());
     return executor.fail(`an executor of kind ${kind} is not supported; use a container or an importer`);
   }
@@ -476,6 +484,23 @@ function readContainer(label: string, place: Place, kubernetes: Place): Containe
   };
 }
 
+/** `set_debug_pause` asks Argo's executor to hold a container; nothing here would. */
+function unsupportedVariables(container: Place): readonly string[] {
+  return container
+    .at("env")
+    .items()
+    .filter((item) => item.at("name").text().startsWith("ARGO_DEBUG_PAUSE_"))
+    .map((item) => `${item.path} (${item.at("name").text()})`);
+}
+
+function readPassthroughs(place: Place): Component["passthroughs"] {
+  return new Map(
+    place
+      .items()
+      .map((item) => [item.at("field").oneOf(passthroughFields), { applyToTask: item.at("applyToTask").flag() }]),
+  );
+}
+
 function readResources(place: Place): ContainerResources {
   const quantity = (key: string, old: string, unit: string) => {
     const text = place.at(key).text();
@@ -508,6 +533,7 @@ function readImporter(label: string, place: Place): ImporterExecutor {
     type: readArtifactType(place.at("typeSchema")),
     metadata: place.at("metadata").object(),
     reimport: place.at("reimport").flag(),
+    downloadToWorkspace: place.at("downloadToWorkspace").flag(),
   };
 }
 

@@ -78,6 +78,8 @@ describe("a step's command", () => {
 
   const filled: readonly [word: string, words: readonly string[]][] = [
     ["{{$.inputs.parameters['n']}}", ["1000000000000000000000"]],
+    ["{{$.inputs.parameters['list'].json_escape[1]}}", ['[1,{\\"a\\":\\"b\\"}]']],
+    ["{{$.json_escape[2]}}", [JSON.stringify(JSON.stringify(JSON.stringify(input)).slice(1, -1)).slice(1, -1)]],
     ["--size={{$.inputs.parameters['size']}}", ["--size=2"]],
     ["{{$.inputs.parameters['list']}} {{$.inputs.parameters['flag']}}", ['[1,{"a":"b"}] true']],
     ["{{$.inputs.parameters['text']}}", ["null"]],
@@ -362,19 +364,103 @@ describe("a step's pod", () => {
     ]);
     assert.deepEqual(main?.resources, { requests: { cpu: "0.5" }, limits: { cpu: "2", "nvidia.com/gpu": "1" } });
     assert.deepEqual(main?.volumeMounts, [
-      { name: "config-map-conf", mountPath: "/conf" },
+      { name: "conf", mountPath: "/conf" },
       { name: "tmp", mountPath: "/scratch" },
     ]);
     assert.deepEqual(spec.volumes, [
-      { name: "config-map-conf", configMap: { name: "conf", optional: true } },
+      { name: "conf", configMap: { name: "conf", optional: true } },
       { name: "tmp", emptyDir: { sizeLimit: "1Gi" } },
     ]);
-    assert.deepEqual(main?.securityContext, { runAsUser: 1000 });
+    assert.deepEqual(main?.securityContext, { runAsUser: 1000, capabilities: { drop: ["ALL"] } });
     assert.equal(spec.activeDeadlineSeconds, 30);
     assert.deepEqual(spec.nodeSelector, { disk: "ssd" });
     assert.deepEqual(spec.tolerations, [{ key: "gpu", operator: "Exists", effect: "NoSchedule" }]);
     assert.equal(metadata.labels?.["team"], "a");
     assert.equal(metadata.labels?.["headrace.io/run"], "7c5e");
+  });
+
+  test("has volumes of its own, in memory or as claims, and names that tell long ones apart", () => {
+    const long = "a-claim-whose-name-is-longer-than-what-a-volume-may-be-called-in-a-pod";
+    const settings = {
+      genericEphemeralVolume: [
+        {
+          volumeName: "scratch",
+          mountPath: "/scratch",
+          accessModes: ["ReadWriteOnce"],
+          size: "1Gi",
+          defaultStorageClass: true,
+          metadata: { labels: { a: "b" } },
+        },
+      ],
+      enabledSharedMemory: { size: "64Mi" },
+      secretAsVolume: [{ secretName: "same", mountPath: "/secret" }],
+      configMapAsVolume: [{ configMapName: "same", mountPath: "/map" }],
+      pvcMount: [
+        { constant: `${long}-1`, mountPath: "/one" },
+        { constant: `${long}-2`, mountPath: "/two", subPath: "in" },
+      ],
+    };
+    const { spec } = plan(stepOf({}, ports, settings));
+    const [secret, map, one, two, scratch, memory] = spec.volumes ?? [];
+    assert.deepEqual([secret?.name, map?.name], ["same", "config-map-same"]);
+    for (const claim of [one, two]) assert.match(claim?.name ?? "", /^a-claim-whose-.*-[0-9a-f]{8}$/);
+    assert.notEqual(one?.name, two?.name);
+    assert.equal(two?.persistentVolumeClaim?.claimName, `${long}-2`);
+    assert.deepEqual(scratch?.ephemeral?.volumeClaimTemplate, {
+      metadata: { labels: { a: "b" }, annotations: {} },
+      spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } },
+    });
+    assert.deepEqual(memory, { name: "shm", emptyDir: { medium: "Memory", sizeLimit: "64Mi" } });
+    assert.deepEqual(spec.containers[0]?.volumeMounts?.at(-1), { name: "shm", mountPath: "/dev/shm" });
+  });
+
+  test("is no root's where its settings say so", () => {
+    const settings = { securityContext: { runAsUser: "0", runAsNonRoot: true } };
+    assert.throws(() => plan(stepOf({}, ports, settings)), /runAsUser=0 \(root\) is not allowed: runAsNonRoot is true/);
+  });
+
+  test("hands on the settings that its component passes through, and keeps those that it shares", () => {
+    const passthroughs = [
+      { field: "RESOURCES" },
+      { field: "ENV", applyToTask: true },
+      { field: "KUBERNETES_VOLUMES", applyToTask: true },
+      { field: "KUBERNETES_NODE_SELECTOR" },
+    ];
+    const component = {
+      taskConfigPassthroughs: passthroughs,
+      inputDefinitions: {
+        parameters: {
+          n: { parameterType: "NUMBER_DOUBLE" },
+          config: { parameterType: "TASK_CONFIG", isOptional: true },
+        },
+      },
+    };
+    const settings = {
+      nodeSelector: { labels: { disk: "ssd" } },
+      tolerations: [{ key: "gpu", operator: "Exists" }],
+      pvcMount: [{ constant: "data", mountPath: "/data" }],
+    };
+    const container = {
+      env: [{ name: "A", value: "1" }],
+      resources: { resourceCpuLimit: "2" },
+      args: ["{{$.inputs.parameters['config']}}"],
+    };
+    const { spec } = plan(stepOf(container, component, settings));
+    const [main] = spec.containers;
+    assert.deepEqual(JSON.parse(main?.args?.[0] ?? ""), {
+      affinity: null,
+      tolerations: null,
+      nodeSelector: { disk: "ssd" },
+      env: [{ name: "A", value: "1" }],
+      volumes: [{ name: "data", persistentVolumeClaim: { claimName: "data" } }],
+      volumeMounts: [{ name: "data", mountPath: "/data" }],
+      resources: { limits: { cpu: "2" } },
+    });
+    assert.equal(spec.nodeSelector, undefined);
+    assert.equal(main?.resources, undefined);
+    assert.deepEqual(main?.env, [{ name: "A", value: "1" }]);
+    assert.deepEqual(main?.volumeMounts, [{ name: "data", mountPath: "/data" }]);
+    assert.deepEqual(spec.tolerations, [{ key: "gpu", operator: "Exists" }], "what is not passed through stays");
   });
 
   test("has a name that can be a host's, whatever the run's and the task's are", () => {

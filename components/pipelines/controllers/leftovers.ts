@@ -1,0 +1,112 @@
+import type { Clock } from "@headrace/model";
+import type { Records, RunState } from "@headrace/records";
+import type { PipelineSettings } from "../core/ir.ts";
+import type { RunKey } from "../engine.ts";
+import type { PipelineDatabase, PipelineTables } from "../records/tables.ts";
+import type { Claims } from "./claims.ts";
+import type { PipelineCache } from "./pipeline-cache.ts";
+import type { Pods } from "./pods.ts";
+
+export interface LeftoversOptions {
+  readonly records: Records;
+  readonly pipelines: PipelineCache;
+  readonly pods: Pods;
+  readonly claims: Claims;
+  readonly clock: Clock;
+  readonly onError: (error: unknown) => void;
+}
+
+/** A run that is over. */
+export interface Ended extends RunKey {
+  readonly state: RunState;
+  readonly finishedAt: number;
+}
+
+const over: ReadonlySet<RunState> = new Set<RunState>(["SUCCEEDED", "FAILED", "CANCELED"]);
+/** Runs that one query asks for. */
+const atOnce = 500;
+/** The longest that a timer can wait. */
+const longestWaitMs = 2 ** 31 - 1;
+
+/**
+ * What a run that is over has left in Kubernetes. Its workspace goes once it has succeeded, and stays where a retry may want it;
+ * its pods, and whatever else is left, go when the time has passed that the pipeline gives (`resource_ttl_on_…`). One timer for all.
+ */
+export class Leftovers {
+  readonly #options: LeftoversOptions;
+  /** By run: when what it left goes. */
+  readonly #due = new Map<string, { readonly run: RunKey; readonly at: number }>();
+  #timer: Disposable | undefined;
+  #signal = new AbortController().signal;
+
+  constructor(options: LeftoversOptions) {
+    this.#options = options;
+  }
+
+  /** Takes up what earlier processes had to leave undone. */
+  async start(signal: AbortSignal): Promise<void> {
+    this.#signal = signal;
+    signal.addEventListener("abort", () => this.#timer?.[Symbol.dispose](), { once: true });
+    const { pods, claims, records } = this.#options;
+    const workspaces = await claims.workspaces();
+    const known = new Map(
+      [...pods.runs(), ...workspaces.map(({ ns, run }) => ({ ns, id: run }))].map((run) => [run.id, run]),
+    );
+    const { db } = records.all<PipelineTables>();
+    const ids = [...known.keys()];
+    for (let from = 0; from < ids.length && !signal.aborted; from += atOnce) {
+      const some = ids.slice(from, from + atOnce);
+      const rows = await runsOf(db, some);
+      for (const { ns, id, state, finished_at, spec } of rows) {
+        if (!over.has(state)) continue;
+        const pipeline = await this.#options.pipelines.read(db, ns, spec).catch(this.#options.onError);
+        if (pipeline) this.ended({ ns, id, state, finishedAt: finished_at ?? 0 }, pipeline.settings);
+      }
+      const found = new Set(rows.map(({ id }) => id));
+      for (const { ns, run } of workspaces) if (some.includes(run) && !found.has(run)) claims.removeWorkspace(ns, run);
+    }
+  }
+
+  /** Says that a run is over, again after a restart. */
+  ended({ state, finishedAt, ...run }: Ended, { workspace, resourceTtl }: PipelineSettings): void {
+    if (workspace && state === "SUCCEEDED") this.#options.claims.removeWorkspace(run.ns, run.id);
+    const seconds = state === "SUCCEEDED" ? resourceTtl.onSuccess : resourceTtl.onFailure;
+    if (seconds === undefined) return;
+    this.#due.set(run.id, { run, at: finishedAt + seconds * 1000 });
+    this.#wait();
+  }
+
+  /** The run goes on, or is gone: nothing is due any more. */
+  keep(run: string): void {
+    this.#due.delete(run);
+  }
+
+  #wait(): void {
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = undefined;
+    if (this.#due.size === 0 || this.#signal.aborted) return;
+    const { clock } = this.#options;
+    const first = Math.min(...[...this.#due.values()].map(({ at }) => at));
+    this.#timer = clock.after(Math.min(Math.max(first - clock.now(), 0), longestWaitMs), () => this.#clear());
+  }
+
+  #clear(): void {
+    const { clock, pods, claims, onError } = this.#options;
+    for (const [id, { run, at }] of this.#due) {
+      if (at > clock.now()) continue;
+      this.#due.delete(id);
+      claims.removeWorkspace(run.ns, run.id);
+      pods.forget(run.ns, run.id).catch(onError);
+    }
+    this.#wait();
+  }
+}
+
+function runsOf(db: PipelineDatabase, ids: readonly string[]) {
+  return db
+    .selectFrom("run")
+    .innerJoin("pipeline_run", "pipeline_run.run", "run.id")
+    .select(["run.id", "run.ns", "run.state", "run.finished_at", "pipeline_run.spec"])
+    .where("run.id", "in", ids)
+    .execute();
+}
