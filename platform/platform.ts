@@ -17,6 +17,7 @@ import {
 } from "@headrace/identity";
 import { builtIns, Pod, ServiceAccount } from "@headrace/k8s";
 import { createKubelet, type TokenIssuer } from "@headrace/kubelet";
+import { createMetadata } from "@headrace/metadata";
 import {
   ApiError,
   platformUser,
@@ -29,8 +30,9 @@ import {
   type StepReport,
   type User,
 } from "@headrace/model";
-import { archiveStepLog, createPipelines, refuseStep } from "@headrace/pipelines";
+import { archiveStepLog, createPipelines, lineageFacts, refuseStep } from "@headrace/pipelines";
 import { openRecords } from "@headrace/records";
+import { rpcRoutes } from "@headrace/rpc";
 import { ifPresent } from "@headrace/runtime";
 import { openSandbox, type PodNetwork } from "@headrace/sandbox";
 import { createStorage } from "@headrace/storage";
@@ -202,7 +204,14 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
     volumesDirectory: paths.volumes,
     onError,
   });
-  const components: readonly Component[] = [workloads, storage, pipelines];
+  const metadata = createMetadata({
+    records,
+    pipelines: lineageFacts({ records }),
+    authorizer: identity.authorizer,
+    clock,
+    namespace: "kubeflow",
+  });
+  const components: readonly Component[] = [workloads, storage, pipelines, metadata];
 
   const kubelet = createKubelet({
     client,
@@ -247,6 +256,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
   const gateway = createGateway({
     routes: [
       ...components.flatMap((component) => component.routes ?? []),
+      ...rpcRoutes({ services: metadata.services, report: onError }),
       explainRoute(components),
       ...userTokenRoutes(identity.users),
     ],
@@ -335,6 +345,7 @@ const clusterServices = [
   { name: "kubernetes", namespace: "default", port: 443, face: "kube" },
   { name: "ml-pipeline", namespace: "kubeflow", port: 8888, face: "gateway" },
   { name: "ml-pipeline-ui", namespace: "kubeflow", port: 80, face: "gateway" },
+  { name: "metadata-grpc-service", namespace: "kubeflow", port: 8080, face: "gateway" },
   { name: "minio-service", namespace: "kubeflow", port: 9000, face: "s3" },
   { name: "seaweedfs", namespace: "kubeflow", port: 9000, face: "s3" },
 ] as const;
