@@ -1,4 +1,4 @@
-import { useState, type ReactNode } from "react";
+import { Fragment, useState, type ReactNode } from "react";
 import { linearScale, toCsv } from "./chart-scale.ts";
 import { formatNumber } from "./format.ts";
 import { useKitMessages } from "./kit.tsx";
@@ -88,6 +88,8 @@ export interface ChartPoint {
 export interface ChartSeries {
   readonly name: string;
   readonly points: readonly ChartPoint[];
+  /** A CSS colour in place of the next in order, for what has a colour elsewhere on the page. */
+  readonly colour?: string;
   /** A reference, such as the diagonal of chance: faint and dashed, without hover. */
   readonly reference?: boolean;
 }
@@ -145,8 +147,8 @@ export function LineChart({ title, series, xTitle, yTitle, zero = false, square 
           <path
             key={it.name}
             className={it.reference === true ? "series series-reference" : "series"}
-            style={it.reference === true ? undefined : { stroke: seriesColour(measured.indexOf(it)) }}
-            strokeDasharray={it.reference !== true && index >= 6 ? "5 3" : undefined}
+            style={it.reference === true ? undefined : { stroke: it.colour ?? seriesColour(measured.indexOf(it)) }}
+            strokeDasharray={isDashed(series, index) ? "5 3" : undefined}
             d={it.points
               .map((point, at) => `${at === 0 ? "M" : "L"}${x(point.x).toFixed(1)} ${y(point.y).toFixed(1)}`)
               .join("")}
@@ -170,7 +172,7 @@ export function LineChart({ title, series, xTitle, yTitle, zero = false, square 
           const hit = hits.find((candidate) => candidate.name === it.name);
           return (
             <li key={it.name}>
-              <i style={{ background: seriesColour(index) }} /> {it.name}
+              <i style={{ background: it.colour ?? seriesColour(index) }} /> {it.name}
               {hit ? (
                 <span className="muted number">
                   {" "}
@@ -184,6 +186,13 @@ export function LineChart({ title, series, xTitle, yTitle, zero = false, square 
       </ul>
     </ChartFrame>
   );
+}
+
+/** Beyond six series, or where one has the colour of an earlier one, the line tells them apart. */
+function isDashed(series: readonly ChartSeries[], index: number): boolean {
+  const { reference, colour } = series[index] ?? {};
+  if (reference === true) return false;
+  return colour === undefined ? index >= 6 : series.findIndex((other) => other.colour === colour) < index;
 }
 
 function Axes({
@@ -237,13 +246,139 @@ function nearestPoint(
 ): readonly { readonly name: string; readonly point: ChartPoint; readonly colour: string }[] {
   let best: ChartPoint | undefined;
   for (const point of series.points) if (!best || Math.abs(point.x - at) < Math.abs(best.x - at)) best = point;
-  return best ? [{ name: series.name, point: best, colour: seriesColour(index) }] : [];
+  return best ? [{ name: series.name, point: best, colour: series.colour ?? seriesColour(index) }] : [];
 }
 
 function tableRows(series: readonly ChartSeries[]): readonly (readonly (string | number)[])[] {
   const xs = [...new Set(series.flatMap((it) => it.points.map((point) => point.x)))].sort((a, b) => a - b);
   const values = series.map((it) => new Map(it.points.map((point) => [point.x, point.y])));
   return xs.map((x) => [x, ...values.map((it) => it.get(x) ?? "")]);
+}
+
+/** Bars of one measure, one a thing, from zero; what has no number has no bar. */
+export function BarChart({
+  title,
+  bars,
+  tools,
+}: {
+  readonly title: string;
+  readonly bars: readonly { readonly name: string; readonly value: number | undefined; readonly colour: string }[];
+  readonly tools?: ReactNode;
+}) {
+  const t = useKitMessages();
+  const numbers = bars.flatMap(({ value }) => value ?? []);
+  const [least, most] = [Math.min(0, ...numbers), Math.max(0, ...numbers)];
+  const share = (value: number): string => `${(value / Math.max(most - least, Number.EPSILON)) * 100}%`;
+  const table: ChartTable = {
+    header: [t("chart.name"), title],
+    rows: bars.map(({ name, value }) => [name, value ?? ""]),
+  };
+  return (
+    <ChartFrame title={title} table={table} tools={tools}>
+      <div className="bars">
+        {bars.map(({ name, value, colour }) => (
+          <Fragment key={name}>
+            <span className="mono" title={name}>
+              {name}
+            </span>
+            <span className="bar-track">
+              {value === undefined ? null : (
+                <i
+                  style={{
+                    background: colour,
+                    width: share(Math.abs(value)),
+                    marginLeft: share(Math.min(0, value) - least),
+                  }}
+                />
+              )}
+            </span>
+            <span className="number">{value === undefined ? "–" : formatNumber(value)}</span>
+          </Fragment>
+        ))}
+      </div>
+    </ChartFrame>
+  );
+}
+
+/** Things as points over two measures. */
+export function ScatterChart({
+  title,
+  points,
+  xTitle,
+  yTitle,
+  tools,
+}: {
+  readonly title: string;
+  readonly points: readonly {
+    readonly name: string;
+    readonly x: number;
+    readonly y: number;
+    readonly colour: string;
+  }[];
+  readonly xTitle: string;
+  readonly yTitle: string;
+  readonly tools?: ReactNode;
+}) {
+  const t = useKitMessages();
+  const range = [plot.left, plot.width - plot.right] as const;
+  const x = linearScale(
+    points.map((point) => point.x),
+    range,
+  );
+  const y = linearScale(
+    points.map((point) => point.y),
+    [plot.height - plot.bottom, plot.top],
+  );
+  const table: ChartTable = {
+    header: [t("chart.name"), xTitle, yTitle],
+    rows: points.map((point) => [point.name, point.x, point.y]),
+  };
+  return (
+    <ChartFrame title={title} table={table} tools={tools}>
+      <svg className="plot" viewBox={`0 0 ${plot.width} ${plot.height}`} role="img" aria-label={title}>
+        <Axes x={x} y={y} height={plot.height} xTitle={xTitle} yTitle={yTitle} />
+        {points.map((point) => (
+          <circle
+            key={point.name}
+            cx={x(point.x)}
+            cy={y(point.y)}
+            r="4.5"
+            fill={point.colour}
+            stroke="var(--surface-0)"
+            strokeWidth="1.5"
+          >
+            <title>{`${point.name}: ${formatNumber(point.x)}, ${formatNumber(point.y)}`}</title>
+          </circle>
+        ))}
+      </svg>
+    </ChartFrame>
+  );
+}
+
+/** Values in their order, as small as a word. */
+export function Sparkline({ values }: { readonly values: readonly number[] }) {
+  const [width, height, edge] = [64, 18, 3];
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const y = (value: number): number =>
+    most === least ? height / 2 : height - edge - ((value - least) / (most - least)) * (height - 2 * edge);
+  const at = (index: number): number => edge + (index / Math.max(1, values.length - 1)) * (width - 2 * edge);
+  const last = values.at(-1);
+  return (
+    <svg
+      className="sparkline"
+      viewBox={`0 0 ${width} ${height}`}
+      role="img"
+      aria-label={values.map(formatNumber).join(", ")}
+    >
+      <title>{values.map(formatNumber).join(", ")}</title>
+      <path
+        d={values
+          .map((value, index) => `${index === 0 ? "M" : "L"}${at(index).toFixed(1)} ${y(value).toFixed(1)}`)
+          .join("")}
+      />
+      {last === undefined ? null : <circle cx={at(values.length - 1)} cy={y(last)} r="2" />}
+    </svg>
+  );
 }
 
 export const seriesColour = (index: number): string => `var(--series-${(index % 6) + 1})`;
@@ -320,7 +455,12 @@ export function ConfusionMatrix({ title, labels, rows }: ConfusionMatrixProps) {
 
 export interface RocChartProps {
   readonly title: string;
-  readonly curves: readonly { readonly name: string; readonly points: readonly ChartPoint[]; readonly area: number }[];
+  readonly curves: readonly {
+    readonly name: string;
+    readonly points: readonly ChartPoint[];
+    readonly area: number;
+    readonly colour?: string;
+  }[];
 }
 
 export function RocChart({ title, curves }: RocChartProps) {
@@ -336,6 +476,7 @@ export function RocChart({ title, curves }: RocChartProps) {
   const series = curves.map((curve) => ({
     name: `${curve.name} · ${t("chart.auc")} ${curve.area.toFixed(3)}`,
     points: curve.points,
+    ...(curve.colour !== undefined && { colour: curve.colour }),
   }));
   return (
     <LineChart

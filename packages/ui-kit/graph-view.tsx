@@ -33,6 +33,8 @@ export interface GraphNode {
   readonly iterations?: { readonly states: readonly State[]; readonly shown: number };
   /** 0 to 1, where it is known. */
   readonly progress?: number;
+  /** A thing among steps is drawn round; the one that the graph is about stands out. */
+  readonly look?: "thing" | "thing-here";
 }
 
 export interface GraphEdge {
@@ -53,6 +55,8 @@ export interface GraphViewProps {
   readonly onIteration: (id: string, index: number) => void;
   /** Nodes that decided how long the whole took; the others step back. */
   readonly emphasised?: ReadonlySet<string> | undefined;
+  /** The node that a first look at a part of the graph is around; else what failed, waits or runs. */
+  readonly focus?: string | undefined;
   /** Placed over the upper left corner. */
   readonly tools?: ReactNode;
 }
@@ -153,7 +157,7 @@ function useSteady(props: Handlers): Handlers {
 }
 
 export function GraphView(props: GraphViewProps) {
-  const { selected, emphasised, tools } = props;
+  const { selected, emphasised, focus, tools } = props;
   const nodes = useUnchanged(props.nodes);
   const edges = useUnchanged(props.edges);
   const { onSelect, onToggle, onIteration } = useSteady(props);
@@ -219,7 +223,7 @@ export function GraphView(props: GraphViewProps) {
     if (wasFitted.current) return show(view.current);
     wasFitted.current = true;
     const box = host.current?.getBoundingClientRect();
-    if (box) show(firstView(layout, box.width, box.height, layout.nodes[selected ?? mostUrgent(nodes)]));
+    if (box) show(firstView(layout, box.width, box.height, layout.nodes[selected ?? focus ?? mostUrgent(nodes)]));
     // What is selected or urgent at that moment decides the first view; afterwards the reader does.
   }, [layout, show]);
   useEffect(() => {
@@ -474,7 +478,8 @@ interface NodeProps {
 const Leaf = memo(function Leaf({ node, box, selected, dimmed, onSelect, onToggle }: NodeProps) {
   const t = useKitMessages();
   if (!box) return null;
-  const className = `node ${stateClass(node)}${selected ? " selected" : ""}${dimmed ? " dimmed" : ""}`;
+  const look = node.look === undefined ? "" : ` node-${node.look}`;
+  const className = `node ${stateClass(node)}${look}${selected ? " selected" : ""}${dimmed ? " dimmed" : ""}`;
   const start = node.state ? 32 : 12;
   return (
     <g
@@ -489,7 +494,12 @@ const Leaf = memo(function Leaf({ node, box, selected, dimmed, onSelect, onToggl
     >
       <title>{nodeLabel(node, t)}</title>
       {node.frame ? <rect className="node-stack" x="4" y="4" width={box.width} height={box.height} rx="4" /> : null}
-      <rect className="node-box" width={box.width} height={box.height} rx="4" />
+      <rect
+        className="node-box"
+        width={box.width}
+        height={box.height}
+        rx={node.look === undefined ? 4 : box.height / 2}
+      />
       {node.state ? (
         <g transform="translate(12 12)">
           <StateShape state={node.state} />

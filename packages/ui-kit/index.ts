@@ -1,11 +1,14 @@
 export { areaUnder, linearScale, toCsv, type Scale } from "./chart-scale.ts";
 export {
+  BarChart,
   ChartFrame,
   ConfusionMatrix,
   LineChart,
   PlainTable,
   RocChart,
+  ScatterChart,
   seriesColour,
+  Sparkline,
   type ChartPoint,
   type ChartSeries,
   type ChartTable,
@@ -72,5 +75,5 @@ export { useTableSort } from "./table-sort.ts";
 export { Bytes, CopyButton, CopyId, DefinitionList, Duration, Sentence, Time } from "./text.tsx";
 export { Ticker } from "./ticker.ts";
 export { useAnswer, useFreshAnswer, type Answer } from "./use-answer.ts";
-export { useLiveList, type LiveListResult } from "./use-live-list.ts";
+export { useLiveList, useLiveNamed, type LiveListResult } from "./use-live-list.ts";
 export { rowWindow } from "./window.ts";

@@ -1,7 +1,7 @@
-import type { KubeObject, ResourceDefinition } from "@headrace/model";
+import { isApiError, type KubeObject, type ResourceDefinition } from "@headrace/model";
 import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import { useKit } from "./kit.tsx";
-import type { LiveList, LiveQuery, LiveSnapshot } from "./live-list.ts";
+import type { LiveList, LiveQuery, LiveSnapshot, LiveSource } from "./live-list.ts";
 
 export interface LiveListResult<T> extends LiveSnapshot<T> {
   retry(): void;
@@ -42,4 +42,70 @@ export function useLiveList<T extends KubeObject>(
     list?.snapshot ?? (() => nothing),
   );
   return { ...snapshot, retry: () => list?.retry() };
+}
+
+/** Objects by their names, wherever they are, kept true by one watch. Who may not look everywhere is shown those of `namespace`. */
+export function useLiveNamed<T extends KubeObject>(
+  definition: ResourceDefinition<T>,
+  names: readonly string[],
+): LiveListResult<T> {
+  const { client, lists, namespace } = useKit();
+  const key = names.join(",");
+  const source = useMemo(
+    () => namedSource(client.resource(definition), key.split(","), namespace),
+    [client, definition, key, namespace],
+  );
+  const [list, setList] = useState<LiveList<T>>();
+  useEffect(() => {
+    if (key === "") return undefined;
+    const held = lists.acquire(`${definition.group}/${definition.plural} ${key}`, source, { namespace });
+    setList(held.list);
+    return () => {
+      held.release();
+      setList(undefined);
+    };
+  }, [lists, definition, source, key, namespace]);
+  const snapshot = useSyncExternalStore<LiveSnapshot<T>>(
+    list?.subscribe ?? noSubscription,
+    list?.snapshot ?? (() => nothing),
+  );
+  return { ...snapshot, retry: () => list?.retry() };
+}
+
+/** Lists each name alone and watches once; from the oldest of the lists, so that nothing is missed. */
+function namedSource<T extends KubeObject>(
+  source: LiveSource<T>,
+  names: readonly string[],
+  fallback: string,
+): LiveSource<T> {
+  const wanted = new Set(names);
+  let namespace = "";
+  const find = async (name: string, signal: AbortSignal | undefined) => {
+    const ask = () => source.list({ namespace, fieldSelector: `metadata.name=${name}`, ...(signal && { signal }) });
+    try {
+      return await ask();
+    } catch (error) {
+      if (namespace !== "" || fallback === "" || !isApiError(error, "Forbidden")) throw error;
+      namespace = fallback;
+      return await ask();
+    }
+  };
+  return {
+    async list({ signal } = {}) {
+      const [first, ...rest] = names;
+      const beginning = await find(first ?? "", signal);
+      const lists = [beginning, ...(await Promise.all(rest.map((name) => find(name, signal))))];
+      const versions = lists.map(({ metadata }) => Number(metadata.resourceVersion ?? 0));
+      return {
+        ...beginning,
+        metadata: { resourceVersion: String(Math.min(...versions)) },
+        items: lists.flatMap(({ items }) => items),
+      };
+    },
+    async *watch(query) {
+      for await (const event of source.watch({ ...query, namespace })) {
+        if (event.type === "BOOKMARK" || wanted.has(event.object.metadata.name ?? "")) yield event;
+      }
+    },
+  };
 }

@@ -5,36 +5,26 @@ import {
   CopyId,
   DefinitionList,
   EmptyState,
-  ErrorPanel,
-  formatBytes,
-  formatNumber,
-  HtmlFrame,
-  Markdown,
+  Link,
   PlainTable,
   RocChart,
-  Skeleton,
   StateMark,
   Table,
-  useAnswer,
-  useKit,
   useKitMessages,
   useMessages,
   type TableColumn,
   type TableSort,
 } from "@headrace/ui-kit";
-import { Suspense, useMemo, useState } from "react";
-import type { TaskArtifact } from "../resources/index.ts";
+import { useMemo, useState } from "react";
 import { artifactPath } from "./api.ts";
+import { ArtifactContent, ArtifactProperties } from "./artifact-content.tsx";
 import {
   artifactKind,
   confusionMatrix,
-  looksBinary,
-  metricRows,
   metricTable,
-  readFileList,
+  notedProperties,
   rocPoints,
   typeName,
-  type ArtifactFile,
   type NamedArtifact,
 } from "./artifacts.ts";
 import { pipelineMessages } from "./messages.ts";
@@ -59,6 +49,9 @@ export function ArtifactPanel({
         <h2>{output}</h2>
         <span className="faint">{typeName(artifact.type)}</span>
         <span className="grow" />
+        <Link className="button-link" to={`/artifacts/${artifact.id}`}>
+          {t("artifact.open")}
+        </Link>
         <a className="button-link" href={artifactPath(namespace, artifact.id)} download={`${task.spec.name}-${output}`}>
           {t("artifact.download")}
         </a>
@@ -83,134 +76,14 @@ export function ArtifactPanel({
         <div className="panel-section">
           <ArtifactContent artifact={artifact} namespace={namespace} />
         </div>
-        <Metadata artifact={artifact} />
+        {notedProperties(artifact).length === 0 ? null : (
+          <section className="panel-section">
+            <h3>{t("artifact.metadata")}</h3>
+            <ArtifactProperties artifact={artifact} />
+          </section>
+        )}
       </div>
     </>
-  );
-}
-
-function ArtifactContent({ artifact, namespace }: { readonly artifact: TaskArtifact; readonly namespace: string }) {
-  const kind = artifactKind(artifact.type);
-  switch (kind) {
-    case "metrics":
-      return <Metrics artifact={artifact} />;
-    case "classification":
-      return <Classification artifact={artifact} name={artifact.name} />;
-    default:
-      return <FileContent artifact={artifact} namespace={namespace} kind={kind} />;
-  }
-}
-
-function Metrics({ artifact }: { readonly artifact: TaskArtifact }) {
-  const t = useMessages(pipelineMessages);
-  return (
-    <PlainTable table={{ header: [t("column.metric"), t("column.value")], rows: metricRows(artifact.metadata) }} />
-  );
-}
-
-function Classification({ artifact, name }: { readonly artifact: TaskArtifact; readonly name: string }) {
-  const t = useMessages(pipelineMessages);
-  const points = rocPoints(artifact.metadata);
-  const matrix = confusionMatrix(artifact.metadata);
-  return (
-    <div className="charts">
-      {points ? <RocChart title={t("artifact.roc")} curves={[{ name, points, area: areaUnder(points) }]} /> : null}
-      {matrix ? <ConfusionMatrix title={t("artifact.confusion")} labels={matrix.labels} rows={matrix.rows} /> : null}
-    </div>
-  );
-}
-
-/** Metrics and charts show their metadata already; for the rest it is what somebody noted. */
-function Metadata({ artifact }: { readonly artifact: TaskArtifact }) {
-  const t = useMessages(pipelineMessages);
-  const kind = artifactKind(artifact.type);
-  const rows = metricRows(artifact.metadata);
-  if (kind === "metrics" || kind === "classification" || rows.length === 0) return null;
-  return (
-    <section className="panel-section">
-      <h3>{t("artifact.metadata")}</h3>
-      <DefinitionList
-        items={rows.map(([name, value]) => [
-          name,
-          <code key={name}>{typeof value === "number" ? formatNumber(value) : value}</code>,
-        ])}
-      />
-    </section>
-  );
-}
-
-const previewLimit = { text: 65_536, document: 4_194_304 } as const;
-
-function FileContent({
-  artifact,
-  namespace,
-  kind,
-}: {
-  readonly artifact: TaskArtifact;
-  readonly namespace: string;
-  readonly kind: "file" | "html" | "markdown";
-}) {
-  const t = useMessages(pipelineMessages);
-  const { request } = useKit();
-  const limit = { file: previewLimit.text, html: 1, markdown: previewLimit.document }[kind];
-  const path = artifactPath(namespace, artifact.id);
-  const answer = useAnswer(path, (signal) => request.text(`${path}?limit=${limit + 1}`, { signal, limit }));
-  if (answer.state === "loading") return <Skeleton rows={4} />;
-  if (answer.state === "failed")
-    return (
-      <ErrorPanel what={t("artifact.failed", { name: artifact.name })} error={answer.error} onRetry={answer.retry} />
-    );
-  const { text, cut, type } = answer.value;
-  const files = type === "application/json" ? readFileList(text) : undefined;
-  if (files) return <FileTable files={files} path={path} />;
-  if (kind === "html") return <HtmlFrame address={path} />;
-  if (kind === "markdown") {
-    return (
-      <Suspense fallback={<Skeleton rows={4} />}>
-        <Markdown text={text} />
-      </Suspense>
-    );
-  }
-  if (looksBinary(text))
-    return <p className="muted">{t("artifact.binary", { size: formatBytes(artifact.size ?? text.length) })}</p>;
-  return (
-    <>
-      <pre className="preview">{text}</pre>
-      {cut ? <p className="faint">{t("artifact.cut", { size: formatBytes(limit) })}</p> : null}
-    </>
-  );
-}
-
-/** What an artifact that is a folder holds. */
-function FileTable({ files, path }: { readonly files: readonly ArtifactFile[]; readonly path: string }) {
-  const t = useMessages(pipelineMessages);
-  return (
-    <div className="plain-table">
-      <table>
-        <thead>
-          <tr>
-            <th>{t("column.file")}</th>
-            <th className="right">{t("column.size")}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {files.map((file) => (
-            <tr key={file.path}>
-              <td>
-                <a
-                  className="mono"
-                  href={`${path}?path=${encodeURIComponent(file.path)}`}
-                  download={file.path.split("/").at(-1)}
-                >
-                  {file.path}
-                </a>
-              </td>
-              <td className="right">{formatBytes(file.size)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
   );
 }
 

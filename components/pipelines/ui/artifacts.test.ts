@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { artifactKind, confusionMatrix, looksBinary, metricRows, rocPoints, typeName } from "./artifacts.ts";
+import { artifactKind, confusionMatrix, metricRows, rocPoints, slicesOf, typeName } from "./artifacts.ts";
 
 test("a type decides how its artifact is looked at, whatever its version", () => {
   assert.equal(artifactKind("system.ClassificationMetrics@0.0.1"), "classification");
@@ -54,7 +54,27 @@ test("lists that were wrapped by the lineage store are found again", () => {
   });
 });
 
-test("bytes that are no text are told from text", () => {
-  assert.ok(looksBinary("PK\u0003\u0004\u0000"));
-  assert.ok(!looksBinary("naïve, 日本"));
+test("sliced metrics have a curve and a matrix a slice", () => {
+  const measured = {
+    confidenceMetrics: [{ confidenceThreshold: 0.5, recall: 0.8, falsePositiveRate: 0.3 }],
+    confusionMatrix: { annotationSpecs: [{ displayName: "cat" }], rows: [{ row: [3] }] },
+  };
+  const [young, old] = slicesOf({
+    evaluationSlices: [
+      { slice: "young", sliceClassificationMetrics: measured },
+      { slice: "old", sliceClassificationMetrics: {} },
+    ],
+  });
+  assert.equal(young?.name, "young");
+  assert.deepEqual(
+    young?.points?.map(({ x, y }) => [x, y]),
+    [
+      [0, 0],
+      [0.3, 0.8],
+      [1, 1],
+    ],
+  );
+  assert.deepEqual(young?.matrix, { labels: ["cat"], rows: [[3]] });
+  assert.deepEqual([old?.points, old?.matrix], [undefined, undefined]);
+  assert.equal(artifactKind("system.SlicedClassificationMetrics@0.0.1"), "sliced");
 });

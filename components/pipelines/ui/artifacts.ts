@@ -2,7 +2,7 @@ import type { ChartPoint } from "@headrace/ui-kit";
 import type { Task, TaskArtifact } from "../resources/index.ts";
 
 /** How an artifact is best looked at. */
-export type ArtifactKind = "metrics" | "classification" | "html" | "markdown" | "file";
+export type ArtifactKind = "metrics" | "classification" | "sliced" | "html" | "markdown" | "file";
 
 export function artifactKind(type: string): ArtifactKind {
   switch (type.replace(/@.*$/, "")) {
@@ -10,6 +10,8 @@ export function artifactKind(type: string): ArtifactKind {
       return "metrics";
     case "system.ClassificationMetrics":
       return "classification";
+    case "system.SlicedClassificationMetrics":
+      return "sliced";
     case "system.HTML":
       return "html";
     case "system.Markdown":
@@ -34,6 +36,18 @@ export function metricRows(
       ([name, value]) =>
         [name, typeof value === "number" || typeof value === "string" ? value : JSON.stringify(value)] as const,
     );
+}
+
+/** What somebody noted about an artifact; metrics and charts show their metadata already. */
+export function notedProperties({
+  type,
+  metadata,
+}: {
+  readonly type: string;
+  readonly metadata: Readonly<Record<string, unknown>>;
+}): readonly (readonly [string, string | number])[] {
+  const kind = artifactKind(type);
+  return kind === "metrics" || kind === "classification" || kind === "sliced" ? [] : metricRows(metadata);
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -79,6 +93,25 @@ export function confusionMatrix(metadata: Readonly<Record<string, unknown>>): Co
   return { rows, labels: rows.map((_, index) => names[index] || String(index)) };
 }
 
+export interface Slice {
+  readonly name: string;
+  readonly points: readonly ChartPoint[] | undefined;
+  readonly matrix: Confusion | undefined;
+}
+
+/** The curves and matrices of a sliced classification, one of each a slice. */
+export function slicesOf(metadata: Readonly<Record<string, unknown>>): readonly Slice[] {
+  return list(metadata["evaluationSlices"]).map((entry, index) => {
+    const { slice, sliceClassificationMetrics } = record(entry);
+    const measured = record(sliceClassificationMetrics);
+    return {
+      name: String(slice ?? index),
+      points: rocPoints(measured),
+      matrix: confusionMatrix(measured),
+    };
+  });
+}
+
 export interface NamedArtifact {
   readonly artifact: TaskArtifact;
   readonly output: string;
@@ -96,10 +129,6 @@ export function producedArtifacts(tasks: readonly Task[]): readonly NamedArtifac
   }
   return [...made.values()].sort((a, b) => a.artifact.id - b.artifact.id);
 }
-
-/** True if a text is not one: it has bytes that no text has. */
-export const looksBinary = (text: string): boolean =>
-  text.slice(0, 4096).includes("\u0000") || (text.slice(0, 4096).match(/\uFFFD/g)?.length ?? 0) > 8;
 
 export interface MetricTable {
   readonly metrics: readonly string[];

@@ -13,7 +13,9 @@ export const pipelinePages: PageSet = {
       key: "p",
       covers: ["/pipeline_versions/"],
     },
-    { group: "build", label: { en: "Runs", zh: "运行" }, path: "/runs", key: "r", home: true },
+    { group: "build", label: { en: "Runs", zh: "运行" }, path: "/runs", key: "r", home: true, covers: ["/compare"] },
+    { group: "build", label: { en: "Steps", zh: "步骤" }, path: "/executions", key: "s" },
+    { group: "data", label: { en: "Artifacts", zh: "制品" }, path: "/artifacts", key: "a" },
   ],
   routes: [
     { path: "/pipelines", load: async () => (await import("./pipelines-page.tsx")).PipelinesPage },
@@ -31,6 +33,11 @@ export const pipelinePages: PageSet = {
     // `/execution/<task id>` is the address that Kubeflow's own page has for a step.
     { path: "/runs/details/:run/execution/:execution", load: async () => (await import("./run-page.tsx")).RunPage },
     { path: "/runs/details/:run/:tab?", load: async () => (await import("./run-page.tsx")).RunPage },
+    { path: "/compare", load: async () => (await import("./compare-page.tsx")).ComparePage },
+    { path: "/artifacts", load: async () => (await import("./artifacts-page.tsx")).ArtifactsPage },
+    { path: "/artifacts/:artifact/:tab?", load: async () => (await import("./artifact-page.tsx")).ArtifactPage },
+    { path: "/executions", load: async () => (await import("./executions-page.tsx")).ExecutionsPage },
+    { path: "/executions/:step", load: async () => (await import("./execution-page.tsx")).ExecutionPage },
   ],
   async search(text, kit, signal) {
     const found = await searchRuns(kit.request, text, kit.namespace, signal);

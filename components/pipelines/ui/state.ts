@@ -14,22 +14,23 @@ export function runState(run: Pick<Run, "status">): State {
   return states[run.status.state];
 }
 
-function stateOfTask(state: Task["status"]["state"]): State {
-  const states: Readonly<Record<Task["status"]["state"], State>> = {
-    PENDING: "pending",
-    RUNNING: "running",
-    SUCCEEDED: "succeeded",
-    FAILED: "failed",
-    SKIPPED: "skipped",
-    CACHED: "cached",
-    CANCELED: "cancelled",
-  };
-  return states[state];
-}
+const taskStates: Readonly<Record<Task["status"]["state"], State>> = {
+  PENDING: "pending",
+  RUNNING: "running",
+  SUCCEEDED: "succeeded",
+  FAILED: "failed",
+  SKIPPED: "skipped",
+  CACHED: "cached",
+  CANCELED: "cancelled",
+};
+
+/** Undefined for a word that is none of a task's states. */
+export const stateOfTask = (state: string): State | undefined =>
+  Object.entries(taskStates).find(([name]) => name === state)?.[1];
 
 /** A task that waits for something with a name is waiting; one whose turn has not come is pending. */
 export function taskState(task: Pick<Task, "status">): State {
-  const state = stateOfTask(task.status.state);
+  const state = taskStates[task.status.state];
   return task.status.waiting !== undefined && (state === "pending" || state === "running") ? "waiting" : state;
 }
 
@@ -66,5 +67,5 @@ export function stepBars(steps: Readonly<Record<string, number>>, limit = 20): r
   const largest = shares.reduce((most, share) => (share.bars > most.bars ? share : most));
   const excess = shares.reduce((sum, share) => sum + share.bars, 0) - limit;
   if (excess > 0) largest.bars = Math.max(1, largest.bars - excess);
-  return shares.flatMap(({ state, bars }) => Array.from({ length: bars }, () => stateOfTask(state)));
+  return shares.flatMap(({ state, bars }) => Array.from({ length: bars }, () => taskStates[state]));
 }

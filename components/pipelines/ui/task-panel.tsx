@@ -42,9 +42,6 @@ type TabName = (typeof tabs)[number];
 export function TaskPanel({ node, tree, run, onClose, onSelect, onArtifact }: TaskPanelProps) {
   const t = useMessages(pipelineMessages);
   const kit = useKitMessages();
-  const [tabText, setTab] = useQueryItem("tab");
-  const offered = tabs.filter((tab) => tab === "values" || !isGroup(node));
-  const tab = offered.find((name) => name === tabText) ?? offered[0] ?? "values";
   return (
     <>
       <header className="panel-head">
@@ -57,24 +54,54 @@ export function TaskPanel({ node, tree, run, onClose, onSelect, onArtifact }: Ta
         </button>
       </header>
       <div className="panel-body">
-        <Why node={node} t={t} />
-        <div className="panel-facts">
-          <TaskFacts node={node} t={t} onArtifact={onArtifact} />
-        </div>
-        <div className="tabs" role="tablist" aria-label={t("taskTabs")}>
-          {offered.map((name) => (
-            <button key={name} type="button" role="tab" aria-selected={name === tab} onClick={() => setTab(name)}>
-              {t(`tab.${name}`)}
-              {name === "attempts" && (node.task?.status.attempts.length ?? 0) > 1 ? (
-                <span className="count">{node.task?.status.attempts.length}</span>
-              ) : null}
-            </button>
-          ))}
-        </div>
-        <TabBody tab={tab} node={node} run={run} tree={tree} t={t} onSelect={onSelect} onArtifact={onArtifact} />
+        <TaskDetails
+          node={node}
+          tree={tree}
+          run={{ id: run.metadata.name ?? "", namespace: run.metadata.namespace ?? "" }}
+          onSelect={onSelect}
+          onArtifact={onArtifact}
+        />
       </div>
     </>
   );
+}
+
+/** Why a step is as it is, its facts, and its log, values and tries. */
+export function TaskDetails({
+  node,
+  tree,
+  run,
+  onSelect,
+  onArtifact,
+}: Pick<TaskPanelProps, "node" | "tree" | "onSelect" | "onArtifact"> & { readonly run: RunPlace }) {
+  const t = useMessages(pipelineMessages);
+  const [tabText, setTab] = useQueryItem("tab");
+  const offered = tabs.filter((tab) => tab === "values" || !isGroup(node));
+  const tab = offered.find((name) => name === tabText) ?? offered[0] ?? "values";
+  return (
+    <>
+      <Why node={node} t={t} />
+      <div className="panel-facts">
+        <TaskFacts node={node} t={t} onArtifact={onArtifact} />
+      </div>
+      <div className="tabs" role="tablist" aria-label={t("taskTabs")}>
+        {offered.map((name) => (
+          <button key={name} type="button" role="tab" aria-selected={name === tab} onClick={() => setTab(name)}>
+            {t(`tab.${name}`)}
+            {name === "attempts" && (node.task?.status.attempts.length ?? 0) > 1 ? (
+              <span className="count">{node.task?.status.attempts.length}</span>
+            ) : null}
+          </button>
+        ))}
+      </div>
+      <TabBody tab={tab} node={node} run={run} tree={tree} t={t} onSelect={onSelect} onArtifact={onArtifact} />
+    </>
+  );
+}
+
+interface RunPlace {
+  readonly id: string;
+  readonly namespace: string;
 }
 
 function TabBody({
@@ -89,7 +116,7 @@ function TabBody({
   readonly tab: TabName;
   readonly tree: RunNode;
   readonly node: RunNode;
-  readonly run: Run;
+  readonly run: RunPlace;
   readonly t: Words;
   readonly onSelect: (key: string) => void;
   readonly onArtifact: (id: number) => void;
@@ -382,7 +409,7 @@ function ArtifactLinks({
   );
 }
 
-function TaskLog({ task, run, t }: { readonly task: Task | undefined; readonly run: Run; readonly t: Words }) {
+function TaskLog({ task, run, t }: { readonly task: Task | undefined; readonly run: RunPlace; readonly t: Words }) {
   const { request } = useKit();
   const attempts = task?.status.attempts ?? [];
   const [chosen, setChosen] = useState<string>();
@@ -413,7 +440,7 @@ function TaskLog({ task, run, t }: { readonly task: Task | undefined; readonly r
         ) : null
       }
       source={attempt.pod}
-      open={openLog(request, { id: run.metadata.name ?? "", namespace: run.metadata.namespace ?? "" }, attempt.pod)}
+      open={openLog(request, run, attempt.pod)}
       fileName={`${attempt.pod}.log`}
       what={t("log.failed", { pod: attempt.pod })}
     />

@@ -1,0 +1,282 @@
+import {
+  Bytes,
+  EmptyState,
+  ErrorPanel,
+  formatNumber,
+  Link,
+  ListPage,
+  matchesFilter,
+  parseFilter,
+  parseTime,
+  Skeleton,
+  Switch,
+  Table,
+  Time,
+  useKit,
+  useLiveList,
+  useMessages,
+  useNavigate,
+  usePage,
+  useQueryItem,
+  useTableSort,
+  type Filterable,
+  type FilterField,
+  type TableColumn,
+} from "@headrace/ui-kit";
+import { useMemo, useState } from "react";
+import { artifacts as artifactKindOf, type Artifact } from "../resources/index.ts";
+import { typeName } from "./artifacts.ts";
+import { runOf } from "./lineage-view.tsx";
+import { OlderRows, useReach } from "./older-rows.tsx";
+import { resultMessages } from "./results-messages.ts";
+import type { Translate } from "@headrace/ui-kit";
+
+type Words = Translate<keyof (typeof resultMessages)["en"]>;
+
+/** A run with what it made, or one artifact. */
+type Row =
+  | { readonly kind: "run"; readonly key: string; readonly name: string; readonly made: readonly Artifact[] }
+  | { readonly kind: "artifact"; readonly key: string; readonly artifact: Artifact };
+
+/** What steps of all runs made. */
+export function ArtifactsPage() {
+  const t = useMessages(resultMessages);
+  const { namespace } = useKit();
+  const navigate = useNavigate();
+  const [text, setText] = useQueryItem("q");
+  const [view, setView] = useQueryItem("view");
+  const [sort, setSort] = useTableSort({ column: "created", descending: true });
+  usePage(t("artifacts"), [{ label: t("artifacts") }]);
+  const reach = useReach();
+  const live = useLiveList(artifactKindOf, { namespace, most: reach.most });
+  const filter = useMemo(() => parseFilter(text), [text]);
+  const found = useMemo(
+    () => live.items.filter((artifact) => matchesFilter(filter, filterable(artifact))),
+    [live.items, filter],
+  );
+  const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
+  const grouped = view === "runs";
+  const rows = useMemo(() => (grouped ? byRun(found) : found.map(asRow)), [found, grouped]);
+  const columns = useMemo(() => artifactColumns(t, namespace === ""), [t, namespace]);
+  return (
+    <ListPage
+      title={t("artifacts")}
+      count={live.complete ? `${formatNumber(found.length)}${live.more === true ? "+" : ""}` : undefined}
+      sentence={t("artifacts.sentence")}
+      filter={{ text, onChange: setText, fields: filterFields(t, live.items), placeholder: t("artifacts.filter") }}
+      tools={
+        <Switch
+          label={t("artifacts.view")}
+          value={grouped ? "runs" : "all"}
+          onChange={(next) => setView(next === "runs" ? "runs" : "")}
+          options={[
+            { value: "all", label: t("artifacts.flat") },
+            { value: "runs", label: t("artifacts.byRun") },
+          ]}
+        />
+      }
+    >
+      {live.phase === "refused" ? (
+        <ErrorPanel what={t("artifacts.failed")} error={live.error} onRetry={live.retry} />
+      ) : !live.complete && found.length === 0 ? (
+        <Skeleton rows={12} />
+      ) : (
+        <Table
+          label={t("artifacts")}
+          rows={rows}
+          columns={columns}
+          rowKey={(row) => row.key}
+          sort={sort}
+          onSort={setSort}
+          onOpen={(row) =>
+            void navigate(row.kind === "run" ? `/runs/details/${row.key}/artifacts` : pathOf(row.artifact))
+          }
+          {...(grouped && {
+            tree: {
+              isOpen: (row: Row) => (row.kind === "run" ? !closed.has(row.key) : undefined),
+              below: (row: Row) => (row.kind === "run" ? row.made.map(asRow) : []),
+              onToggle: (row: Row, open: boolean) => {
+                const next = new Set(closed);
+                if (open) next.delete(row.key);
+                else next.add(row.key);
+                setClosed(next);
+              },
+            },
+          })}
+          empty={
+            live.items.length === 0 ? (
+              <EmptyState sentence={t("artifacts.empty")} snippet={snippet} />
+            ) : (
+              <EmptyState
+                sentence={t("artifacts.emptyFilter")}
+                action={
+                  <button type="button" onClick={() => setText("")}>
+                    {t("clearFilter")}
+                  </button>
+                }
+              />
+            )
+          }
+        />
+      )}
+      <OlderRows reach={reach} more={live.more === true} />
+    </ListPage>
+  );
+}
+
+const snippet = `from kfp.dsl import Dataset, Output, component
+
+@component
+def load(data: Output[Dataset]):
+    with open(data.path, "w") as file:
+        file.write("id,price\\n1,40\\n")
+    data.metadata["rows"] = 1`;
+
+const asRow = (artifact: Artifact): Row => ({ kind: "artifact", key: artifact.metadata.name ?? "", artifact });
+
+function byRun(found: readonly Artifact[]): readonly Row[] {
+  const runs = Map.groupBy(found, (artifact) => artifact.spec.producer?.run ?? "");
+  return [...runs].flatMap(([run, made]): readonly Row[] =>
+    run === "" ? made.map(asRow) : [{ kind: "run", key: run, name: made[0]?.spec.producer?.runName ?? run, made }],
+  );
+}
+
+const pathOf = (artifact: Artifact): string => `/artifacts/${artifact.spec.id}`;
+export const outputName = (artifact: Artifact): string =>
+  artifact.spec.producer?.output || artifact.spec.name || artifact.spec.uri.split("/").at(-1) || "";
+const sizeOf = (row: Row): number | undefined =>
+  row.kind === "artifact" ? row.artifact.spec.size : row.made.reduce((sum, { spec }) => sum + (spec.size ?? 0), 0);
+const newestOf = (row: Row): Artifact | undefined => (row.kind === "artifact" ? row.artifact : row.made[0]);
+
+function artifactColumns(t: Words, allNamespaces: boolean): readonly TableColumn<Row>[] {
+  const own = (row: Row, show: (artifact: Artifact) => React.ReactNode) =>
+    row.kind === "artifact" ? show(row.artifact) : null;
+  return [
+    {
+      id: "name",
+      header: t("column.artifact"),
+      width: "20%",
+      sort: (row) => (row.kind === "run" ? row.name : outputName(row.artifact)).toLowerCase(),
+      cell: (row) =>
+        row.kind === "run" ? (
+          <Link className="name" to={`/runs/details/${row.key}/artifacts`}>
+            {row.name}
+          </Link>
+        ) : (
+          <Link className="name" to={pathOf(row.artifact)} title={row.artifact.spec.uri}>
+            {outputName(row.artifact)}
+          </Link>
+        ),
+    },
+    {
+      id: "type",
+      header: t("column.type"),
+      width: "14%",
+      sort: (row) => (row.kind === "artifact" ? row.artifact.spec.type : ""),
+      cell: (row) => (
+        <span className="muted">
+          {row.kind === "run" ? t("lineage.artifacts", { count: row.made.length }) : typeName(row.artifact.spec.type)}
+        </span>
+      ),
+    },
+    {
+      id: "size",
+      header: t("column.size"),
+      width: "88px",
+      align: "right",
+      sort: sizeOf,
+      cell: (row) => <Bytes size={sizeOf(row)} />,
+    },
+    {
+      id: "step",
+      header: t("column.step"),
+      wideOnly: true,
+      sort: (row) => newestOf(row)?.spec.producer?.step,
+      cell: (row) =>
+        own(row, ({ spec: { producer } }) =>
+          producer ? (
+            <Link className="quiet-link" to={runOf(producer)} title={producer.key}>
+              {producer.step}
+            </Link>
+          ) : null,
+        ),
+    },
+    {
+      id: "run",
+      header: t("column.run"),
+      wideOnly: true,
+      sort: (row) => newestOf(row)?.spec.producer?.runName,
+      cell: (row) =>
+        own(row, ({ spec: { producer } }) =>
+          producer ? (
+            <Link className="quiet-link" to={`/runs/details/${producer.run}`} title={producer.runName}>
+              {producer.runName}
+            </Link>
+          ) : null,
+        ),
+    },
+    ...(allNamespaces
+      ? [
+          {
+            id: "namespace",
+            header: t("column.namespace"),
+            width: "10%",
+            wideOnly: true,
+            sort: (row: Row) => newestOf(row)?.metadata.namespace,
+            cell: (row: Row) => <span className="muted">{newestOf(row)?.metadata.namespace}</span>,
+          },
+        ]
+      : []),
+    {
+      id: "created",
+      header: t("column.created"),
+      width: "116px",
+      wideOnly: true,
+      // The number tells those of one second apart.
+      sort: (row) => newestOf(row)?.spec.id,
+      cell: (row) => (
+        <span className="muted">
+          <Time at={newestOf(row)?.metadata.creationTimestamp} />
+        </span>
+      ),
+    },
+  ];
+}
+
+function filterable(artifact: Artifact): Filterable {
+  const { spec, metadata } = artifact;
+  const created = parseTime(metadata.creationTimestamp);
+  return {
+    text: `${outputName(artifact)} ${spec.uri} ${spec.producer?.runName ?? ""} ${spec.producer?.step ?? ""}`,
+    fields: {
+      name: outputName(artifact),
+      type: typeName(spec.type),
+      run: spec.producer?.runName,
+      step: spec.producer?.step,
+      pipeline: spec.producer?.pipeline,
+      namespace: metadata.namespace,
+      id: spec.id,
+      ...(spec.size !== undefined && { size: spec.size }),
+      ...(created !== undefined && { created }),
+    },
+  };
+}
+
+function filterFields(t: Words, items: readonly Artifact[]): readonly FilterField[] {
+  const distinct = (value: (artifact: Artifact) => string | undefined): readonly string[] =>
+    [...new Set(items.slice(0, 500).flatMap((item) => value(item) ?? []))].filter(Boolean).slice(0, 12);
+  return [
+    {
+      name: "type",
+      label: t("column.type").toLowerCase(),
+      values: distinct(({ spec }) => typeName(spec.type).toLowerCase()),
+    },
+    {
+      name: "pipeline",
+      label: t("column.pipeline").toLowerCase(),
+      values: distinct(({ spec }) => spec.producer?.pipeline),
+    },
+    { name: "run", label: t("column.run").toLowerCase(), values: distinct(({ spec }) => spec.producer?.runName) },
+    { name: "size", label: t("column.size").toLowerCase(), values: [] },
+  ];
+}

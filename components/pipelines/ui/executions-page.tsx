@@ -1,0 +1,256 @@
+import {
+  ColumnChooser,
+  Duration,
+  EmptyState,
+  ErrorPanel,
+  formatNumber,
+  Link,
+  ListPage,
+  matchesFilter,
+  parseFilter,
+  parseTime,
+  Skeleton,
+  StateLabel,
+  Table,
+  Time,
+  urgency,
+  useHiddenColumns,
+  useKit,
+  useLiveList,
+  useMessages,
+  useNavigate,
+  usePage,
+  useQueryItem,
+  useTableSort,
+  type Filterable,
+  type FilterField,
+  type TableColumn,
+  type Translate,
+} from "@headrace/ui-kit";
+import { useMemo } from "react";
+import { tasks as taskKind, type Task } from "../resources/index.ts";
+import { OlderRows, useReach } from "./older-rows.tsx";
+import { resultMessages } from "./results-messages.ts";
+import { taskState } from "./state.ts";
+
+type Words = Translate<keyof (typeof resultMessages)["en"]>;
+
+/** The steps of all runs, what stands around them left out. */
+export function ExecutionsPage() {
+  const t = useMessages(resultMessages);
+  const { namespace } = useKit();
+  const navigate = useNavigate();
+  const [text, setText] = useQueryItem("q");
+  const [sort, setSort] = useTableSort({ column: "started", descending: true });
+  usePage(t("steps"), [{ label: t("steps") }]);
+  const reach = useReach();
+  const live = useLiveList(taskKind, { namespace, most: reach.most });
+  const steps = useMemo(() => live.items.filter(isStep), [live.items]);
+  const filter = useMemo(() => parseFilter(text), [text]);
+  const rows = useMemo(() => steps.filter((task) => matchesFilter(filter, filterable(task))), [steps, filter]);
+  const columns = useMemo(() => stepColumns(t, namespace === ""), [t, namespace]);
+  const [hidden, toggle] = useHiddenColumns("headrace.columns.steps", columns);
+  return (
+    <ListPage
+      title={t("steps")}
+      count={live.complete ? `${formatNumber(rows.length)}${live.more === true ? "+" : ""}` : undefined}
+      sentence={t("steps.sentence")}
+      filter={{ text, onChange: setText, fields: filterFields(t, steps), placeholder: t("steps.filter") }}
+      tools={<ColumnChooser columns={columns} hidden={hidden} onToggle={toggle} />}
+    >
+      {live.phase === "refused" ? (
+        <ErrorPanel what={t("steps.failed")} error={live.error} onRetry={live.retry} />
+      ) : !live.complete && rows.length === 0 ? (
+        <Skeleton rows={12} />
+      ) : (
+        <Table
+          label={t("steps")}
+          rows={rows}
+          columns={columns}
+          hidden={hidden}
+          rowKey={(task) => task.metadata.name ?? ""}
+          sort={sort}
+          onSort={setSort}
+          onOpen={(task) => void navigate(pathOf(task))}
+          empty={
+            steps.length === 0 ? (
+              <EmptyState sentence={t("steps.empty")} />
+            ) : (
+              <EmptyState
+                sentence={t("steps.emptyFilter")}
+                action={
+                  <button type="button" onClick={() => setText("")}>
+                    {t("clearFilter")}
+                  </button>
+                }
+              />
+            )
+          }
+        />
+      )}
+      <OlderRows reach={reach} more={live.more === true} />
+    </ListPage>
+  );
+}
+
+const isStep = ({ spec }: Task): boolean => spec.type === "RUNTIME" || spec.type === "IMPORTER";
+const pathOf = ({ spec }: Task): string => `/executions/${spec.id}`;
+
+function reasonOf(task: Task): string | undefined {
+  const { waiting, error } = task.status;
+  return waiting ? waiting.summary.replaceAll("`", "") : error?.message.split("\n")[0];
+}
+
+/** Counted the way a reader does: one parameter or one artifact is one. */
+const portsOf = (values: Task["status"]["inputs"]): number =>
+  Object.keys(values.parameters).length + Object.keys(values.artifacts).length;
+
+function durationOf({ status }: Task): number | undefined {
+  const [from, to] = [parseTime(status.startedAt), parseTime(status.finishedAt)];
+  return from === undefined ? undefined : (to ?? Number.MAX_SAFE_INTEGER) - from;
+}
+
+function stepColumns(t: Words, allNamespaces: boolean): readonly TableColumn<Task>[] {
+  const count = (value: number) => <span className="muted number">{value || ""}</span>;
+  return [
+    {
+      id: "name",
+      header: t("column.step"),
+      width: "18%",
+      sort: (task) => task.spec.displayName.toLowerCase(),
+      cell: (task) => (
+        <Link className="name" to={pathOf(task)} title={task.spec.key}>
+          {task.spec.displayName}
+        </Link>
+      ),
+    },
+    {
+      id: "state",
+      header: t("column.state"),
+      width: "22%",
+      sort: (task) => urgency(taskState(task)),
+      cell: (task) => (
+        <span title={reasonOf(task)}>
+          <StateLabel state={taskState(task)} detail={reasonOf(task)} />
+        </span>
+      ),
+    },
+    {
+      id: "duration",
+      header: t("column.duration"),
+      width: "88px",
+      align: "right",
+      sort: durationOf,
+      cell: ({ status }) => <Duration from={status.startedAt} to={status.finishedAt} />,
+    },
+    {
+      id: "run",
+      header: t("column.run"),
+      wideOnly: true,
+      sort: (task) => task.spec.runName,
+      cell: ({ spec }) => (
+        <Link className="quiet-link" to={`/runs/details/${spec.run}/execution/${spec.id}`} title={spec.runName}>
+          {spec.runName}
+        </Link>
+      ),
+    },
+    {
+      id: "reused",
+      header: t("column.reused"),
+      width: "104px",
+      wideOnly: true,
+      cell: ({ status: { cachedFrom } }) =>
+        cachedFrom ? (
+          <Link className="quiet-link mono" to={`/executions/${cachedFrom.task}`}>
+            {cachedFrom.run.slice(0, 8)}
+          </Link>
+        ) : null,
+    },
+    {
+      id: "inputs",
+      header: t("column.inputs"),
+      width: "72px",
+      align: "right",
+      wideOnly: true,
+      optional: true,
+      sort: (task) => portsOf(task.status.inputs),
+      cell: (task) => count(portsOf(task.status.inputs)),
+    },
+    {
+      id: "outputs",
+      header: t("column.outputs"),
+      width: "80px",
+      align: "right",
+      wideOnly: true,
+      optional: true,
+      sort: (task) => portsOf(task.status.outputs),
+      cell: (task) => count(portsOf(task.status.outputs)),
+    },
+    {
+      id: "tries",
+      header: t("column.tries"),
+      width: "56px",
+      align: "right",
+      wideOnly: true,
+      sort: (task) => task.status.attempts.length,
+      cell: (task) => count(task.status.attempts.length),
+    },
+    ...(allNamespaces
+      ? [
+          {
+            id: "namespace",
+            header: t("column.namespace"),
+            width: "96px",
+            wideOnly: true,
+            sort: (task: Task) => task.metadata.namespace,
+            cell: (task: Task) => <span className="muted">{task.metadata.namespace}</span>,
+          },
+        ]
+      : []),
+    {
+      id: "started",
+      header: t("column.started"),
+      width: "116px",
+      wideOnly: true,
+      // Steps that have not started come with those that were made when they were; the number tells equals apart.
+      sort: (task) => task.spec.id,
+      cell: (task) => (
+        <span className="muted">
+          <Time at={task.status.startedAt ?? task.metadata.creationTimestamp} />
+        </span>
+      ),
+    },
+  ];
+}
+
+function filterable(task: Task): Filterable {
+  const { spec, status, metadata } = task;
+  const [from, to] = [parseTime(status.startedAt), parseTime(status.finishedAt)];
+  return {
+    text: `${spec.displayName} ${spec.key} ${spec.runName ?? ""}`,
+    fields: {
+      name: spec.displayName,
+      state: taskState(task),
+      run: spec.runName,
+      namespace: metadata.namespace,
+      id: spec.id,
+      tries: status.attempts.length,
+      ...(from !== undefined && to !== undefined && { duration: (to - from) / 1000 }),
+    },
+  };
+}
+
+function filterFields(t: Words, items: readonly Task[]): readonly FilterField[] {
+  const distinct = (value: (task: Task) => string | undefined): readonly string[] =>
+    [...new Set(items.slice(0, 500).flatMap((item) => value(item) ?? []))].filter(Boolean).slice(0, 12);
+  return [
+    {
+      name: "state",
+      label: t("column.state").toLowerCase(),
+      values: ["running", "waiting", "failed", "succeeded", "cached", "skipped"],
+    },
+    { name: "run", label: t("column.run").toLowerCase(), values: distinct(({ spec }) => spec.runName) },
+    { name: "name", label: t("column.step").toLowerCase(), values: distinct(({ spec }) => spec.displayName) },
+    { name: "duration", label: t("column.duration").toLowerCase(), values: [] },
+  ];
+}
