@@ -19,6 +19,7 @@ import { recurringRunController } from "./controllers/recurring-runs.ts";
 import { runProjection } from "./controllers/run-projection.ts";
 import { scheduledWorkflowProjection } from "./controllers/scheduled-workflow-projection.ts";
 import { taskProjection } from "./controllers/task-projection.ts";
+import { workflowProjection } from "./controllers/workflow-projection.ts";
 import type { SharedFolder } from "./core/shared-folders.ts";
 import type { Engine } from "./engine.ts";
 import { pipelineMigrations } from "./records/migrations.ts";
@@ -30,6 +31,7 @@ import {
   runs,
   scheduledWorkflows,
   tasks,
+  workflows,
 } from "./resources/index.ts";
 
 export { withoutCaching } from "./core/caching.ts";
@@ -87,7 +89,7 @@ export function createPipelines(options: PipelinesOptions): Component {
   };
   return {
     name: "pipelines",
-    resources: [runs, tasks, artifacts, scheduledWorkflows, pipelineKind, pipelineVersions],
+    resources: [runs, tasks, artifacts, scheduledWorkflows, pipelineKind, pipelineVersions, workflows],
     migrations: pipelineMigrations,
     routes: apiRoutes(context),
     projections: [
@@ -101,6 +103,7 @@ export function createPipelines(options: PipelinesOptions): Component {
       }),
       pipelineProjection(options.records, (change) => writePipeline(context, change)),
       versionProjection(options.records, (change) => writeVersion(context, change)),
+      workflowProjection(options.records),
     ],
     explain: createExplain(shown),
     controllers: [

@@ -20,6 +20,7 @@ import {
   setRunStorage,
   statesOf,
   tasksOf,
+  workflowChanges,
 } from "../records/runs.ts";
 import { taskName } from "../resources/index.ts";
 import { taskArtifactsOf } from "../records/artifacts.ts";
@@ -204,6 +205,7 @@ async function remove(context: ApiContext, { user }: ApiRequest, { run = "" }: R
     for (const task of tasks) changed({ ns: row.ns, kind: "tasks", key: taskName(run, task), op: "DELETE" });
     for (const artifact of artifacts) changed({ ns: row.ns, kind: "artifacts", key: String(artifact), op: "DELETE" });
     changed({ ns: row.ns, kind: "runs", key: run, op: "DELETE" });
+    changed({ ns: row.ns, kind: workflowChanges, key: row.resource_name, op: "DELETE" });
   });
   // Nobody can find them any more; if they cannot be removed now, the run is deleted all the same.
   await context.artifacts.remove(runLogsUri(run)).catch(context.report);

@@ -39,7 +39,7 @@ export function writeToken(time: number, id: string): string {
 export function readNameToken(token: string | undefined): { readonly ns: string; readonly name: string } | undefined {
   if (token === undefined) return undefined;
   const [, ns, name] =
-    /^([a-z0-9-]{1,63})\/([a-z0-9.-]{1,253})$/.exec(Buffer.from(token, "base64url").toString()) ?? [];
+    /^([a-z0-9-]{1,63})\/([^/]{1,255})$/.exec(Buffer.from(token, "base64url").toString()) ?? [];
   if (ns === undefined || name === undefined)
     throw badRequest("continue: is not a token of this list; begin again without it");
   return { ns, name };

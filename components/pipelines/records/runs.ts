@@ -18,6 +18,9 @@ import type { PipelineDatabase, PipelineRunTable, RunStateTable, StorageState } 
 export type RunRow = Selectable<PipelineRunTable> &
   Pick<Selectable<RunTable>, "state" | "error" | "started_at" | "finished_at"> & { version: string | null };
 
+/** The feed's kind for runs that are gone, by the names of their Workflows: those cannot be looked up any more. */
+export const workflowChanges = "workflows";
+
 export type TaskRow = Selectable<TaskTable>;
 export type AttemptRow = Selectable<AttemptTable>;
 /** What ended CANCELED is FAILED to clients of KFP, so it is found under that name. */

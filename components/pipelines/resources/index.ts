@@ -4,3 +4,4 @@ export { runLabel, type Task, type TaskArtifact, type TaskAttempt, taskName, typ
 export { type ScheduledWorkflow, scheduledWorkflows } from "./scheduled-workflow.ts";
 export { type PipelineObject, pipelines } from "./pipeline.ts";
 export { type PipelineVersionObject, pipelineVersions } from "./pipeline-version.ts";
+export { type Workflow, workflows } from "./workflow.ts";
