@@ -13,6 +13,7 @@ import { artifactProjection } from "./controllers/artifact-projection.ts";
 import { createEngine } from "./controllers/engine.ts";
 import { explainCache } from "./controllers/cache-explanation.ts";
 import { createExplain } from "./controllers/explain.ts";
+import { createLineageFacts, type LineageFacts } from "./controllers/lineage-facts.ts";
 import { pipelineProjection, versionProjection } from "./controllers/pipeline-projections.ts";
 import { PipelineCache } from "./controllers/pipeline-cache.ts";
 import { recurringRunController } from "./controllers/recurring-runs.ts";
@@ -67,6 +68,13 @@ export interface PipelinesOptions {
 }
 
 const standardPipelineRoot = "minio://mlpipeline/v2/artifacts";
+
+/** What pipelines know of runs beyond the lineage, for faces that show it in ML Metadata's words. */
+export function lineageFacts({ records, defaultPipelineRoot = standardPipelineRoot }: FactsOptions): LineageFacts {
+  return createLineageFacts(records, defaultPipelineRoot);
+}
+
+type FactsOptions = Pick<PipelinesOptions, "records" | "defaultPipelineRoot">;
 
 /** Kubeflow Pipelines: runs pipelines, and speaks KFP's REST API v2beta1. */
 export function createPipelines(options: PipelinesOptions): Component {
