@@ -357,7 +357,7 @@ export function ScatterChart({
 
 /** Values in their order, as small as a word. */
 export function Sparkline({ values }: { readonly values: readonly number[] }) {
-  const [width, height, edge] = [64, 18, 3];
+  const [width, height, edge] = [44, 18, 3];
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const y = (value: number): number =>
     most === least ? height / 2 : height - edge - ((value - least) / (most - least)) * (height - 2 * edge);

@@ -17,6 +17,8 @@ import { Popover } from "./popover.tsx";
 export interface TableColumn<Row> {
   readonly id: string;
   readonly header: string;
+  /** What the column is called where columns are chosen, if its head alone would not tell. */
+  readonly chooserLabel?: string;
   readonly cell: (row: Row) => ReactNode;
   /** What the column sorts by; a column without it does not sort. Undefined values come last. */
   readonly sort?: (row: Row) => string | number | undefined;
@@ -357,7 +359,7 @@ export function ColumnChooser<Row>({
               checked={!hidden.includes(column.id)}
               onChange={(event) => onToggle(column.id, !event.target.checked)}
             />{" "}
-            {column.header}
+            {column.chooserLabel ?? column.header}
           </label>
         ))
       }

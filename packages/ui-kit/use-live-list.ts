@@ -79,14 +79,15 @@ function namedSource<T extends KubeObject>(
   fallback: string,
 ): LiveSource<T> {
   const wanted = new Set(names);
-  let namespace = "";
+  let place = "";
   const find = async (name: string, signal: AbortSignal | undefined) => {
-    const ask = () => source.list({ namespace, fieldSelector: `metadata.name=${name}`, ...(signal && { signal }) });
+    const ask = () =>
+      source.list({ namespace: place, fieldSelector: `metadata.name=${name}`, ...(signal && { signal }) });
     try {
       return await ask();
     } catch (error) {
-      if (namespace !== "" || fallback === "" || !isApiError(error, "Forbidden")) throw error;
-      namespace = fallback;
+      if (place !== "" || fallback === "" || !isApiError(error, "Forbidden")) throw error;
+      place = fallback;
       return await ask();
     }
   };
@@ -103,7 +104,7 @@ function namedSource<T extends KubeObject>(
       };
     },
     async *watch(query) {
-      for await (const event of source.watch({ ...query, namespace })) {
+      for await (const event of source.watch({ ...query, namespace: place })) {
         if (event.type === "BOOKMARK" || wanted.has(event.object.metadata.name ?? "")) yield event;
       }
     },

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Run } from "../resources/index.ts";
 import { axisNames, axisValues, metricRowsOf, parameterRows, readRunList } from "./compare.ts";
+import { measuresOf } from "./measures.ts";
 
 const run = (parameters: Record<string, unknown>, metrics?: Record<string, number[]>): Run => ({
   apiVersion: "headrace.io/v1alpha1",
@@ -46,4 +47,11 @@ test("an axis is a metric by what was logged last, or a parameter that is a numb
   assert.deepEqual(axisNames(runs), ["accuracy", "loss", "rate", "seed"]);
   assert.deepEqual(axisValues(runs, "accuracy"), [0.9, 0.7]);
   assert.deepEqual(axisValues(runs, "seed"), [7, undefined]);
+});
+
+test("metrics and parameters are offered as columns, the most frequent first, and never confused", () => {
+  const ids = measuresOf([run({ seed: 1 }, { loss: [1] }), run({ seed: 2, rate: 1 }, { loss: [2], seed: [3] })]).map(
+    ({ id }) => id,
+  );
+  assert.deepEqual(ids, ["metric:loss", "metric:seed", "parameter:seed", "parameter:rate"]);
 });

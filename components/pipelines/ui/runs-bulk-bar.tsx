@@ -1,8 +1,10 @@
-import { errorText, useKit, useKitMessages, useMessages } from "@headrace/ui-kit";
+import { errorText, Link, useKit, useKitMessages, useMessages } from "@headrace/ui-kit";
 import { useState } from "react";
 import type { Run } from "../resources/index.ts";
 import { actOnRun, type RunVerb } from "./api.ts";
+import { mostRuns } from "./compare.ts";
 import { pipelineMessages } from "./messages.ts";
+import { resultMessages } from "./results-messages.ts";
 import { isRunOver } from "./state.ts";
 
 /** Which of the chosen runs a verb makes sense for. */
@@ -17,6 +19,7 @@ const verbs = ["terminate", "retry", "archive", "unarchive"] as const;
 /** What can be done with all chosen runs at once; each button says for how many. One that fails is named, the rest goes on. */
 export function RunsBulkBar({ runs, onDone }: { readonly runs: readonly Run[]; readonly onDone: () => void }) {
   const t = useMessages(pipelineMessages);
+  const results = useMessages(resultMessages);
   const kit = useKitMessages();
   const { request } = useKit();
   const [busy, setBusy] = useState(false);
@@ -43,6 +46,17 @@ export function RunsBulkBar({ runs, onDone }: { readonly runs: readonly Run[]; r
   return (
     <>
       <span className="number">{kit("table.selected", { count: runs.length })}</span>
+      {runs.length > 1 ? (
+        <Link
+          className="button-link"
+          to={`/compare?runlist=${runs
+            .slice(0, mostRuns)
+            .map(({ metadata }) => metadata.name ?? "")
+            .join(",")}`}
+        >
+          {results("compare.runs")}
+        </Link>
+      ) : null}
       {verbs.map((verb) => {
         const count = runs.filter(suits[verb]).length;
         return count === 0 ? null : (

@@ -33,6 +33,7 @@ import { runs as runKind, type Run } from "../resources/index.ts";
 import { pipelineMessages } from "./messages.ts";
 import type { Words } from "./run-words.ts";
 import { RunsBulkBar } from "./runs-bulk-bar.tsx";
+import { useMeasuredColumns } from "./runs-measures.tsx";
 import { countSteps, runState, stepBars } from "./state.ts";
 
 const firstSort: TableSort = { column: "started", descending: true };
@@ -46,8 +47,13 @@ export function RunsPage() {
   const [archived, setArchived] = useQueryItem("archived");
   usePage(t("runs"), [{ label: t("runs") }]);
   const live = useLiveList(runKind, { namespace });
-  const columns = useMemo(() => runColumns(t, namespace === ""), [t, namespace]);
-  const [hidden, toggle] = useHiddenColumns("headrace.columns.runs", columns);
+  const facts = useMemo(() => runColumns(t, namespace === ""), [t, namespace]);
+  const [hiddenFacts, toggleFact] = useHiddenColumns("headrace.columns.runs", facts);
+  const measures = useMeasuredColumns(live.items);
+  const columns = useMemo(() => withMeasures(facts, measures.columns), [facts, measures.columns]);
+  const hidden = useMemo(() => [...hiddenFacts, ...measures.hidden], [hiddenFacts, measures.hidden]);
+  const toggle = (id: string, hide: boolean): void =>
+    measures.isMeasure(id) ? measures.toggle(id, hide) : toggleFact(id, hide);
   const filter = useMemo(() => parseFilter(text), [text]);
   const kept = useMemo(() => live.items.filter((run) => archived !== "" || !run.spec.archived), [live.items, archived]);
   const rows = useMemo(() => kept.filter((run) => matchesFilter(filter, filterable(run))), [kept, filter]);
@@ -100,6 +106,15 @@ export function RunsPage() {
   );
 }
 
+/** What was measured stands beside how it went, before what it belongs to. */
+function withMeasures(
+  facts: readonly TableColumn<Run>[],
+  measures: readonly TableColumn<Run>[],
+): readonly TableColumn<Run>[] {
+  const place = facts.findIndex(({ id }) => id === "duration") + 1;
+  return [...facts.slice(0, place), ...measures, ...facts.slice(place)];
+}
+
 function NoRuns({ t }: { readonly t: Words }) {
   const snippet = `from kfp import Client, dsl
 
@@ -141,7 +156,7 @@ export function runColumns(t: Words, allNamespaces: boolean): readonly TableColu
     {
       id: "name",
       header: t("column.name"),
-      width: "17%",
+      width: "15%",
       sort: (run) => run.spec.displayName.toLowerCase(),
       cell: (run) => (
         <Link className="name" to={runLink(run)} title={run.spec.displayName}>
@@ -152,7 +167,7 @@ export function runColumns(t: Words, allNamespaces: boolean): readonly TableColu
     {
       id: "state",
       header: t("column.state"),
-      width: "20%",
+      width: "16%",
       sort: (run) => urgency(runState(run)),
       cell: (run) => (
         <span title={run.status.error}>
@@ -163,7 +178,7 @@ export function runColumns(t: Words, allNamespaces: boolean): readonly TableColu
     {
       id: "duration",
       header: t("column.duration"),
-      width: "88px",
+      width: "80px",
       align: "right",
       sort: durationOf,
       cell: (run) => <Duration from={run.status.startedAt} to={run.status.finishedAt} />,
@@ -171,6 +186,7 @@ export function runColumns(t: Words, allNamespaces: boolean): readonly TableColu
     {
       id: "pipeline",
       header: t("column.pipeline"),
+      width: "9%",
       wideOnly: true,
       sort: (run) => run.spec.pipeline.name,
       cell: (run) => <Muted text={run.spec.pipeline.name} />,
@@ -178,7 +194,7 @@ export function runColumns(t: Words, allNamespaces: boolean): readonly TableColu
     {
       id: "steps",
       header: t("column.steps"),
-      width: "132px",
+      width: "128px",
       wideOnly: true,
       cell: (run) => <Steps run={run} t={t} />,
     },
@@ -203,7 +219,7 @@ export function runColumns(t: Words, allNamespaces: boolean): readonly TableColu
     {
       id: "namespace",
       header: t("column.namespace"),
-      width: "10%",
+      width: "8%",
       wideOnly: true,
       optional: !allNamespaces,
       sort: (run) => run.metadata.namespace,
@@ -212,7 +228,7 @@ export function runColumns(t: Words, allNamespaces: boolean): readonly TableColu
     {
       id: "started",
       header: t("column.started"),
-      width: "116px",
+      width: "104px",
       wideOnly: true,
       sort: startOf,
       cell: (run) => (
@@ -259,10 +275,12 @@ function filterable(run: Run): Filterable {
   const parameters = Object.entries(run.spec.parameters).map(
     ([name, value]) => [name.toLowerCase(), typeof value === "number" ? value : String(value)] as const,
   );
+  const metrics = Object.entries(run.status.metrics ?? {}).map(([name, values]) => [name.toLowerCase(), values.at(-1)]);
   return {
     text: `${run.spec.displayName} ${runId(run)}`,
     fields: {
       ...Object.fromEntries(parameters),
+      ...Object.fromEntries(metrics),
       state: runState(run),
       name: run.spec.displayName,
       pipeline: run.spec.pipeline.name,
