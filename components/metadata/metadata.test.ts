@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { Artifact, Context, Event, Execution, LineageGraph } from "./core/messages.ts";
 import { firstOwnId } from "./core/ownership.ts";
@@ -372,6 +374,16 @@ describe("what users put", () => {
     const outside = { ...request, event_edges: [{ execution_index: 0, artifact_index: 5, event: { type: "OUTPUT" } }] };
     assert.equal((await store.failure("PutLineageSubgraph", { ...outside, options }))[0], "OUT_OF_RANGE");
   });
+});
+
+test("the page on compatibility names every method that is served, and no other", async () => {
+  await using store = await openStore();
+  const page = readFileSync(join(import.meta.dirname, "../../docs/compatibility.md"), "utf8");
+  const [, section = ""] = page.split("## ML Metadata\n");
+  const [table = ""] = section.split("\n## ");
+  const named = [...table.matchAll(/`((?:Get|Put)\w+)`/g)].map(([, name]) => name);
+  assert.deepEqual(named.toSorted(), store.methods.toSorted());
+  assert.equal(named.length, 52);
 });
 
 describe("who may see and write", () => {

@@ -10,6 +10,11 @@ import { cacheDirectory, packaging } from "./fresh.ts";
 
 /** The interpreter of an environment with these packages, built once for each set. */
 export async function pythonWith(...requirements: string[]): Promise<string> {
+  return pythonOf("3", ...requirements);
+}
+
+/** The same for packages that want a certain Python, such as `3.11`. */
+export async function pythonOf(version: string, ...requirements: string[]): Promise<string> {
   const environments = createEnvironments({
     cacheDirectory,
     indexEnvironment: packaging,
@@ -19,9 +24,9 @@ export async function pythonWith(...requirements: string[]): Promise<string> {
   });
   try {
     const environment = await environments.resolve({
-      image: "python:3",
+      image: `python:${version}`,
       packages: { installs: [{ requirements }] },
-      mappings: [{ image: "python:3", python: "3" }],
+      mappings: [{ image: `python:${version}`, python: version }],
     });
     if (environment.cell === undefined) throw new TypeError("The environment has no Python");
     return environment.cell.python;

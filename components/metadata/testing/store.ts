@@ -12,6 +12,7 @@ type Plain = Readonly<Record<string, unknown>>;
 export interface TestStore extends AsyncDisposable {
   readonly records: Records;
   readonly clock: TestClock;
+  readonly methods: readonly string[];
   /** Calls a method; rejects as it does. */
   call(method: string, request?: object, user?: User): Promise<Plain>;
   /** The code and message with which a call fails. */
@@ -72,6 +73,7 @@ export async function openStore(authorizer: Authorizer = open): Promise<TestStor
   return {
     records,
     clock,
+    methods: Object.keys(service?.methods ?? {}),
     call,
     async failure(method, request, user) {
       try {
