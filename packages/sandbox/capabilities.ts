@@ -5,8 +5,17 @@ import type { Capabilities, Finding } from "./sandbox.ts";
 
 /** What `headrace doctor` shows of a host on which the launcher runs, besides what `diagnose` finds without one. */
 export function describeHost(hello: Hello): Capabilities {
+  if (hello.mode === "process") return { mode: "process", cgroups: "none", findings: [nothingAround] };
   return { mode: hello.mode, cgroups: hello.cgroups, findings: [isolation(hello), limits(hello), network(hello)] };
 }
+
+const nothingAround: Finding = {
+  name: "isolation",
+  ok: false,
+  detail:
+    "Steps are plain processes of yours: only lightweight Python runs, without limits, and it sees your files and your network",
+  remedy: "Run only pipelines that you trust, or let Headrace have namespaces: `headrace doctor` says what is missing",
+};
 
 function isolation(hello: Hello): Finding {
   const detail =

@@ -48,6 +48,11 @@ export interface SandboxOptions {
   readonly answerSeconds?: number;
   /** How many containers an interpreter starts before a fresh one takes its place. Default 5,000. */
   readonly zygoteStarts?: number;
+  /**
+   * Run lightweight Python steps as processes of this user with nothing around them, for hosts without namespaces; refuse all else.
+   * Default false.
+   */
+  readonly plain?: boolean;
 }
 
 const socketPathLimit = 107;
@@ -234,6 +239,7 @@ class LauncherSandbox implements Sandbox {
       lonelySeconds: this.#options.lonelySeconds ?? 600,
       answerSeconds: this.#options.answerSeconds ?? 10,
       zygoteStarts: this.#options.zygoteStarts ?? 5000,
+      plain: this.#options.plain ?? false,
       ...(this.#options.proxy && { proxy: this.#options.proxy }),
     });
     return reach();

@@ -17,7 +17,7 @@ export interface Message {
 export interface Hello {
   readonly protocol: number;
   readonly pid: number;
-  readonly mode: "root" | "user";
+  readonly mode: "root" | "user" | "process";
   readonly cgroups: "v1" | "v2" | "none";
   readonly cgroupsProblem: string;
   readonly network: "bridge" | "none";
@@ -46,7 +46,7 @@ export function readHello(fields: Fields): Hello {
   return {
     protocol: number(fields["protocol"]),
     pid: number(fields["pid"]),
-    mode: fields["mode"] === "root" ? "root" : "user",
+    mode: fields["mode"] === "root" || fields["mode"] === "process" ? fields["mode"] : "user",
     cgroups: fields["cgroups"] === "v1" || fields["cgroups"] === "v2" ? fields["cgroups"] : "none",
     cgroupsProblem: text(fields["cgroupsProblem"]),
     network: fields["network"] === "bridge" ? "bridge" : "none",

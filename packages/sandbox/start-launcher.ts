@@ -15,6 +15,7 @@ export interface LauncherOptions {
   readonly lonelySeconds: number;
   readonly answerSeconds: number;
   readonly zygoteStarts: number;
+  readonly plain: boolean;
   readonly proxy?: { readonly url: string; readonly direct: string };
 }
 
@@ -32,7 +33,7 @@ export async function startLauncher(options: LauncherOptions): Promise<void> {
   const logPath = join(options.stateDirectory, "launcher.log");
   const log = await open(logPath, "a", 0o600);
   try {
-    if ((await mayDelegate()) && succeeded(await run(options, delegatedScope, log))) return;
+    if (!options.plain && (await mayDelegate()) && succeeded(await run(options, delegatedScope, log))) return;
     const answer = await run(options, [], log);
     if (succeeded(answer)) return;
     const problem = isFields(answer) ? text(answer["error"]) : await lastLines(logPath);

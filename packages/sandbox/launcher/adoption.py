@@ -6,7 +6,8 @@ import signal
 
 import cell as cells
 import wire
-from container import Container, now
+from clock import now
+from container import Container
 from init import OUTPUTS
 from syscalls import open_pidfd
 

@@ -8,9 +8,9 @@ import json
 import os
 import socket
 
-import container
 import init
 import wire
+from clock import now
 from root import SYSTEM, Trees
 from syscalls import (
     CLONE_NEWIPC,
@@ -72,7 +72,7 @@ class Cell:
 
     def short_steps(self):
         """How many containers start or have just started: what has run for longer is likely to go on, and may well wait."""
-        return sum(1 for each in self.containers.values() if each.started_at is None or container.now() - each.started_at < _SHORT_MILLISECONDS)
+        return sum(1 for each in self.containers.values() if each.started_at is None or now() - each.started_at < _SHORT_MILLISECONDS)
 
     def send(self, message, descriptors=()):
         """False if the cell takes nothing: it is hung or gone."""

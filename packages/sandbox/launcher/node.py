@@ -35,7 +35,8 @@ class NodeServer:
         self.connections = []
         if os.path.lexists(name):
             os.unlink(name)
-        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.listener.setblocking(False)
         previous = os.umask(0o177)
         self.listener.bind(name)
         os.umask(previous)

@@ -6,7 +6,8 @@ import signal
 import enter
 import specification
 import wire
-from container import Container, now
+from clock import now
+from container import Container
 from node import RequestError
 from syscalls import open_pidfd
 
