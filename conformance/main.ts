@@ -4,22 +4,40 @@
  */
 import { parseArgs } from "node:util";
 
-const suites: Readonly<Record<string, () => Promise<{ main: (checkout: string, filter: string) => Promise<number> }>>> =
-  {
-    kfp: () => import("./kfp/main.ts"),
-    "kfp-api": () => import("./kfp/api-suite.ts"),
-  };
-
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { checkout: { type: "string" }, only: { type: "string", default: "" } },
+  options: {
+    checkout: { type: "string" },
+    only: { type: "string", default: "" },
+    seed: { type: "string", default: "1" },
+    scale: { type: "string", default: "1" },
+  },
 });
-const suite = suites[positionals[0] ?? ""];
-if (suite === undefined || values.checkout === undefined) {
+
+/** Runs it, and resolves to the exit status. */
+type Suite = () => Promise<number>;
+
+/** Of a suite that reads upstream's files. */
+const withCheckout =
+  (load: () => Promise<{ main: (checkout: string, filter: string) => Promise<number> }>): Suite =>
+  async () => {
+    if (values.checkout === undefined) return usage();
+    const { main } = await load();
+    return main(values.checkout, values.only);
+  };
+
+const suites: Readonly<Record<string, Suite>> = {
+  kfp: withCheckout(() => import("./kfp/main.ts")),
+  "kfp-api": withCheckout(() => import("./kfp/api-suite.ts")),
+  fuzz: async () => (await import("./fuzz.ts")).main({ seed: Number(values.seed), scale: Number(values.scale) }),
+};
+
+function usage(): number {
   console.error(
-    `usage: npm run conformance -- SUITE --checkout DIR [--only TEXT]\nSuites: ${Object.keys(suites).join(", ")}`,
+    `usage: npm run conformance -- SUITE [--checkout DIR] [--only TEXT] [--seed N] [--scale N]\nSuites: ${Object.keys(suites).join(", ")}`,
   );
-  process.exit(2);
+  return 2;
 }
-const { main } = await suite();
-process.exit(await main(values.checkout, values.only));
+
+const suite = suites[positionals[0] ?? ""] ?? (async () => usage());
+process.exit(await suite());

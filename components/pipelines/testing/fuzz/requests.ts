@@ -146,13 +146,52 @@ const columnName = (chance: Chance): string => (chance.percent(90) ? chance.pick
 const filterKnown = (chance: Chance) => (name: string) => (name === "key" ? columnName(chance) : undefined);
 
 function bodyOf(key: string, method: string, chance: Chance, known: (name: string) => unknown): CallOptions {
-  const shape = bodyShapes[key];
   if (method === "GET" || method === "DELETE") return chance.percent(3) ? { body: anyValue(chance) } : {};
   if (chance.percent(4)) return { bytes: chance.bytes(chance.below(200)) };
+  const good = goodBody(key, chance, known);
+  const shape = bodyShapes[key];
+  if (good !== undefined && chance.percent(50)) return { body: chance.percent(60) ? good : mutated(good, chance) };
   if (!shape) return chance.percent(70) ? {} : { body: anyValue(chance) };
   const body = chance.percent(90) ? valueOf(shape, chance, known) : anyValue(chance);
   const text = JSON.stringify(chance.percent(20) ? mutated(body, chance) : body) ?? "";
   return { bytes: Buffer.from(chance.percent(3) ? text.slice(0, chance.below(text.length + 1)) : text) };
+}
+
+/** What is taken, so that there is something to list, to read and to act on. */
+function goodBody(key: string, chance: Chance, known: (name: string) => unknown): unknown {
+  const name = known("name");
+  const reference = { pipeline_id: known("pipeline_id"), pipeline_version_id: known("pipeline_version_id") };
+  const source =
+    chance.percent(60) || !reference.pipeline_version_id
+      ? { pipeline_spec: addPipeline() }
+      : { pipeline_version_reference: reference };
+  const run = { display_name: name, ...source, runtime_config: { parameters: { a: chance.below(9) } } };
+  switch (key) {
+    case "POST /apis/v2beta1/experiments":
+      return { display_name: name };
+    case "POST /apis/v2beta1/pipelines":
+      return { name, tags: { team: "a" } };
+    case "POST /apis/v2beta1/pipelines/create":
+      return { pipeline: { name }, pipeline_version: { pipeline_spec: addPipeline() } };
+    case "POST /apis/v2beta1/pipelines/{pipeline}/versions":
+      return { name, pipeline_spec: addPipeline() };
+    case "PATCH /apis/v2beta1/pipelines/{pipeline}":
+    case "PATCH /apis/v2beta1/pipelines/{pipeline}/versions/{version}":
+      return { display_name: name, tags: { team: "b" } };
+    case "POST /apis/v2beta1/runs":
+      return { ...run, experiment_id: known("experiment_id") };
+    case "POST /apis/v2beta1/recurringruns":
+      return {
+        ...run,
+        max_concurrency: 1,
+        mode: "ENABLE",
+        trigger: chance.percent(50)
+          ? { cron_schedule: { cron: "0 0 * * * *" } }
+          : { periodic_schedule: { interval_second: "3600" } },
+      };
+    default:
+      return undefined;
+  }
 }
 
 function* idsIn(value: unknown, depth: number): Generator<[string, string]> {

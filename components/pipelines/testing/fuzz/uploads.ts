@@ -17,7 +17,8 @@ export async function hostileUpload(chance: Chance): Promise<CallOptions> {
 }
 
 function pipelineText(chance: Chance): string {
-  const spec: unknown = Array.from({ length: chance.below(4) }).reduce(
+  if (chance.percent(30)) return stringify(addPipeline());
+  const spec: unknown = Array.from({ length: 1 + chance.below(3) }).reduce(
     (value) => mutated(value, chance),
     addPipeline(),
   );
