@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { createApiServer } from "@headrace/apiserver";
-import { openFileStore, openObjectFiles } from "@headrace/artifacts";
+import { createStores, openFileStore, openObjectFiles } from "@headrace/artifacts";
 import { createClient, type Client } from "@headrace/client";
 import { createEnvironments, ImageMapping } from "@headrace/environments";
 import { createGateway, createStaticFiles, listen } from "@headrace/gateway";
@@ -65,6 +65,8 @@ export interface PlatformOptions {
   readonly auth: AuthMode;
   /** `DIR` or `DIR:ro`: folders of the user's that steps see at the same path. */
   readonly shares: readonly string[];
+  /** `HOST:PORT` of artifact stores on this machine itself; others need not be named. */
+  readonly allowedStores?: readonly string[];
   /** pip's, uv's and the proxies' variables, PATH and HOME: for building environments. */
   readonly packaging: Readonly<Record<string, string>>;
   /** The directory of the dashboard's built files, which may appear later; absent where there are no pages. */
@@ -117,7 +119,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
   const toServer: Handler = (request) => server.handle(request);
   const client = createClient({ transport: toServer });
 
-  const [store, records, artifacts, objects, sandbox, identity] = await Promise.all([
+  const [store, records, local, objects, sandbox, identity] = await Promise.all([
     closing(
       openSqliteStore({
         path: paths.objects,
@@ -148,6 +150,13 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
       closers,
     ),
   ]);
+  const artifacts = createStores({
+    local,
+    provider: (namespace, uri) => storage.provider(namespace, uri),
+    clock,
+    allowed: options.allowedStores ?? [],
+  });
+  closers.push(() => artifacts.close());
   // Should the start fail, pods of an earlier one stay for the next; a launcher that has none was started for nothing.
   let endPods = async (): Promise<void> => {
     const { running, exits } = await sandbox.sync();
@@ -179,6 +188,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
     clock,
     ids,
     sharedFolders: shares,
+    namespaceRoot: (namespace) => storage.pipelineRoot(namespace),
     podLog: (pod, { follow, signal }) => podLog(toServer, pod, follow, signal),
     report: onError,
   });

@@ -31,6 +31,7 @@ export function createProgram(surroundings: Surroundings): Command {
     .option("--host <address>", "address to listen on", "127.0.0.1")
     .addOption(new Option("--auth <mode>", "who may call").choices(["local", "token"]).default("local"))
     .option("--share <dir[:ro]>", "show a folder of yours at the same path in steps (repeatable)", collect, [])
+    .option("--allow-store <host:port>", "let artifacts be kept in a store on this machine (repeatable)", collect, [])
     .option("--detach", "return once it is ready, and leave it running", false)
     .addHelpText("after", "\nExample:\n  headrace up --detach")
     .action(async (flags, command) =>

@@ -56,6 +56,7 @@ export interface PipelinesOptions {
   /** Single-user in namespace `kubeflow` unless it says otherwise. */
   readonly tenancy?: Tenancy;
   readonly defaultPipelineRoot?: string;
+  readonly namespaceRoot?: NonNullable<ApiContext["namespaceRoot"]>;
   /** IANA name of the time zone in which cron expressions are read; UTC unless told otherwise. */
   readonly timeZone?: string;
   /** Folders of the host that every step sees at the same path. What lies there is not part of a step's cache key. */

@@ -1,4 +1,4 @@
-import type { ObjectFiles } from "@headrace/artifacts";
+import type { ObjectFiles, Provider, RemoteUri } from "@headrace/artifacts";
 import type { Client } from "@headrace/client";
 import type { AuditSink, Authorizer, Clock, Component, Controller, Handler, Ids } from "@headrace/model";
 import type { Records } from "@headrace/records";
@@ -6,6 +6,7 @@ import { Locks } from "./api/locks.ts";
 import { createS3 } from "./api/s3.ts";
 import { forgetAbandonedUploads } from "./api/uploads.ts";
 import { createKeys } from "./controllers/keys.ts";
+import { createLauncher } from "./controllers/launcher-settings.ts";
 import { pipelineBucket } from "./core/spaces.ts";
 import { storageMigrations } from "./records/migrations.ts";
 
@@ -28,6 +29,10 @@ export interface StorageOptions {
 export interface Storage extends Component {
   /** The S3 API. Requests carry signatures, so that it needs no authenticator before it. */
   readonly s3: Handler;
+  /** Where a namespace keeps what a URI names, by its ConfigMap `kfp-launcher`. */
+  provider(namespace: string, uri: RemoteUri): Provider;
+  /** Where a namespace's runs put what they make, if its ConfigMap says. */
+  pipelineRoot(namespace: string): string | undefined;
 }
 
 const sweepMs = 24 * 3_600_000;
@@ -36,12 +41,16 @@ const sweepMs = 24 * 3_600_000;
 export function createStorage(options: StorageOptions): Storage {
   const { client, clock, objects, homeNamespace = "kubeflow", onError } = options;
   const keys = createKeys({ client, clock, onError, onFailure: ({ error }) => onError(error) });
+  const ownEndpoints = new Set(options.hosts.map((host) => `${host}:9000`));
+  const launcher = createLauncher({ client, clock, ownEndpoints, onError });
   return {
     name: "storage",
     resources: [],
     migrations: storageMigrations,
-    controllers: [bucketKeeper(objects), keys.controller, uploadSweeper(objects, clock, onError)],
+    controllers: [bucketKeeper(objects), keys.controller, launcher.controller, uploadSweeper(objects, clock, onError)],
     s3: createS3({ ...options, keys, homeNamespace, locks: new Locks() }),
+    provider: launcher.provider,
+    pipelineRoot: launcher.pipelineRoot,
   };
 }
 

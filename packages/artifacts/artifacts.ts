@@ -3,6 +3,8 @@
  * is read-only once the attempt ended. Everything below a store's root is opened without following links.
  */
 export interface ArtifactStore {
+  /** What a namespace can reach: its own stores elsewhere too, where it has set any up. Without it, only what is kept here. */
+  in(namespace: string): ArtifactStore;
   /** Whether this store can hold or read the URI; the reason if not. */
   supports(uri: string): { readonly ok: true } | { readonly ok: false; readonly reason: string };
   stat(uri: string): Promise<{ readonly kind: "file" | "tree"; readonly size: number } | undefined>;
@@ -19,7 +21,7 @@ export interface ArtifactStore {
   take(uri: string, from: { readonly root: string; readonly path: string }): Promise<Measured>;
   list(uri: string): Promise<readonly { readonly path: string; readonly size: number }[]>;
   remove(uri: string): Promise<void>;
-  /** A local path for mounting, if the store has one: made (as an empty directory) when `create`. */
+  /** A path for mounting, made (as an empty directory) when `create`; undefined if the bytes are kept elsewhere: `bring` them. */
   localPath(uri: string, options: { create: boolean }): Promise<string | undefined>;
   /** Size and digest of a file or tree, links refused, with limits on count and bytes. */
   measure(uri: string): Promise<Measured>;

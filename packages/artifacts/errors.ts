@@ -43,3 +43,28 @@ export class ObjectInTheWayError extends Error {
     super(`Cannot write "${key}": a folder of objects lies there, or an object on the way to it`, options);
   }
 }
+
+/** A remote store refused, failed or was not reached. `status` is its HTTP status, 0 if there was no answer. */
+export class RemoteError extends Error {
+  override readonly name = "RemoteError";
+  readonly code = "artifacts/remote";
+  readonly status: number;
+
+  constructor(host: string, what: string, status: number, options?: ErrorOptions) {
+    super(`The store at ${host} ${status === 0 ? "cannot be reached" : `answered ${status}`}: ${what}`, options);
+    this.status = status;
+  }
+}
+
+/** A store's address is one that Headrace never fetches from: this machine's own, or a cloud's place for credentials. */
+export class ForbiddenAddressError extends Error {
+  override readonly name = "ForbiddenAddressError";
+  readonly code = "artifacts/forbidden-address";
+
+  constructor(host: string, address: string) {
+    super(
+      `Cannot fetch from ${host}: ${address} is an address of this machine or of a cloud's metadata; ` +
+        `\`headrace up --allow-store ${host}\` allows it`,
+    );
+  }
+}

@@ -19,7 +19,7 @@ export interface FileStoreOptions {
   readonly limits?: Partial<TreeLimits>;
 }
 
-const defaultLimits: TreeLimits = { files: 100_000, bytes: 2 ** 40, depth: 64, milliseconds: 600_000 };
+export const defaultLimits: TreeLimits = { files: 100_000, bytes: 2 ** 40, depth: 64, milliseconds: 600_000 };
 /** Bytes handed on at a time when reading. */
 const chunkBytes = 1 << 18;
 
@@ -40,6 +40,10 @@ class FileStore implements ArtifactStore {
     this.#clock = clock;
     this.#ids = ids;
     this.#limits = { ...defaultLimits, ...limits };
+  }
+
+  in(): ArtifactStore {
+    return this;
   }
 
   supports(uri: string): ReturnType<ArtifactStore["supports"]> {

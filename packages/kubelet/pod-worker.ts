@@ -617,7 +617,7 @@ export class PodWorker {
       step,
       ended: this.#stepEnd(main),
       scratchDirectory: join(this.#directory, scratchName),
-      artifacts,
+      artifacts: artifacts.in(this.#pod.metadata.namespace ?? ""),
       logPath: this.#logPath(main.name, main.restarts),
     });
     await persist(retry, () => this.#tell(step, report));

@@ -36,7 +36,7 @@ export async function prepareContainer(parts: Preparation): Promise<{ spec: Cont
   const { services, pod, container, step } = parts;
   const [{ environment, complete }, artifacts] = await Promise.all([
     resolveImage(parts),
-    step && stepMounts(step, join(parts.directory, scratchName), services.artifacts),
+    step && stepMounts(step, join(parts.directory, scratchName), services.artifacts.in(pod.metadata.namespace ?? "")),
   ]);
   for (const uri of artifacts?.missing ?? []) {
     parts.onWarning("ArtifactMissing", `Nothing is stored at ${uri}: the step finds no file there`);

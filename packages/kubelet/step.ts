@@ -1,8 +1,16 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { chmod, mkdir } from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
-import type { ArtifactStore } from "@headrace/artifacts";
+import { type ArtifactStore, bring } from "@headrace/artifacts";
 import type { Pod } from "@headrace/k8s";
-import { type StepIO, stepIOAnnotation, type StepOutput, type StepOutputPlace, type StepReport } from "@headrace/model";
+import {
+  isApiError,
+  type StepIO,
+  stepIOAnnotation,
+  type StepOutput,
+  type StepOutputPlace,
+  type StepReport,
+} from "@headrace/model";
 import type { Mount } from "@headrace/sandbox";
 import type { Ended } from "./container-state.ts";
 import { ContainerConfigError, UnsupportedError } from "./errors.ts";
@@ -63,17 +71,39 @@ export async function stepMounts(
   const mounts: Mount[] = [{ kind: "bind", source: scratchDirectory, target: step.scratch, readOnly: false }];
   const missing: string[] = [];
   await Promise.all(
-    step.artifacts.map(async ({ path, uri, mode }) => {
+    step.artifacts.map(async ({ path, uri, mode }, index) => {
       const supported = artifacts.supports(uri);
       if (!supported.ok) throw new ContainerConfigError("FailedMount", `artifact "${uri}": ${supported.reason}`);
-      const source = await artifacts.localPath(uri, { create: mode === "write" });
-      if (source === undefined)
-        throw new ContainerConfigError("FailedMount", `artifact "${uri}" is in a store that cannot be mounted`);
+      const local = await artifacts.localPath(uri, { create: mode === "write" });
+      const source = local ?? broughtPath(scratchDirectory, index);
+      if (local === undefined) await (mode === "write" ? makeOutput(source) : bringInput(artifacts, uri, source));
       if (mode === "read" && !isThere(source)) missing.push(uri);
       else mounts.push({ kind: "bind", source, target: path, readOnly: mode === "read" });
     }),
   );
   return { mounts, missing };
+}
+
+/** Where the artifact of this index lies while the step runs, if it is kept elsewhere: beside the scratch directory, and gone with the pod. */
+function broughtPath(scratchDirectory: string, index: number): string {
+  return join(dirname(scratchDirectory), `.artifact-${index}`);
+}
+
+/** Every user of the container may write there. */
+async function makeOutput(path: string): Promise<void> {
+  await mkdir(path, { recursive: true });
+  await chmod(path, 0o777);
+}
+
+/** What is there already was brought by an earlier try. */
+async function bringInput(artifacts: ArtifactStore, uri: string, path: string): Promise<void> {
+  if (isThere(path)) return;
+  try {
+    await bring(artifacts, uri, path);
+  } catch (error) {
+    if (!isApiError(error)) throw error;
+    throw new ContainerConfigError("FailedMount", error.message);
+  }
 }
 
 /**
@@ -157,7 +187,8 @@ async function readFiles(
   for (const { path, limit } of step.files) {
     const place = placeOf(step, path);
     if (place === undefined) continue;
-    const root = place.uri === undefined ? scratchDirectory : await artifacts.localPath(place.uri, { create: false });
+    const root =
+      place.uri === undefined ? scratchDirectory : await writtenPath(step, place.uri, scratchDirectory, artifacts);
     const found = root === undefined ? undefined : readBeneath(root, place.within, Math.min(limit, room));
     if (found === undefined) continue;
     if ("reason" in found) refused[path] = found.reason;
@@ -170,13 +201,14 @@ async function readFiles(
 /** Size and digest of an output; one that the step says it wrote elsewhere is fetched from there first. */
 async function takeOutput(
   { uri, elsewhere }: StepOutputPlace,
-  { scratch }: StepIO,
+  step: StepIO,
   files: StepReport["files"],
   scratchDirectory: string,
   artifacts: ArtifactStore,
 ): Promise<StepOutput> {
   const path = elsewhere && textAt(files[elsewhere.file], elsewhere.pointer);
-  if (path === undefined || path === "") return artifacts.measure(uri);
+  if (path === undefined || path === "") return takePlaced(uri, step, scratchDirectory, artifacts);
+  const { scratch } = step;
   if (!path.startsWith(`${scratch}/`)) {
     return {
       kind: "refused",
@@ -184,6 +216,33 @@ async function takeOutput(
     };
   }
   return artifacts.take(uri, { root: scratchDirectory, path: path.slice(scratch.length + 1) });
+}
+
+/** An output that lies where it belongs is measured there; one that belongs elsewhere is sent there first. */
+async function takePlaced(
+  uri: string,
+  step: StepIO,
+  scratchDirectory: string,
+  artifacts: ArtifactStore,
+): Promise<StepOutput> {
+  const index = step.artifacts.findIndex((each) => each.mode === "write" && uri.startsWith(`${each.uri}/`));
+  const written = step.artifacts[index];
+  if (written === undefined || (await artifacts.localPath(written.uri, { create: false })) !== undefined) {
+    return artifacts.measure(uri);
+  }
+  return artifacts.take(uri, { root: broughtPath(scratchDirectory, index), path: uri.slice(written.uri.length + 1) });
+}
+
+/** The directory of this host that the step wrote an artifact to. */
+async function writtenPath(
+  step: StepIO,
+  uri: string,
+  scratchDirectory: string,
+  artifacts: ArtifactStore,
+): Promise<string | undefined> {
+  const local = await artifacts.localPath(uri, { create: false });
+  const index = step.artifacts.findIndex((each) => each.mode === "write" && each.uri === uri);
+  return local ?? (index < 0 ? undefined : broughtPath(scratchDirectory, index));
 }
 
 /** The text at a JSON pointer (RFC 6901); undefined if there is none, or no JSON. */

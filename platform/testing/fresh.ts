@@ -23,8 +23,14 @@ export interface Fresh extends AsyncDisposable {
   readonly complaints: readonly string[];
 }
 
+interface FreshOptions {
+  /** `host:port` of stores on this machine. */
+  readonly allowedStores?: readonly string[];
+  readonly sandboxed?: boolean;
+}
+
 /** Starts a Headrace on a directory and ports of its own; disposing stops it and removes everything. */
-export async function startFresh(): Promise<Fresh> {
+export async function startFresh({ allowedStores = [], sandboxed = true }: FreshOptions = {}): Promise<Fresh> {
   const directory = await mkdtemp(join(tmpdir(), "headrace-"));
   const shared = join(directory, "shared");
   await chmod(directory, 0o755);
@@ -41,6 +47,8 @@ export async function startFresh(): Promise<Fresh> {
     s3Port: 0,
     auth: "local",
     shares: [shared],
+    allowedStores,
+    sandboxed,
     packaging,
     log: (line) => complaints.push(line),
   });

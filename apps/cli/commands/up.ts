@@ -13,6 +13,7 @@ export interface UpFlags {
   readonly host: string;
   readonly auth: "local" | "token";
   readonly share: readonly string[];
+  readonly allowStore: readonly string[];
   readonly detach: boolean;
 }
 
@@ -45,6 +46,7 @@ async function serve(home: string, flags: UpFlags, surroundings: Surroundings, t
     ...(flags.s3Port !== undefined && { s3Port: Number(flags.s3Port) }),
     auth: flags.auth,
     shares: flags.share,
+    allowedStores: flags.allowStore,
     packaging: surroundings.packaging,
     dashboard: pagesDirectory,
     log: (line) => terminal.note(line),
@@ -83,5 +85,6 @@ function backgroundFlags(flags: UpFlags): readonly string[] {
     "--auth",
     flags.auth,
     ...flags.share.flatMap((share) => ["--share", share]),
+    ...flags.allowStore.flatMap((store) => ["--allow-store", store]),
   ];
 }

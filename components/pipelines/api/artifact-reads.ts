@@ -1,3 +1,4 @@
+import type { ArtifactStore } from "@headrace/artifacts";
 import { ApiError, type ApiRequest, type ApiResponse, badRequest, type Route, type RouteParams } from "@headrace/model";
 import { type ArtifactRow, findArtifact, findArtifactByUid, taskArtifactsOf } from "../records/artifacts.ts";
 import { type AttemptRow, attemptsOf, type RunRow, type TaskRow, tasksOf } from "../records/runs.ts";
@@ -34,11 +35,12 @@ async function readOfNode(
     (each) => each.task === task.id && each.direction === "OUTPUT" && each.port === port,
   );
   if (!found) throw notFound("Artifact", `"${port}" of "${task.name}"`);
-  await requireFile(context, found.uri);
+  const artifacts = context.artifacts.in(row.ns);
+  await requireFile(artifacts, found.uri);
   return {
     status: 200,
     headers: { "content-type": "application/json" },
-    body: asBase64Json(context.artifacts.read(found.uri, { signal })),
+    body: asBase64Json(artifacts.read(found.uri, { signal })),
   };
 }
 
@@ -123,11 +125,12 @@ async function readContent(
   const path = query.get("path") ?? "";
   const limit = readLimit(query.get("limit") ?? "");
   const uri = path ? `${row.uri}/${path}` : row.uri;
-  const support = context.artifacts.supports(uri);
+  const artifacts = context.artifacts.in(ns);
+  const support = artifacts.supports(uri);
   if (!support.ok) throw badRequest(`Cannot read artifact ${id}: ${support.reason}`);
-  const stat = await context.artifacts.stat(uri);
+  const stat = await artifacts.stat(uri);
   if (!stat) throw notFound("Artifact", `${id}: its content at "${uri}"`);
-  if (stat.kind === "tree") return readTree(context, { uri, archive: query.get("archive") ?? "", signal });
+  if (stat.kind === "tree") return readTree(artifacts, { uri, archive: query.get("archive") ?? "", signal });
   const shown = contentHeaders(row, path, query.get("scripts") ?? "");
   const range = readRange(headers["range"] ?? "", stat.size);
   if (range === "unsatisfiable") return { status: 416, headers: { "content-range": `bytes */${stat.size}` } };
@@ -140,7 +143,7 @@ async function readContent(
         "content-length": String(length),
         "content-range": `bytes ${range.from}-${range.to}/${stat.size}`,
       },
-      body: context.artifacts.read(uri, { signal, offset: range.from, limit: length }),
+      body: artifacts.read(uri, { signal, offset: range.from, limit: length }),
     };
   }
   return {
@@ -150,12 +153,12 @@ async function readContent(
       "accept-ranges": "bytes",
       ...(limit === undefined && { "content-length": String(stat.size) }),
     },
-    body: context.artifacts.read(uri, { signal, ...(limit !== undefined && { limit }) }),
+    body: artifacts.read(uri, { signal, ...(limit !== undefined && { limit }) }),
   };
 }
 
 async function readTree(
-  { artifacts }: ApiContext,
+  artifacts: ArtifactStore,
   { uri, archive, signal }: { readonly uri: string; readonly archive: string; readonly signal: AbortSignal },
 ): Promise<ApiResponse> {
   if (archive === "") {
@@ -248,7 +251,7 @@ function readLimit(text: string): number | undefined {
   return limit;
 }
 
-async function requireFile({ artifacts }: ApiContext, uri: string): Promise<void> {
+async function requireFile(artifacts: ArtifactStore, uri: string): Promise<void> {
   const support = artifacts.supports(uri);
   if (!support.ok) throw badRequest(`Cannot read "${uri}": ${support.reason}`);
   const stat = await artifacts.stat(uri);

@@ -35,6 +35,8 @@ export interface ApiContext {
   readonly packages: PackageFetcher;
   /** Where artifacts go when neither the run nor its pipeline says. */
   readonly defaultPipelineRoot: string;
+  /** The same as a namespace has it set up, if it has. */
+  readonly namespaceRoot?: (namespace: string) => string | undefined;
   /** In which cron expressions are read, by its IANA name. */
   readonly timeZone: string;
   /** Reads the log of a pod that still has it; absent where nobody can. */

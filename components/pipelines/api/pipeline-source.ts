@@ -58,15 +58,22 @@ async function latestVersion(context: ApiContext, pipelineId: string | undefined
   return version;
 }
 
-/** The run's own pipeline root, if it has one. Refuses early what no store could take. */
+/**
+ * The run's own pipeline root, if it has one; that of its namespace is kept with it, for a running run's must not change. Refuses
+ * early what no store could take.
+ */
 export function checkPipelineRoot(
-  { artifacts, defaultPipelineRoot }: ApiContext,
+  { artifacts, defaultPipelineRoot, namespaceRoot }: ApiContext,
+  ns: string,
   pipeline: Pipeline,
   given: string,
 ): string {
-  const root = given || pipeline.defaultPipelineRoot || defaultPipelineRoot;
-  const answer = artifacts.supports(`${root.replace(/\/+$/, "")}/artifact`);
-  if (answer.ok) return given;
+  const own = given || (pipeline.defaultPipelineRoot ? "" : (namespaceRoot?.(ns) ?? ""));
+  const root = own || pipeline.defaultPipelineRoot || defaultPipelineRoot;
+  const answer = /^https?:/.test(root)
+    ? ({ ok: false, reason: "web addresses are only read" } as const)
+    : artifacts.in(ns).supports(`${root.replace(/\/+$/, "")}/artifact`);
+  if (answer.ok) return own;
   const place = given ? "runtime_config.pipeline_root" : "pipeline_spec.defaultPipelineRoot";
   throw badRequest(`${place}: Invalid value: "${root}": ${answer.reason}`);
 }

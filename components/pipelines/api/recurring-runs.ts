@@ -100,7 +100,7 @@ export async function newRecurringRun(
     name: recurringRunName(display_name, context.ids.suffix(5)),
     display_name,
     description,
-    ...readSettings(context, body, source.pipeline),
+    ...readSettings(context, experiment.ns, body, source.pipeline),
     pipeline: source.pipelineId,
     pipeline_version: source.isNewest ? null : source.versionId,
     created_at: now,
@@ -128,7 +128,7 @@ export async function addRecurringRun(
 }
 
 /** What of a recurring run may be changed later. */
-export function readSettings(context: ApiContext, body: RecurringRunMessage, pipeline: Pipeline) {
+export function readSettings(context: ApiContext, ns: string, body: RecurringRunMessage, pipeline: Pipeline) {
   const { parameters = {}, pipeline_root = "" } = body.runtime_config ?? {};
   checkParameters(pipeline, parameters);
   return {
@@ -137,7 +137,7 @@ export function readSettings(context: ApiContext, body: RecurringRunMessage, pip
     no_catchup: body.no_catchup ? 1 : 0,
     ...readTrigger(context, body),
     parameters: JSON.stringify(parameters),
-    pipeline_root: checkPipelineRoot(context, pipeline, pipeline_root),
+    pipeline_root: checkPipelineRoot(context, ns, pipeline, pipeline_root),
     service_account: serviceAccountOf(body),
   };
 }

@@ -72,7 +72,7 @@ async function create(context: ApiContext, request: ApiRequest) {
   const { pipeline } = source;
   const parameters = body.runtime_config?.parameters ?? {};
   checkParameters(pipeline, parameters);
-  const pipeline_root = checkPipelineRoot(context, pipeline, body.runtime_config?.pipeline_root ?? "");
+  const pipeline_root = checkPipelineRoot(context, ns, pipeline, body.runtime_config?.pipeline_root ?? "");
   const description = body.description ?? "";
   checkLength(description, "description", longText);
   const now = context.clock.now();

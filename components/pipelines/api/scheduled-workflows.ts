@@ -85,7 +85,7 @@ async function update(
   { row, wanted, old }: { row: RecurringRunRow; wanted: ScheduledWorkflow; old: KubeObject },
 ): Promise<void> {
   const pipeline = await pipelineOf(context, user, row);
-  const settings = readSettings(context, messageOf(wanted.spec), pipeline);
+  const settings = readSettings(context, row.ns, messageOf(wanted.spec), pipeline);
   if (settings.enabled && !row.enabled) await requireOpenExperiment(context, row);
   if (dryRun) return;
   const { namespace: ns } = key;

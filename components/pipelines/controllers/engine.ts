@@ -443,13 +443,13 @@ class RunEngine implements Engine {
     body: ContainerExecutor | ImporterExecutor,
   ): Pick<AttemptPlan, "component" | "executor" | "input"> {
     if (body.kind === "container") {
-      this.#checkInputs(node.inputs);
+      this.#checkInputs(run.ns, node.inputs);
       return { component: node.component, executor: body, input: run.executorInput(node, n) };
     }
     const [artifact] = [...(node.outputs?.artifacts.values() ?? [])].flat();
     if (!artifact || run.workspaceClaim === undefined)
       throw new PipelineFault("Cannot import into the workspace: the pipeline has none (dsl.WorkspaceConfig)");
-    this.#checkInputs({ parameters: new Map(), artifacts: new Map([["artifact", [artifact]]]) });
+    this.#checkInputs(run.ns, { parameters: new Map(), artifacts: new Map([["artifact", [artifact]]]) });
     return importStep(node, artifact, run.directory(node, n));
   }
 
@@ -493,11 +493,11 @@ class RunEngine implements Engine {
   }
 
   /** An artifact that has a place in the container has to be one that we can put there. */
-  #checkInputs(inputs: Values | undefined): void {
+  #checkInputs(ns: string, inputs: Values | undefined): void {
     for (const [name, artifacts] of inputs?.artifacts ?? []) {
       for (const { uri } of artifacts) {
         if (!localPath(uri).startsWith("/")) continue;
-        const answer = this.#options.artifacts.supports(uri);
+        const answer = this.#options.artifacts.in(ns).supports(uri);
         if (!answer.ok) throw new PipelineFault(`Cannot mount input artifact "${name}" (${uri}): ${answer.reason}`);
       }
     }
@@ -506,7 +506,7 @@ class RunEngine implements Engine {
   async #verify(run: ActiveRun, verification: Verification): Promise<void> {
     const artifacts = [...verification.hit.outputs.artifacts.values()].flat().filter(({ written }) => written);
     const found = await Promise.all([
-      ...artifacts.map(({ uri }) => this.#exists(uri)),
+      ...artifacts.map(({ uri }) => this.#exists(run.ns, uri)),
       ...(verification.node.component.body.kind === "claim" ? [this.#claimExists(run, verification)] : []),
     ]);
     this.#tell(keyOf(run), { kind: "verified", verification, areThere: found.every(Boolean) });
@@ -522,8 +522,8 @@ class RunEngine implements Engine {
   }
 
   /** Bytes that we do not keep are taken to be where they are said to be. */
-  async #exists(uri: string): Promise<boolean> {
-    const { artifacts } = this.#options;
+  async #exists(ns: string, uri: string): Promise<boolean> {
+    const artifacts = this.#options.artifacts.in(ns);
     if (!artifacts.supports(uri).ok) return true;
     try {
       return (await artifacts.stat(uri)) !== undefined;

@@ -90,7 +90,7 @@ export async function deleteBucket(context: S3Context, call: Call): Promise<ApiR
 }
 
 /** That the pipelines' bucket is there, every key may know: each namespace has its folders in it. */
-export async function permitBucket(context: S3Context, call: Call): Promise<void> {
+async function permitBucket(context: S3Context, call: Call): Promise<void> {
   if (call.bucket === pipelineBucket) await namespaceOf(context, call.bucket, "");
   else await permit(context, call, "list");
 }

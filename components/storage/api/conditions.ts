@@ -35,7 +35,7 @@ export function requireWritable(headers: Headers, current: { readonly etag: stri
   if (!matches(ifMatch, current.etag)) throw failed("If-Match");
 }
 
-export function failed(condition: string): S3Error {
+function failed(condition: string): S3Error {
   return new S3Error("PreconditionFailed", "At least one of the pre-conditions you specified did not hold", {
     Condition: condition,
   });

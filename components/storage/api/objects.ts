@@ -74,7 +74,7 @@ function closing(bytes: AsyncIterable<Uint8Array>, opened: AsyncDisposable): Asy
   };
 }
 
-export function validatorsOf({ modifiedAt }: ObjectFacts, { etag }: ObjectDescription): Record<string, string> {
+function validatorsOf({ modifiedAt }: ObjectFacts, { etag }: ObjectDescription): Record<string, string> {
   return { etag: `"${etag}"`, "last-modified": new Date(modifiedAt).toUTCString() };
 }
 
@@ -295,7 +295,7 @@ function requireCurrentVersion(query: URLSearchParams): void {
     throw new S3Error("NoSuchVersion", "The specified version does not exist: nothing is versioned");
 }
 
-export const placeOf = ({ bucket, object }: Pick<Call, "bucket" | "object">): ObjectPlace => ({ bucket, key: object });
+const placeOf = ({ bucket, object }: Pick<Call, "bucket" | "object">): ObjectPlace => ({ bucket, key: object });
 
-export const noSuchKey = (key: string): S3Error =>
+const noSuchKey = (key: string): S3Error =>
   new S3Error("NoSuchKey", "The specified key does not exist.", { Key: key });

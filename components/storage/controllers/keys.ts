@@ -5,7 +5,7 @@ import { isApiError, type Clock, type Controller, type ObjectKey } from "@headra
 import { createController, createInformer, createOrGet, fromInformer, type ControllerOptions } from "@headrace/runtime";
 
 /** The secret with a namespace's key to the object store, as upstream names it and its fields. */
-export const keySecretName = "mlpipeline-minio-artifact";
+const keySecretName = "mlpipeline-minio-artifact";
 const accessField = "accesskey";
 const secretField = "secretkey";
 

@@ -73,3 +73,8 @@ export class S3Error extends Error {
     this.details = details;
   }
 }
+
+/** A namespace's settings cannot be used; the message names the field. */
+export class LauncherFault extends Error {
+  override readonly name = "LauncherFault";
+}

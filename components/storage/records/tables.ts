@@ -1,13 +1,10 @@
 import type { LineageTables } from "@headrace/records";
-import type { Kysely } from "kysely";
 
 /** What S3 clients said of their objects, beside the files themselves. Times in milliseconds; JSON columns hold text. */
 export interface StorageTables extends LineageTables {
   storage_bucket: BucketTable;
   storage_object: ObjectTable;
 }
-
-export type StorageDatabase = Kysely<StorageTables>;
 
 /** Whose a bucket is; one without a row is the home namespace's. */
 export interface BucketTable {
