@@ -1,10 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { placeholders } from "@headrace/ui-kit/portable";
+import { experimentsMessages } from "./experiments-messages.ts";
 import { newRunMessages } from "./new-run-messages.ts";
 import { pipelinesMessages } from "./pipelines-messages.ts";
+import { schedulesMessages } from "./schedules-messages.ts";
 
-const catalogues = { pipelines: pipelinesMessages, "new runs": newRunMessages };
+const catalogues = {
+  pipelines: pipelinesMessages,
+  "new runs": newRunMessages,
+  experiments: experimentsMessages,
+  schedules: schedulesMessages,
+};
 
 for (const [name, { en, zh }] of Object.entries(catalogues)) {
   test(`the words of ${name} are there in both languages, with the same placeholders`, () => {

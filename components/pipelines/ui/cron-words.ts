@@ -13,6 +13,7 @@ export function cronWords(cron: string, language: Language): string | undefined 
     return cronstrue.toString(expression, {
       locale: language === "zh" ? "zh_CN" : "en",
       use24HourTimeFormat: true,
+      verbose: true,
       throwExceptionOnParseError: true,
     });
   } catch {

@@ -4,6 +4,7 @@ export const pipelineMessages = defineMessages({
   en: {
     runs: "Runs",
     "runs.sentence": "Live. Newest first.",
+    "runs.new": "New run",
     "runs.filter": "Filter: name, state:failed, pipeline:digits, duration>60 …",
     "runs.failed": "Cannot show the runs",
     "runs.empty": "No pipeline has run here yet.",
@@ -83,6 +84,7 @@ export const pipelineMessages = defineMessages({
     "action.terminate": "Stop run",
     "action.terminateSure": "Stop now, losing running steps",
     "action.keep": "Keep running",
+    "action.clone": "Clone",
     "action.retry": "Retry failed steps",
     "action.archive": "Archive",
     "action.unarchive": "Restore",
@@ -161,6 +163,7 @@ export const pipelineMessages = defineMessages({
   zh: {
     runs: "运行",
     "runs.sentence": "实时更新，最新的在前。",
+    "runs.new": "新建运行",
     "runs.filter": "筛选：名称、state:failed、pipeline:digits、duration>60 …",
     "runs.failed": "无法显示运行列表",
     "runs.empty": "这里还没有运行过流水线。",
@@ -240,6 +243,7 @@ export const pipelineMessages = defineMessages({
     "action.terminate": "停止运行",
     "action.terminateSure": "立即停止，放弃运行中的步骤",
     "action.keep": "继续运行",
+    "action.clone": "克隆",
     "action.retry": "重试失败的步骤",
     "action.archive": "归档",
     "action.unarchive": "恢复",

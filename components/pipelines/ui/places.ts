@@ -1,6 +1,8 @@
 /** Addresses of the pages of this component; the words of their queries are those of Kubeflow's own pages. */
 export const pipelinesPath = "/pipelines";
 export const experimentsPath = "/experiments";
+export const archivedExperimentsPath = "/archive/experiments";
+export const newExperimentPath = "/experiments/new";
 export const schedulesPath = "/recurringruns";
 
 export type PipelineTab = "graph" | "spec" | "versions" | "runs";

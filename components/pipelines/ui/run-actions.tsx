@@ -1,8 +1,9 @@
-import { ErrorPanel, useKit, useMessages } from "@headrace/ui-kit";
+import { ErrorPanel, Link, useKit, useMessages } from "@headrace/ui-kit";
 import { useEffect, useRef, useState } from "react";
 import type { Run } from "../resources/index.ts";
 import { actOnRun, type RunVerb } from "./api.ts";
 import { pipelineMessages } from "./messages.ts";
+import { newRunPath } from "./places.ts";
 import { isRunOver } from "./state.ts";
 
 /** What can be done with the run now. Stopping asks once more in place, for it cannot be taken back. */
@@ -44,6 +45,9 @@ export function RunActions({ run }: { readonly run: Run }) {
           />
         </div>
       ) : null}
+      <Link className="button" to={newRunPath({ cloneFromRun: run.metadata.name ?? "" })}>
+        {t("action.clone")}
+      </Link>
       {isRunOver(run) ? button(run.spec.archived ? "unarchive" : "archive") : null}
       {state === "FAILED" || state === "CANCELED" ? (run.spec.archived ? null : button("retry", "primary")) : null}
       {canStop && !asking ? (

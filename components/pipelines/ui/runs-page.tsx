@@ -31,6 +31,7 @@ import {
 import { useMemo, useState } from "react";
 import { runs as runKind, type Run } from "../resources/index.ts";
 import { pipelineMessages } from "./messages.ts";
+import { newRunPath } from "./places.ts";
 import type { Words } from "./run-words.ts";
 import { RunsBulkBar } from "./runs-bulk-bar.tsx";
 import { useMeasuredColumns } from "./runs-measures.tsx";
@@ -55,7 +56,7 @@ export function RunsPage() {
   const toggle = (id: string, hide: boolean): void =>
     measures.isMeasure(id) ? measures.toggle(id, hide) : toggleFact(id, hide);
   const filter = useMemo(() => parseFilter(text), [text]);
-  const kept = useMemo(() => live.items.filter((run) => archived !== "" || !run.spec.archived), [live.items, archived]);
+  const kept = useMemo(() => live.items.filter((run) => (archived === "only" ? run.spec.archived : archived !== "" || !run.spec.archived)), [live.items, archived]);
   const rows = useMemo(() => kept.filter((run) => matchesFilter(filter, filterable(run))), [kept, filter]);
   const [checked, setChecked] = useState<ReadonlySet<string>>(new Set());
   // What has left the list, by the filter or for good, is not acted upon.
@@ -67,6 +68,11 @@ export function RunsPage() {
       title={t("runs")}
       count={live.complete ? countOf(rows.length, kept.length, t) : undefined}
       sentence={t("runs.sentence")}
+      actions={
+        <Link className="button primary" to={newRunPath()}>
+          {t("runs.new")}
+        </Link>
+      }
       filter={{ text, onChange: setText, fields: filterFields(t, kept), placeholder: t("runs.filter") }}
       tools={
         <>

@@ -1,4 +1,4 @@
-import type { Requester } from "@headrace/ui-kit";
+import { isRecord, type Requester } from "@headrace/ui-kit";
 import type { Trigger } from "../core/schedule.ts";
 import { everyPage, recordOf, textOf } from "./listing.ts";
 
@@ -28,7 +28,7 @@ export interface Schedule {
   readonly error: string;
 }
 
-export const schedulesRoot = "/apis/v2beta1/recurringruns";
+const schedulesRoot = "/apis/v2beta1/recurringruns";
 const pathOf = (id: string): string => `${schedulesRoot}/${encodeURIComponent(id)}`;
 
 /** Newest first. */
@@ -54,12 +54,17 @@ export async function enableSchedule(request: Requester, id: string, enabled: bo
   await request.json(`${pathOf(id)}:${enabled ? "enable" : "disable"}`, { method: "POST", body: {} });
 }
 
-/** Its runs stay. */
-export async function deleteSchedule(request: Requester, id: string): Promise<void> {
-  await request.json(pathOf(id), { method: "DELETE" });
+/** Runs of it that go on are stopped, unless they are to be left alone; those that ended stay. */
+export async function deleteSchedule(
+  request: Requester,
+  id: string,
+  { orphan }: { readonly orphan: boolean },
+): Promise<void> {
+  await request.json(`${pathOf(id)}${orphan ? "?propagation_policy=ORPHAN" : ""}`, { method: "DELETE" });
 }
 
 function readSchedule(value: unknown): Schedule {
+  const row = isRecord(value) ? value : {};
   const reference = recordOf(value, "pipeline_version_reference");
   const config = recordOf(value, "runtime_config");
   const spec = recordOf(value, "pipeline_spec");
@@ -72,7 +77,7 @@ function readSchedule(value: unknown): Schedule {
     id: textOf(value, "recurring_run_id"),
     displayName: textOf(value, "display_name"),
     description: textOf(value, "description"),
-    enabled: textOf(value, "status") === "ENABLED" || textOf(value, "mode") === "ENABLE",
+    enabled: textOf(value, "status") === "ENABLED",
     createdAt: textOf(value, "created_at"),
     updatedAt: textOf(value, "updated_at"),
     namespace: textOf(value, "namespace"),
@@ -86,8 +91,8 @@ function readSchedule(value: unknown): Schedule {
     trigger: words !== "" ? { cron: words } : seconds > 0 ? { intervalMs: seconds * 1000 } : undefined,
     startAt: textOf(cron, "start_time") || textOf(periodic, "start_time"),
     endAt: textOf(cron, "end_time") || textOf(periodic, "end_time"),
-    catchUp: !(typeof value === "object" && value !== null && "no_catchup" in value && value.no_catchup === true),
-    maxConcurrency: Number(recordOf({ value }, "value")["max_concurrency"] ?? 1),
+    catchUp: row["no_catchup"] !== true,
+    maxConcurrency: Number(row["max_concurrency"] ?? 1),
     error: textOf(recordOf(value, "error"), "message"),
   };
 }

@@ -1,0 +1,290 @@
+import {
+  ColumnChooser,
+  CopyId,
+  EmptyState,
+  ErrorPanel,
+  formatNumber,
+  Link,
+  ListPage,
+  matchesFilter,
+  parseFilter,
+  parseTime,
+  Selection,
+  Skeleton,
+  Switch,
+  Table,
+  Time,
+  useFreshAnswer,
+  useHiddenColumns,
+  useKit,
+  useMessages,
+  useNavigate,
+  usePage,
+  useQueryItem,
+  useTableSort,
+  type TableColumn,
+  type Translate,
+} from "@headrace/ui-kit";
+import { useMemo, useState } from "react";
+import type { Run } from "../resources/index.ts";
+import { ExperimentQuestion, type ExperimentVerb } from "./experiment-question.tsx";
+import { archiveExperiment, listExperiments, type Experiment } from "./experiments-api.ts";
+import { experimentsMessages } from "./experiments-messages.ts";
+import { LastRuns } from "./last-runs.tsx";
+import { archivedExperimentsPath, experimentPath, experimentsPath, newExperimentPath, newRunPath } from "./places.ts";
+import { beganAt, useRunsBy } from "./runs-of.ts";
+
+export type ExperimentWords = Translate<keyof (typeof experimentsMessages)["en"]>;
+
+const experimentOf = (run: Run): string => run.spec.experiment.id;
+
+export const ExperimentsPage = () => <Experiments archived={false} />;
+export const ArchivedExperimentsPage = () => <Experiments archived />;
+
+/** Experiments with how their last runs went; the archived ones have an address of their own. */
+function Experiments({ archived }: { readonly archived: boolean }) {
+  const t = useMessages(experimentsMessages);
+  const { namespace, request } = useKit();
+  const navigate = useNavigate();
+  const [text, setText] = useQueryItem("q");
+  const [sort, setSort] = useTableSort({ column: "last", descending: true });
+  usePage(t("experiments"), [{ label: t("experiments") }]);
+  const { groups } = useRunsBy(experimentOf);
+  // There is no watch of experiments; whoever makes one mostly runs something in it.
+  const answer = useFreshAnswer(`experiments/${namespace}`, [...groups.keys()].toSorted().join(), (signal) =>
+    listExperiments(request, namespace, signal),
+  );
+  const all = answer.state === "ready" ? answer.value : none;
+  const kept = useMemo(() => all.filter((it) => it.archived === archived), [all, archived]);
+  const filter = useMemo(() => parseFilter(text), [text]);
+  const rows = useMemo(() => kept.filter((it) => matchesFilter(filter, filterable(it))), [kept, filter]);
+  const columns = useMemo(() => experimentColumns(t, groups, archived), [t, groups, archived]);
+  const [hidden, hide] = useHiddenColumns("headrace.columns.experiments", columns);
+  const [checked, setChecked] = useState<ReadonlySet<string>>(new Set());
+  const chosen = useMemo(() => rows.filter((it) => checked.has(it.id)), [rows, checked]);
+  const [asking, setAsking] = useState<ExperimentVerb>();
+  const [failure, setFailure] = useState<unknown>();
+  const done = (): void => {
+    setChecked(new Set());
+    answer.retry();
+  };
+  const restore = async (): Promise<void> => {
+    setFailure(undefined);
+    try {
+      for (const { id } of chosen) await archiveExperiment(request, id, false);
+      done();
+    } catch (error) {
+      setFailure(error);
+    }
+  };
+
+  return (
+    <>
+      <ListPage
+        title={t("experiments")}
+        count={answer.state === "ready" ? countOf(rows.length, kept.length, t) : undefined}
+        sentence={t("sentence")}
+        actions={
+          <Link className="button primary" to={newExperimentPath}>
+            {t("new")}
+          </Link>
+        }
+        filter={{ text, onChange: setText, fields: [], placeholder: t("filter") }}
+        tools={
+          <>
+            <Switch
+              label={t("tabs")}
+              value={archived ? "archived" : "active"}
+              onChange={(next) => void navigate(next === "archived" ? archivedExperimentsPath : experimentsPath)}
+              options={[
+                { value: "active", label: t("active") },
+                { value: "archived", label: t("archived") },
+              ]}
+            />
+            <ColumnChooser columns={columns} hidden={hidden} onToggle={hide} />
+          </>
+        }
+        bulk={
+          chosen.length > 0 ? (
+            <Selection count={chosen.length} onClear={() => setChecked(new Set())}>
+              <button
+                type="button"
+                className="compact"
+                onClick={() => (archived ? void restore() : setAsking("archive"))}
+              >
+                {t(archived ? "restore" : "archive")} <span className="count">{chosen.length}</span>
+              </button>
+              <button type="button" className="compact danger" onClick={() => setAsking("delete")}>
+                {t("delete")} <span className="count">{chosen.length}</span>
+              </button>
+            </Selection>
+          ) : undefined
+        }
+      >
+        {failure === undefined ? null : <ErrorPanel what={t("act.failed")} error={failure} />}
+        {answer.state === "failed" ? (
+          <ErrorPanel what={t("failed")} error={answer.error} onRetry={answer.retry} />
+        ) : answer.state === "loading" ? (
+          <Skeleton rows={8} />
+        ) : (
+          <Table
+            label={t("experiments")}
+            rows={rows}
+            columns={columns}
+            hidden={hidden}
+            rowKey={({ id }) => id}
+            sort={sort}
+            onSort={setSort}
+            checked={checked}
+            onCheck={setChecked}
+            onOpen={({ id }) => void navigate(experimentPath(id))}
+            empty={
+              kept.length > 0 ? (
+                <EmptyState
+                  sentence={t("emptyFilter")}
+                  action={
+                    <button type="button" onClick={() => setText("")}>
+                      {t("clearFilter")}
+                    </button>
+                  }
+                />
+              ) : archived ? (
+                <EmptyState sentence={t("emptyArchived")} />
+              ) : (
+                <NoExperiments t={t} />
+              )
+            }
+          />
+        )}
+      </ListPage>
+      {asking === undefined ? null : (
+        <ExperimentQuestion
+          verb={asking}
+          experiments={chosen}
+          runs={groups}
+          onDone={done}
+          onClose={() => setAsking(undefined)}
+        />
+      )}
+    </>
+  );
+}
+
+const none: readonly Experiment[] = [];
+
+function NoExperiments({ t }: { readonly t: ExperimentWords }) {
+  const snippet = `from kfp import Client
+
+client = Client(host="${location.origin}")
+client.create_experiment("digits baseline")`;
+  return (
+    <EmptyState
+      sentence={t("empty")}
+      action={
+        <Link className="button" to={newExperimentPath}>
+          {t("new")}
+        </Link>
+      }
+      snippet={snippet}
+    />
+  );
+}
+
+function countOf(shown: number, all: number, t: ExperimentWords): string {
+  if (shown === all) return formatNumber(all);
+  return t("some", { shown: formatNumber(shown), count: formatNumber(all) });
+}
+
+const filterable = ({ id, displayName, description, namespace }: Experiment) => ({
+  text: `${displayName} ${description} ${id}`,
+  fields: { name: displayName, description, namespace, id },
+});
+
+function experimentColumns(
+  t: ExperimentWords,
+  groups: ReadonlyMap<string, readonly Run[]>,
+  archived: boolean,
+): readonly TableColumn<Experiment>[] {
+  const last = ({ id }: Experiment): Run | undefined => groups.get(id)?.[0];
+  return [
+    {
+      id: "name",
+      header: t("column.name"),
+      width: "24%",
+      sort: (it) => it.displayName.toLowerCase(),
+      cell: (it) => (
+        <Link className="name" to={experimentPath(it.id)} title={it.displayName}>
+          {it.displayName}
+        </Link>
+      ),
+    },
+    {
+      id: "description",
+      header: t("column.description"),
+      wideOnly: true,
+      cell: (it) => (
+        <span className="muted" title={it.description}>
+          {it.description.split("\n")[0]}
+        </span>
+      ),
+    },
+    {
+      id: "runs",
+      header: t("column.runs"),
+      width: "132px",
+      cell: (it) => <LastRuns runs={groups.get(it.id)} />,
+    },
+    {
+      id: "count",
+      header: t("column.count"),
+      width: "72px",
+      align: "right",
+      wideOnly: true,
+      sort: (it) => groups.get(it.id)?.length ?? 0,
+      cell: (it) => <span className="muted">{groups.get(it.id)?.length ?? ""}</span>,
+    },
+    {
+      id: "last",
+      header: t("column.last"),
+      width: "116px",
+      wideOnly: true,
+      sort: (it) => {
+        const run = last(it);
+        return run === undefined ? undefined : beganAt(run);
+      },
+      cell: (it) => (
+        <span className="muted">
+          <Time at={last(it)?.status.startedAt ?? last(it)?.metadata.creationTimestamp} />
+        </span>
+      ),
+    },
+    {
+      id: "created",
+      header: t("column.created"),
+      width: "116px",
+      wideOnly: true,
+      sort: (it) => parseTime(it.createdAt),
+      cell: (it) => (
+        <span className="muted">
+          <Time at={it.createdAt} />
+        </span>
+      ),
+    },
+    {
+      id: "id",
+      header: t("column.id"),
+      width: "96px",
+      wideOnly: true,
+      optional: true,
+      cell: (it) => <CopyId id={it.id} />,
+    },
+    {
+      id: "run",
+      header: "",
+      width: "84px",
+      align: "right",
+      wideOnly: true,
+      cell: (it) => (archived ? null : <Link to={newRunPath({ experimentId: it.id })}>{t("newRun")}</Link>),
+    },
+  ];
+}

@@ -1,0 +1,100 @@
+import {
+  EmptyState,
+  formatNumber,
+  Link,
+  ListPage,
+  matchesFilter,
+  parseFilter,
+  useFreshAnswer,
+  useKit,
+  useMessages,
+  usePage,
+  useQueryItem,
+  type Filterable,
+} from "@headrace/ui-kit";
+import { useMemo } from "react";
+import { scheduledWorkflows } from "../resources/index.ts";
+import { useLiveStamp } from "./live-stamp.ts";
+import { newRunPath } from "./places.ts";
+import { listSchedules, type Schedule } from "./schedules-api.ts";
+import { schedulesMessages } from "./schedules-messages.ts";
+import { ScheduleTable, statusOf, useNames } from "./schedule-table.tsx";
+
+/** What runs by itself: Kubeflow's recurring runs. */
+export function SchedulesPage() {
+  const t = useMessages(schedulesMessages);
+  const { namespace, request } = useKit();
+  const [text, setText] = useQueryItem("q");
+  usePage(t("schedules"), [{ label: t("schedules") }]);
+  const stamp = useLiveStamp(scheduledWorkflows, { namespace });
+  const answer = useFreshAnswer(`schedules/${namespace}`, stamp, (signal) =>
+    listSchedules(request, { namespace }, signal),
+  );
+  const { pipelines, experiments } = useNames();
+  const filter = useMemo(() => parseFilter(text), [text]);
+  const all = answer.state === "ready" ? answer.value : none;
+  const kept = useMemo(() => {
+    const filterable = (it: Schedule): Filterable => ({
+      text: `${it.displayName} ${it.description} ${it.id}`,
+      fields: {
+        name: it.displayName,
+        status: statusOf(it, undefined),
+        pipeline: pipelines.get(it.pipeline),
+        experiment: experiments.get(it.experiment),
+        id: it.id,
+      },
+    });
+    return all.filter((it) => matchesFilter(filter, filterable(it)));
+  }, [all, filter, pipelines, experiments]);
+  const count = formatNumber(all.length);
+  return (
+    <ListPage
+      title={t("schedules")}
+      count={
+        answer.state !== "ready"
+          ? undefined
+          : kept.length === all.length
+            ? count
+            : t("some", { shown: formatNumber(kept.length), count })
+      }
+      sentence={t("sentence")}
+      actions={
+        <Link className="button primary" to={newRunPath({ recurring: "1" })}>
+          {t("new")}
+        </Link>
+      }
+      filter={{
+        text,
+        onChange: setText,
+        placeholder: t("filter"),
+        fields: [
+          { name: "status", label: t("column.status").toLowerCase(), values: ["enabled", "disabled", "failing"] },
+          { name: "pipeline", label: t("column.pipeline").toLowerCase(), values: [...pipelines.values()].slice(0, 12) },
+          {
+            name: "experiment",
+            label: t("column.experiment").toLowerCase(),
+            values: [...experiments.values()].slice(0, 12),
+          },
+        ],
+      }}
+    >
+      <ScheduleTable
+        answer={answer}
+        kept={kept}
+        without={[]}
+        noMatch={
+          <EmptyState
+            sentence={t("emptyFilter")}
+            action={
+              <button type="button" onClick={() => setText("")}>
+                {t("clearFilter")}
+              </button>
+            }
+          />
+        }
+      />
+    </ListPage>
+  );
+}
+
+const none: readonly Schedule[] = [];
