@@ -34,7 +34,7 @@ import { archiveStepLog, createPipelines, lineageFacts, refuseStep } from "@head
 import { openRecords } from "@headrace/records";
 import { rpcRoutes } from "@headrace/rpc";
 import { ifPresent } from "@headrace/runtime";
-import { openSandbox, type PodNetwork } from "@headrace/sandbox";
+import type { PodNetwork } from "@headrace/sandbox";
 import { createStorage } from "@headrace/storage";
 import { openSqliteStore } from "@headrace/store";
 import { createWorkloads, serviceAccountAdmission, storageAdmission } from "@headrace/workloads";
@@ -46,6 +46,7 @@ import { openHome, type Home, type Running } from "./home.ts";
 import { describeMachine, nodeName } from "./machine.ts";
 import { addressServices, serviceNames } from "./services.ts";
 import { listenForLocalStorage, listenForStorage } from "./storage-listener.ts";
+import { openSandboxOrPlain } from "./open-sandbox.ts";
 import { readShares } from "./shares.ts";
 import { userTokenRoutes } from "./user-tokens.ts";
 import { version } from "./version.ts";
@@ -65,6 +66,8 @@ export interface PlatformOptions {
   readonly auth: AuthMode;
   /** `DIR` or `DIR:ro`: folders of the user's that steps see at the same path. */
   readonly shares: readonly string[];
+  /** False: steps are plain processes of this user, which is also what a host without namespaces comes to with `auth` local. */
+  readonly sandboxed?: boolean;
   /** `HOST:PORT` of artifact stores on this machine itself; others need not be named. */
   readonly allowedStores?: readonly string[];
   /** pip's, uv's and the proxies' variables, PATH and HOME: for building environments. */
@@ -133,7 +136,10 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
     closing(openRecords({ path: paths.records, clock, ids }), (opened) => opened.close(), closers),
     openFileStore({ root: paths.artifacts, clock, ids }),
     openObjectFiles({ root: paths.artifacts, ids }),
-    openSandbox({ stateDirectory: paths.launcher, runtimeDirectory: sockets, clock, ...hostProxy(options.packaging) }),
+    openSandboxOrPlain(
+      { stateDirectory: paths.launcher, runtimeDirectory: sockets, clock, ...hostProxy(options.packaging) },
+      options,
+    ),
     closing(
       createIdentity({
         dataDirectory: home.directory,

@@ -32,6 +32,7 @@ export function createProgram(surroundings: Surroundings): Command {
     .addOption(new Option("--auth <mode>", "who may call").choices(["local", "token"]).default("local"))
     .option("--share <dir[:ro]>", "show a folder of yours at the same path in steps (repeatable)", collect, [])
     .option("--allow-store <host:port>", "let artifacts be kept in a store on this machine (repeatable)", collect, [])
+    .option("--no-sandbox", "run steps as plain processes of yours: lightweight Python alone, and nothing confines it")
     .option("--detach", "return once it is ready, and leave it running", false)
     .addHelpText("after", "\nExample:\n  headrace up --detach")
     .action(async (flags, command) =>

@@ -26,7 +26,9 @@ export async function doctor(
     terminal.value({ mode, cgroups, findings, ...(flags.selfTest && { selfTest }) });
   } else {
     terminal.print(
-      mode === "process" ? "Steps cannot run here" : `Steps run in sandboxes (${mode}, cgroups: ${cgroups})`,
+      mode === "process"
+        ? "Steps have no sandbox here: lightweight Python runs as plain processes of yours, and nothing else does"
+        : `Steps run in sandboxes (${mode}, cgroups: ${cgroups})`,
     );
     printLines(findings, { good: "✔", bad: "!" }, terminal);
     if (flags.selfTest) {

@@ -13,6 +13,7 @@ export interface UpFlags {
   readonly host: string;
   readonly auth: "local" | "token";
   readonly share: readonly string[];
+  readonly sandbox: boolean;
   readonly allowStore: readonly string[];
   readonly detach: boolean;
 }
@@ -46,6 +47,7 @@ async function serve(home: string, flags: UpFlags, surroundings: Surroundings, t
     ...(flags.s3Port !== undefined && { s3Port: Number(flags.s3Port) }),
     auth: flags.auth,
     shares: flags.share,
+    sandboxed: flags.sandbox,
     allowedStores: flags.allowStore,
     packaging: surroundings.packaging,
     dashboard: pagesDirectory,
@@ -80,6 +82,7 @@ function backgroundFlags(flags: UpFlags): readonly string[] {
     "--kube-port",
     flags.kubePort,
     ...(flags.s3Port === undefined ? [] : ["--s3-port", flags.s3Port]),
+    ...(flags.sandbox ? [] : ["--no-sandbox"]),
     "--host",
     flags.host,
     "--auth",
