@@ -9,6 +9,7 @@ import {
   dagOf,
   type LoopItems,
   type Node,
+  noValues,
   type Position,
   RunGraph,
   type TaskFacts,
@@ -109,12 +110,12 @@ export class ActiveRun {
   }
 
   executorInput(node: Node, n: number): ExecutorInput {
-    return executorInput(
-      node.component,
-      node.inputs ?? { parameters: new Map(), artifacts: new Map() },
-      this.directory(node, n),
-      ({ id }) => this.#workspaceArtifacts().has(id),
-    );
+    return this.#inputBelow(node, this.directory(node, n));
+  }
+
+  #inputBelow(node: Node, directory: string): ExecutorInput {
+    const inWorkspace = this.#workspaceArtifacts();
+    return executorInput(node.component, node.inputs ?? noValues, directory, ({ id }) => inWorkspace.has(id));
   }
 
   /** The name of the workspace's claim, if the pipeline has a workspace. */
@@ -127,11 +128,11 @@ export class ActiveRun {
     return (source) => (node.parent ? valueIn(node.parent, source) : undefined);
   }
 
-  /** The claims that a step mounts. Throws PipelineFault, or ApiError BadRequest for settings that make no sense. */
+  /** The claims that a step mounts, which may have no row yet. Throws PipelineFault, or ApiError BadRequest for settings that make no sense. */
   mountedClaims(node: Node, { kubernetes }: ContainerExecutor): readonly string[] {
     const named = kubernetes ? claimNames(kubernetes, this.resolveFor(node)) : [];
     const { workspaceClaim } = this;
-    if (workspaceClaim === undefined || !needsWorkspace(this.executorInput(node, 0))) return named;
+    if (workspaceClaim === undefined || !needsWorkspace(this.#inputBelow(node, ""))) return named;
     return [...named, workspaceClaim];
   }
 

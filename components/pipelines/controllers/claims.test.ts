@@ -240,7 +240,11 @@ describe("claim tasks", () => {
 
 describe("a workspace", () => {
   const config = { workspace: { size: "2Gi", kubernetes: { pvcSpecPatch: { storageClassName: "fast" } } } };
-  const told = { ...use(), inputs: { parameters: { path: constant("{{$.workspace_path}}/out") } } };
+  const told = {
+    ...use(),
+    cachingOptions: { enableCache: true },
+    inputs: { parameters: { path: constant("{{$.workspace_path}}/out") } },
+  };
 
   test("is a claim of the run's, mounted where it is spoken of, that goes with success", async () => {
     const pods: Pod[] = [];
@@ -306,6 +310,7 @@ describe("a workspace", () => {
     const imported = { componentRef: { name: "comp-import" } };
     const read = {
       componentRef: { name: "comp-read" },
+      cachingOptions: { enableCache: true },
       inputs: {
         artifacts: { data: { taskOutputArtifact: { producerTask: "imported", outputArtifactKey: "artifact" } } },
       },
