@@ -6,7 +6,8 @@ import type { Client } from "@headrace/client";
 import { pythonWith, startFresh, type Fresh } from "@headrace/platform/testing";
 import { writeTable, type Row } from "../table.ts";
 import { ImageMapping } from "@headrace/environments";
-import { goldens, sharedFolder, type Golden } from "./goldens.ts";
+import { PersistentVolumeClaim, Secret } from "@headrace/k8s";
+import { goldens, sharedFolder, testClaim, type Golden } from "./goldens.ts";
 
 interface Result {
   readonly name: string;
@@ -15,14 +16,15 @@ interface Result {
   readonly how?: string;
 }
 
-const sdk = "kfp==2.17.3";
+const sdk = ["kfp==2.17.3", "kfp-kubernetes==2.17.3"];
 
-/** Runs the golden pipelines whose name contains `filter`; writes the pass table when none was left out. Resolves to the exit status. */
+/** Runs the golden pipelines whose name, with what they need before it (`objects: pvc_mount`), contains `filter`; writes the pass table when none was left out. Resolves to the exit status. */
 export async function main(checkout: string, filter: string): Promise<number> {
-  const chosen = goldens.filter((golden) => golden.name.includes(filter));
+  const chosen = goldens.filter(({ needs, name }) => `${needs}: ${name}`.includes(filter));
   await using headrace = await startFresh();
-  const python = await pythonWith(sdk);
+  const python = await pythonWith(...sdk);
   await mapImages(headrace.platform.client);
+  await makeObjects(headrace.platform.client);
   const results = new Map<string, Result>();
   for await (const result of runGoldens(python, headrace, checkout, chosen)) {
     results.set(result.name, result);
@@ -57,13 +59,39 @@ async function* runGoldens(
   await ended;
 }
 
-/** One golden names an image that is no Python of Docker Hub's: a user would map it, too. */
+/** Images that are not of Docker Hub's library: an administrator would map them, too. Without a Python they are the host's own commands. */
+const images: Readonly<Record<string, { readonly image: string; readonly python?: string }>> = {
+  "ubi8-python": { image: "registry.redhat.io/ubi8/python-39*", python: "3.11" },
+  "ubi9-python": { image: "registry.access.redhat.com/ubi9/python-311*", python: "3.11" },
+  busybox: { image: "ghcr.io/containerd/busybox*" },
+  jq: { image: "jetbrainsinfra/jq*" },
+};
+
 async function mapImages(client: Client): Promise<void> {
-  await client.resource(ImageMapping).create({
-    apiVersion: "headrace.io/v1alpha1",
-    kind: "ImageMapping",
-    metadata: { name: "ubi8-python" },
-    spec: { image: "registry.redhat.io/ubi8/python-39*", python: "3.11" },
+  for (const [name, spec] of Object.entries(images)) {
+    await client
+      .resource(ImageMapping)
+      .create({ apiVersion: "headrace.io/v1alpha1", kind: "ImageMapping", metadata: { name }, spec });
+  }
+}
+
+/** What upstream's own suite makes before it runs them. */
+async function makeObjects(client: Client): Promise<void> {
+  const secrets = {
+    "test-secret-1": { username: "user1" },
+    "test-secret-2": { password: "psw1" },
+    "test-secret-3": { password: "psw2" },
+  };
+  for (const [name, stringData] of Object.entries(secrets)) {
+    await client
+      .resource(Secret)
+      .create({ apiVersion: "v1", kind: "Secret", metadata: { namespace: "kubeflow", name }, stringData });
+  }
+  await client.resource(PersistentVolumeClaim).create({
+    apiVersion: "v1",
+    kind: "PersistentVolumeClaim",
+    metadata: { namespace: "kubeflow", name: testClaim },
+    spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } },
   });
 }
 

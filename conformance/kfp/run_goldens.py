@@ -115,7 +115,7 @@ def main(host, directory):
             print(json.dumps(line), flush=True)
     for golden, run, how in runs:
         try:
-            result = client.wait_for_run_completion(run, 150, sleep_duration=0.1)
+            result = client.wait_for_run_completion(run, golden.get("patienceSeconds", 150), sleep_duration=0.1)
             error = result.error.message if result.error else None
             line = {"name": golden["name"], "state": result.state, "error": error, "how": how, "run": run}
         except Exception as problem:
