@@ -155,6 +155,30 @@ describe("the command line", { timeout: 180_000, skip: sdk.skip }, () => {
     assert.equal(await ok("pipelines", "list", "-o", "json"), "[]\n");
   });
 
+  test("runs a pipeline by the clock, and stops doing so", async () => {
+    const made = await ok(
+      "recurring-runs",
+      "create",
+      "often",
+      "--file",
+      pipeline,
+      "--every",
+      "1s",
+      "--disabled",
+      "-p",
+      "name=you",
+    );
+    const id = made.trim();
+    assert.match(await ok("recurring-runs", "list"), /often +DISABLED +every 1s/);
+    assert.equal(await ok("recurring-runs", "list", "--output", "name"), `recurring-run/${id}\n`);
+    await ok("recurring-runs", "enable", "often");
+    const [shown] = JSON.parse(await ok("recurring-runs", "get", id.slice(0, 8), "--output", "json"));
+    assert.deepEqual([shown.status, shown.trigger], ["ENABLED", { periodic_schedule: { interval_second: "1" } }]);
+    assert.match(await ok("recurring-runs", "delete", "often"), /Deleted "often"/);
+    const { code, stderr } = await headrace(["recurring-runs", "create", "x", "--file", pipeline, "--every", "soon"]);
+    assert.deepEqual([code, /every "soon"/.test(stderr)], [1, true], stderr);
+  });
+
   test("stops, and nothing is left: no process, socket or control group", async () => {
     const place = { home: join(directory, "home"), runtime: directory };
     assert.notDeepEqual(traces(place), []);

@@ -9,11 +9,12 @@ export interface ProgramParts {
   readonly collect: (value: string, previous: readonly string[]) => readonly string[];
 }
 
-/** `headrace <kinds> <verb>`: pipelines, experiments, runs and artifacts. */
+/** `headrace <kinds> <verb>`: pipelines, experiments, runs, recurring runs and artifacts. */
 export function addResourceCommands(program: Command, parts: ProgramParts): void {
   addPipelines(program, parts);
   addExperiments(program, parts);
   addRuns(program, parts);
+  addRecurringRuns(program, parts);
   addArtifacts(program, parts);
 }
 
@@ -141,6 +142,57 @@ function addRuns(program: Command, { surroundings: { home }, finish, collect }: 
     .action(async (reference, flags, command) =>
       finish(command, async (terminal) => (await load()).cloneRun(reference, flags, home, terminal)),
     );
+}
+
+function addRecurringRuns(program: Command, { surroundings, finish, collect }: ProgramParts): void {
+  const { home } = surroundings;
+  const load = () => import("./commands/recurring-runs.ts");
+  const recurring = program.command("recurring-runs").description("Run pipelines by the clock");
+  listFlags(recurring.command("list").description("List recurring runs, the newest first"))
+    .option("--experiment <experiment>", "those of one experiment, by id or name")
+    .action(async (flags, command) =>
+      finish(command, async (terminal) => (await load()).listRecurringRuns(flags, home, terminal)),
+    );
+  recurring
+    .command("get <recurring-run...>")
+    .description("Show recurring runs, by id, the beginning of it, or name; with `-o yaml` all that is known")
+    .action(async (references, _flags, command) =>
+      finish(command, async (terminal) => (await load()).getRecurringRuns(references, home, terminal)),
+    );
+  recurring
+    .command("create <name>")
+    .description("Make a recurring run, and print its id")
+    .option("--file <file>", "the pipeline, compiled or as .py, to which it stays bound")
+    .option("--pipeline <pipeline>", "a pipeline that is kept, by id or name: each run takes its latest version")
+    .option("--cron <expression>", "when: seconds, minutes, hours, days, months and days of the week, or @daily")
+    .option("--every <duration>", "or how often, such as 90s or 1h30m")
+    .option("--start <time>", "not before this time (RFC 3339)")
+    .option("--end <time>", "not after this time (RFC 3339)")
+    .option("-p, --parameter <name=value>", "an input: text, JSON or @file (repeatable)", collect, [])
+    .option("--experiment <name>", "experiment to file its runs under; made if absent")
+    .option("--max-concurrency <number>", "runs that may go on at a time, 1 to 10", "1")
+    .option("--no-catchup", "of the ticks that were missed run only the latest")
+    .option("--disabled", "leave it to be enabled later", false)
+    .addHelpText(
+      "after",
+      '\nExample:\n  headrace recurring-runs create nightly --pipeline train --cron "0 30 3 * * *" -p epochs=5',
+    )
+    .action(async (name, flags, command) =>
+      finish(command, async (terminal) => (await load()).createRecurringRun(name, flags, surroundings, terminal)),
+    );
+  const verbs = {
+    enable: "Let recurring runs make runs again",
+    disable: "Let recurring runs make no more runs; those that go on stay",
+    delete: "Delete recurring runs, and stop their runs that have not ended",
+  } as const;
+  for (const verb of ["enable", "disable", "delete"] as const) {
+    recurring
+      .command(`${verb} <recurring-run...>`)
+      .description(verbs[verb])
+      .action(async (references, _flags, command) =>
+        finish(command, async (terminal) => (await load()).changeRecurringRuns(verb, references, home, terminal)),
+      );
+  }
 }
 
 function addArtifacts(program: Command, { surroundings: { home }, finish }: ProgramParts): void {

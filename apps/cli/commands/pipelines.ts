@@ -29,7 +29,7 @@ export interface ListFlags {
   readonly limit: number;
 }
 
-const pipelines: Collection<Pipeline> = {
+export const pipelines: Collection<Pipeline> = {
   kind: "pipeline",
   path: "/apis/v2beta1/pipelines",
   itemsOf: (answer) => answer["pipelines"] as readonly Pipeline[] | undefined,

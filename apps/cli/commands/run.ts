@@ -62,7 +62,8 @@ async function submit(connection: Connection, body: unknown): Promise<string> {
   return created.run_id;
 }
 
-async function findExperiment(connection: Connection, name: string): Promise<string> {
+/** The id of the experiment of that name, which is made if there is none. */
+export async function findExperiment(connection: Connection, name: string): Promise<string> {
   const filter = JSON.stringify({ predicates: [{ key: "display_name", operation: "EQUALS", string_value: name }] });
   const found = (await connection.call("GET", `/apis/v2beta1/experiments?filter=${encodeURIComponent(filter)}`)) as {
     experiments?: readonly { experiment_id: string }[];
@@ -75,7 +76,8 @@ async function findExperiment(connection: Connection, name: string): Promise<str
   return created.experiment_id;
 }
 
-async function readPipeline(
+/** A compiled pipeline as it is, or what a Python file compiles to. */
+export async function readPipeline(
   file: string,
   wanted: string | undefined,
   surroundings: Surroundings,

@@ -1,4 +1,4 @@
-import { conditions, defineResource, type ResourceOf, s, type TypeOf } from "@headrace/model";
+import { age, conditions, defineResource, type ResourceOf, s, type TypeOf } from "@headrace/model";
 
 const limits = { startTime: s.time(), endTime: s.time() };
 
@@ -75,7 +75,7 @@ export const scheduledWorkflows = defineResource({
   columns: [
     { name: "Enabled", type: "boolean", value: ({ spec }) => spec.enabled ?? false },
     { name: "Schedule", value: ({ spec }) => scheduleOf(spec.trigger) },
-    { name: "Last", type: "date", value: ({ status }) => status?.trigger?.lastTriggeredTime },
+    { name: "Last", value: ({ status }, now) => ago(status?.trigger?.lastTriggeredTime, now) },
     { name: "Next", value: ({ status }) => status?.trigger?.nextTriggeredTime },
   ],
   tracksGeneration: false,
@@ -87,3 +87,5 @@ function scheduleOf({ cronSchedule, periodicSchedule }: TypeOf<typeof trigger> =
   if (cronSchedule) return cronSchedule.cron;
   return periodicSchedule && `every ${periodicSchedule.intervalSecond ?? 0}s`;
 }
+
+const ago = (time: string | undefined, now: number): string | undefined => time && age(time, now);

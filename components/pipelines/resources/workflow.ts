@@ -1,4 +1,4 @@
-import { defineResource, type ResourceOf, s } from "@headrace/model";
+import { age, defineResource, type ResourceOf, s } from "@headrace/model";
 
 const node = s.object(
   { id: s.string(), name: s.string(), displayName: s.string(), type: s.string(), phase: s.string() },
@@ -27,7 +27,7 @@ export const workflows = defineResource({
   },
   columns: [
     { name: "Status", value: ({ status }) => status.phase },
-    { name: "Age", type: "date", value: ({ metadata }) => metadata.creationTimestamp },
+    { name: "Age", value: ({ metadata }, now) => age(metadata.creationTimestamp, now) },
     { name: "Message", value: ({ status }) => status.message },
   ],
   readOnly: true,
