@@ -101,7 +101,7 @@ const runtimeStatus = message("RuntimeStatus", { update_time: time, state: runti
 
 const artifactList = message("ArtifactList", { artifact_ids: listOf(int64) });
 
-const taskDetailMessage = message("PipelineTaskDetail", {
+export const taskDetailMessage = message("PipelineTaskDetail", {
   run_id: text,
   task_id: text,
   display_name: text,

@@ -7,11 +7,9 @@ import { readRunOptions, showRunOptions } from "../core/run-options.ts";
 import { keepDocument, readDocuments } from "../records/documents.ts";
 import { findExperiment } from "../records/experiments.ts";
 import {
-  attemptsOf,
   countTasks,
   deleteRun,
   failuresOf,
-  findContext,
   findRun,
   insertRun,
   listRuns,
@@ -19,11 +17,9 @@ import {
   type RunRow,
   setRunStorage,
   statesOf,
-  tasksOf,
   workflowChanges,
 } from "../records/runs.ts";
 import { taskName } from "../resources/index.ts";
-import { taskArtifactsOf } from "../records/artifacts.ts";
 import { textColumn, type ListCondition } from "../records/listing.ts";
 import {
   anyTables,
@@ -42,9 +38,9 @@ import { experimentForRun, keepExperiment } from "./experiments.ts";
 import { pageFields, readListRequest } from "./listing.ts";
 import { retryMessage, runListMessage, runMessage, type RunMessage } from "./messages.ts";
 import { checkPipelineRoot, pipelineSource, serviceAccountOf } from "./pipeline-source.ts";
+import { runWithTasks } from "./run-details.ts";
 import { runError, shownState } from "./run-status.ts";
 import { jsonResponse, unimplemented } from "./status.ts";
-import { type RunTasks, taskDetails, taskMessages } from "./task-view.ts";
 import { splitVerb } from "./verbs.ts";
 
 const maxNameLength = 255;
@@ -103,7 +99,7 @@ async function create(context: ApiContext, request: ApiRequest) {
     changed({ ns, kind: "runs", key: id, op: "PUT" });
   });
   context.engine.submitted({ ns, id });
-  return jsonResponse(await showRun(context, await requireRun(context, id), { full: false }));
+  return showRun(context, await requireRun(context, id), { full: false });
 }
 
 async function list(context: ApiContext, { query, user }: ApiRequest) {
@@ -141,7 +137,7 @@ export async function namespaceOfExperiment(context: ApiContext, id: string): Pr
 
 async function get(context: ApiContext, { query, user }: ApiRequest, { run = "" }: RouteParams) {
   const row = await permittedRun(context, user, "get", run);
-  return jsonResponse(await showRun(context, row, { full: readView(query) === "FULL" }));
+  return showRun(context, row, { full: readView(query) === "FULL" });
 }
 
 function readView(query: URLSearchParams): "DEFAULT" | "FULL" {
@@ -224,20 +220,9 @@ async function requireRun(context: ApiContext, id: string): Promise<RunRow> {
   return row;
 }
 
-async function showRun(context: ApiContext, row: RunRow, { full }: { full: boolean }) {
-  const { db } = tablesOf(context, row.ns);
-  const rows: RunTasks = {
-    tasks: await tasksOf(db, row.ns, row.run),
-    attempts: await attemptsOf(db, row.ns, row.run),
-    artifacts: await taskArtifactsOf(db, row.ns, row.run),
-  };
-  const [run] = await showRuns(context, row.ns, [row]);
-  const run_details = {
-    pipeline_context_id: await findContext(db, row.ns, "system.Pipeline", row.pipeline_name),
-    pipeline_run_context_id: await findContext(db, row.ns, "system.PipelineRun", row.run),
-    task_details: taskDetails(rows),
-  };
-  return runMessage.write({ ...run, run_details, ...(full && { tasks: taskMessages(rows) }) });
+async function showRun(context: ApiContext, row: RunRow, view: { readonly full: boolean }) {
+  const [run = {}] = await showRuns(context, row.ns, [row]);
+  return runWithTasks(context, row, run, view);
 }
 
 /** Runs without their tasks, as lists show them. */
@@ -247,7 +232,7 @@ async function showRuns(context: ApiContext, ns: string, rows: readonly RunRow[]
   const states = Map.groupBy(await statesOf(db, ns, ids), (state) => state.run);
   const failed = rows.filter((row) => row.state === "FAILED").map((row) => row.run);
   const failures = Map.groupBy(await failuresOf(db, ns, failed), (task) => task.run);
-  const counts = await countTasks(db, ns, ids);
+  const counts = await countTasks(db, ids);
   const documents = await readDocuments(
     db,
     ns,

@@ -32,6 +32,18 @@ export function jsonResponse(value: JsonValue, status = 200): ApiResponse {
   return { status, headers: { "content-type": "application/json" }, body: JSON.stringify(value), value };
 }
 
+/** For a body that was written piece by piece; its value is made of it if anybody asks. */
+export function jsonTextResponse(text: string): ApiResponse {
+  return {
+    status: 200,
+    headers: { "content-type": "application/json" },
+    body: text,
+    get value(): unknown {
+      return JSON.parse(text);
+    },
+  };
+}
+
 /** Longer ones are cut: errors repeat what was sent, and that may be anything. */
 const maxMessage = 4096;
 

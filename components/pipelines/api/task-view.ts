@@ -1,7 +1,7 @@
 import type { TaskState } from "@headrace/records";
 import { field, isList, isObject, type JsonObject, type JsonValue, parseObject } from "../core/json.ts";
 import type { ArtifactRow, TaskArtifactRow } from "../records/artifacts.ts";
-import type { AttemptRow, TaskRow } from "../records/runs.ts";
+import type { AttemptRow, TaskOutline, TaskRow } from "../records/runs.ts";
 import type { ArtifactMessage, InputOutputs, RuntimeState, TaskDetail, TaskMessage } from "./messages.ts";
 import { taskError, taskNote } from "./run-status.ts";
 
@@ -10,8 +10,21 @@ export interface RunTasks {
   readonly tasks: readonly TaskRow[];
   readonly attempts: readonly AttemptRow[];
   readonly artifacts: readonly TaskArtifactRow[];
-  /** Parents and children of `tasks` that are not among them. */
-  readonly neighbours?: readonly TaskRow[];
+  /** What `tasks` are in, and what is in them; by default they are all that there is. */
+  readonly around?: Surroundings;
+}
+
+/** Which tasks are in which, of a whole run or around some of it. */
+export interface Surroundings {
+  readonly byId: ReadonlyMap<number, TaskOutline>;
+  readonly children: ReadonlyMap<number | null, readonly TaskOutline[]>;
+}
+
+export function surroundingsOf(tasks: readonly TaskOutline[]): Surroundings {
+  return {
+    byId: new Map(tasks.map((task) => [task.id, task])),
+    children: Map.groupBy(tasks, (task) => task.parent),
+  };
 }
 
 /** run_details.task_details: KFP's view of today. */
@@ -26,17 +39,14 @@ export function taskMessages(rows: RunTasks): readonly TaskMessage[] {
   return rows.tasks.map((task) => taskMessageOf(task, index));
 }
 
-interface Index {
-  readonly byId: ReadonlyMap<number, TaskRow>;
-  readonly children: ReadonlyMap<number | null, readonly TaskRow[]>;
+interface Index extends Surroundings {
   readonly attempts: ReadonlyMap<number, readonly AttemptRow[]>;
   readonly artifacts: ReadonlyMap<number, readonly TaskArtifactRow[]>;
 }
 
-function indexOf({ tasks, attempts, artifacts, neighbours = tasks }: RunTasks): Index {
+function indexOf({ tasks, attempts, artifacts, around = surroundingsOf(tasks) }: RunTasks): Index {
   return {
-    byId: new Map(neighbours.map((task) => [task.id, task])),
-    children: Map.groupBy(neighbours, (task) => task.parent),
+    ...around,
     attempts: Map.groupBy(attempts, (attempt) => attempt.task),
     artifacts: Map.groupBy(artifacts, (artifact) => artifact.task),
   };

@@ -14,7 +14,7 @@ import { type ListHabits, pageFields, readListRequest } from "./listing.ts";
 import { taskListMessage, taskMessage, type TaskMessage } from "./messages.ts";
 import { permittedRun } from "./runs.ts";
 import { jsonResponse, unimplemented } from "./status.ts";
-import { taskMessages } from "./task-view.ts";
+import { surroundingsOf, taskMessages } from "./task-view.ts";
 
 const collection = "/apis/v2beta1/runs/{run}/tasks";
 const habits: ListHabits = { order: "number", parameter: "order_by" };
@@ -65,7 +65,7 @@ async function messagesOf(
   const ids = tasks.map(({ id }) => id);
   return taskMessages({
     tasks,
-    neighbours: await neighboursOf(db, row, tasks),
+    around: surroundingsOf(await neighboursOf(db, row, tasks)),
     attempts: await attemptsOf(db, ns, run, ids),
     artifacts: await taskArtifactsOf(db, ns, run, ids),
   });

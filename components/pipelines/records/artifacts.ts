@@ -37,8 +37,8 @@ export async function taskArtifactsOf(
     .selectAll("artifact")
     .select(["task_artifact.task", "task_artifact.direction", "task_artifact.name as port", "task_artifact.index"])
     .where("task.ns", "=", ns)
-    .where("task.run", "=", run)
-    .$if(tasks !== undefined, (query) => query.where("task.id", "in", tasks ?? []))
+    .$if(tasks === undefined, (query) => query.where("task.run", "=", run))
+    .$if(tasks !== undefined, (query) => query.where("task_artifact.task", "in", tasks ?? []))
     .orderBy("task_artifact.task")
     .orderBy("task_artifact.index")
     .execute();

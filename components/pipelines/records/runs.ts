@@ -196,6 +196,29 @@ export async function tasksOf(db: PipelineDatabase, ns: string, run: string): Pr
   return db.selectFrom("task").selectAll().where("ns", "=", ns).where("run", "=", run).orderBy("id").execute();
 }
 
+/** What of a task says where it belongs. */
+export type TaskOutline = Pick<TaskRow, "id" | "uid" | "parent" | "name">;
+
+/** Of all tasks of a run, in the order of their creation. */
+export async function outlineOf(db: PipelineDatabase, ns: string, run: string): Promise<readonly TaskOutline[]> {
+  return db
+    .selectFrom("task")
+    .select(["id", "uid", "parent", "name"])
+    .where("ns", "=", ns)
+    .where("run", "=", run)
+    .orderBy("id")
+    .execute();
+}
+
+/** Some tasks, in the order of their creation. */
+export async function tasksNumbered(
+  db: PipelineDatabase,
+  ns: string,
+  ids: readonly number[],
+): Promise<readonly TaskRow[]> {
+  return db.selectFrom("task").selectAll().where("ns", "=", ns).where("id", "in", ids).orderBy("id").execute();
+}
+
 export const taskColumns = {
   /** The order of creation. */
   number: numberColumn("task.id"),
@@ -265,17 +288,12 @@ export async function neighboursOf(
     .execute();
 }
 
-/** How many tasks each of several runs has. */
-export async function countTasks(
-  db: PipelineDatabase,
-  ns: string,
-  runs: readonly string[],
-): Promise<ReadonlyMap<string, number>> {
+/** How many tasks each of several runs has. Only the runs are asked for, not their namespace: so an index answers alone. */
+export async function countTasks(db: PipelineDatabase, runs: readonly string[]): Promise<ReadonlyMap<string, number>> {
   if (runs.length === 0) return new Map();
   const rows = await db
     .selectFrom("task")
     .select(["run", sql<number>`count(*)`.as("count")])
-    .where("ns", "=", ns)
     .where("run", "in", runs)
     .groupBy("run")
     .execute();
