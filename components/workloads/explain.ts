@@ -73,6 +73,12 @@ const remedies: readonly (readonly [RegExp, string])[] = [
   [/were unschedulable/, "Allow pods on the node again: `kubectl uncordon`"],
   [/not-ready|no nodes available/, "The node is not ready: `headrace doctor` says what this machine lacks"],
   [/untolerated taint/, "Add a toleration to the pod, or remove the taint from the node (`kubectl taint`)"],
+  [
+    /persistentvolumeclaim ".*" not found/,
+    "Create the claim (`kubectl apply`), or name one that there is: `kubectl get pvc`",
+  ],
+  [/unbound immediate|available persistent volumes/, "`kubectl describe pvc` says what its claims wait for"],
+  [/ReadWriteOncePod/, "It starts by itself when the pod that has the claim ends"],
   [/affinity to other pods/, "Remove the required podAffinity or podAntiAffinity: there is one node here"],
 ];
 

@@ -130,6 +130,30 @@ describe("the scheduler", () => {
       );
     }));
 
+  test("weighs what a pod prefers, and shuns what it would rather not have there", () =>
+    scheduling(async ({ client, start, create, get }) => {
+      await createNode(client, "large", { allocatable: { pods: "100" } });
+      await createNode(client, "fast", { labels: { disk: "ssd", zone: "a" } });
+      await createNode(client, "shunned", {
+        labels: { disk: "ssd", zone: "a", extra: "yes" },
+        spec: { taints: [{ key: "old", effect: "PreferNoSchedule" }] },
+      });
+      await start();
+      const wish = (key: string, weight: number) => ({
+        weight,
+        preference: { matchExpressions: [{ key, operator: "Exists" as const }] },
+      });
+      const prefers = (...wishes: readonly ReturnType<typeof wish>[]) => ({
+        affinity: { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: wishes } },
+      });
+      await create(pod("indifferent"));
+      await create(pod("choosy", { spec: prefers(wish("disk", 10), wish("zone", 5)) }));
+      await create(pod("bold", { spec: { ...prefers(wish("extra", 50)), tolerations: [{ operator: "Exists" }] } }));
+      assert.equal(await bound(get, "indifferent"), "large");
+      assert.equal(await bound(get, "choosy"), "fast");
+      assert.equal(await bound(get, "bold"), "shunned");
+    }));
+
   test("places waiting pods when one ends, when one is deleted, and when a node grows", () =>
     scheduling(async ({ api, client, start, create, get }) => {
       await createNode(client, "box", { allocatable: { cpu: "1" } });

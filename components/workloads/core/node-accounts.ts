@@ -1,5 +1,5 @@
 import type { Node } from "@headrace/k8s";
-import { amountsOf, whyNot, type Amounts, type NodeRoom, type PodDemand } from "./node-fit.ts";
+import { amountsOf, preferenceFor, whyNot, type Amounts, type NodeRoom, type PodDemand } from "./node-fit.ts";
 
 /** Which pods occupy which node, by uid, and what room is left: changed pod by pod, never counted anew. */
 export interface NodeAccounts {
@@ -10,7 +10,7 @@ export interface NodeAccounts {
   /** Answers whether it had counted anywhere. */
   release(uid: string): boolean;
   nodeOf(uid: string): string | undefined;
-  /** The node with the most room for another pod among those that fit, or why none does. */
+  /** Of the nodes that fit the one that suits the pod's wishes best, and among those the one with the most room; or why none fits. */
   choose(demand: PodDemand): { readonly node: string } | { readonly reasons: readonly (readonly string[])[] };
 }
 
@@ -74,7 +74,7 @@ export function createNodeAccounts(): NodeAccounts {
     choose(demand) {
       const reasons: (readonly string[])[] = [];
       const nodes = [...accounts.values()].flatMap(({ node }) => node ?? []);
-      let best: { node: string; room: bigint } | undefined;
+      let best: { node: string; preference: number; room: bigint } | undefined;
       for (const [name, account] of accounts) {
         if (!account.node) continue;
         const room: NodeRoom = { ...account, node: account.node };
@@ -84,7 +84,9 @@ export function createNodeAccounts(): NodeAccounts {
           continue;
         }
         const left = (account.allocatable.get("pods") ?? 0n) - BigInt(account.pods) * 1_000_000_000n;
-        if (!best || left > best.room) best = { node: name, room: left };
+        const preference = preferenceFor(demand, account.node);
+        const isBetter = !best || preference > best.preference || (preference === best.preference && left > best.room);
+        if (isBetter) best = { node: name, preference, room: left };
       }
       return best ? { node: best.node } : { reasons };
     },

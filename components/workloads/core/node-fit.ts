@@ -115,6 +115,21 @@ function matchesNode(spec: Pod["spec"], node: Node): boolean {
   return selected && (terms === undefined || terms.some((term) => matchesTerm(term, node)));
 }
 
+/**
+ * How well a node that the pod fits suits its wishes: the weights of the preferred affinities that it meets, and for what it does not
+ * tolerate of soft taints (PreferNoSchedule) the heaviest weight that there is is taken off. Pure.
+ */
+export function preferenceFor({ spec }: PodDemand, node: Node): number {
+  const wishes = spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+  const met = wishes.filter(({ preference }) => matchesTerm(preference, node));
+  const soft = (node.spec.taints ?? []).filter(
+    (taint) => taint.effect === "PreferNoSchedule" && !tolerates(spec.tolerations, taint),
+  );
+  return met.reduce((sum, { weight }) => sum + weight, 0) - heaviestWeight * soft.length;
+}
+
+const heaviestWeight = 100;
+
 /** A term without requirements matches nothing. */
 function matchesTerm({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm, node: Node): boolean {
   if (matchExpressions.length + matchFields.length === 0) return false;
