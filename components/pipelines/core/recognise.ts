@@ -15,6 +15,15 @@ const pipGuard = squeeze(`if ! [ -x "$(command -v pip)" ]; then
 python3 -m ensurepip || python3 -m ensurepip --user || apt-get install python3-pip
 fi`);
 
+/**
+ * What `use_venv=True` puts before the installation of the SDK: a virtual environment of the step's own. The one that we prepare is
+ * nobody else's, so it stands for both.
+ */
+const venv = squeeze(`export PIP_DISABLE_PIP_VERSION_CHECK=1
+tmp=$(mktemp -d)
+python3 -m venv "$tmp/venv" --system-site-packages
+. "$tmp/venv/bin/activate"`);
+
 const runTheRest = `"$0" "$@"`;
 
 /**
@@ -41,6 +50,7 @@ function readPrelude(words: readonly string[]): readonly PipInstall[] | undefine
   if (words[0] !== "sh") return undefined;
   let text = squeeze(words[2] ?? "");
   if (text.startsWith(pipGuard)) text = text.slice(pipGuard.length).trimStart();
+  text = text.replace(`${venv} `, "");
   if (text === runTheRest) return [];
   const ending = `&& ${runTheRest}`;
   if (!text.endsWith(ending)) return undefined;

@@ -231,6 +231,17 @@ describe("a lightweight component's command", () => {
     assert.deepEqual(recognise(lightweight.slice(3), args)?.environment, { installs: [] });
   });
 
+  test("is recognised with a virtual environment of its own", () => {
+    const venv = `python3 -m pip install 'yapf'  &&  \nexport PIP_DISABLE_PIP_VERSION_CHECK=1\ntmp=$(mktemp -d)
+python3 -m venv "$tmp/venv" --system-site-packages\n. "$tmp/venv/bin/activate"\n`;
+    const own = prelude.replace("PIP_DISABLE_PIP_VERSION_CHECK=1 ", venv);
+    const installs = recognise(["sh", "-c", own, ...lightweight.slice(3)], args)?.environment.installs ?? [];
+    assert.deepEqual(
+      installs.map(({ requirements }) => requirements[0]),
+      ["yapf", "kfp==2.17.3"],
+    );
+  });
+
   test("keeps several installs apart, with where they come from", () => {
     const more = prelude.replace(
       "PIP_DISABLE",
