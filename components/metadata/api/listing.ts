@@ -14,8 +14,9 @@ export interface Listed {
 
 const largestPage = 100;
 const standardPage = 20;
-/** Nodes read at a time while a filter looks for matches, and in all for one answer. */
+/** Nodes read at a time while a filter looks for matches, fewer where each brings many along; and in all for one answer. */
 const batch = 500;
+const smallBatch = 50;
 const mostLookedAt = 100_000;
 
 /**
@@ -78,19 +79,21 @@ async function find(view: MetadataView, kind: NodeKind, finding: Finding): Promi
   const { filter, order, limit } = finding;
   if (!filter) return view.page(kind, finding.search, finding);
   const search = await narrowed(view, kind, finding.search, filter);
+  const looksInside = [...filter.aliases.values()].some(({ of }) => of === "artifacts" || of === "executions");
+  const size = looksInside ? smallBatch : batch;
   const found: MetadataNode[] = [];
   let after = finding.after;
-  for (let lookedAt = 0; found.length < limit; lookedAt += batch) {
+  for (let lookedAt = 0; found.length < limit; lookedAt += size) {
     if (lookedAt >= mostLookedAt) {
       throw new RpcError(
         "RESOURCE_EXHAUSTED",
         `Cannot answer: the filter lets too few of ${mostLookedAt} nodes through. Name a context, a type, ids or URIs in it`,
       );
     }
-    const nodes = await view.page(kind, search, { order, after, limit: batch });
+    const nodes = await view.page(kind, search, { order, after, limit: size });
     found.push(...(await chosen(view, kind, filter, nodes)));
     const last = nodes.at(-1);
-    if (!last || nodes.length < batch) break;
+    if (!last || nodes.length < size) break;
     after = cursorOf(last, order);
   }
   return found.slice(0, limit);
@@ -102,9 +105,10 @@ async function narrowed(view: MetadataView, kind: NodeKind, search: Search, filt
   const texts = (path: string): readonly string[] | undefined => required.get(path)?.filter(isText);
   const contextNames = texts("contexts.name");
   const named = contextNames && (await view.all("context", { names: contextNames })).map(({ id = 0 }) => id);
+  const around = kind === "context" ? await contextsAround(view, required) : undefined;
   return {
     ...search,
-    ids: both(search.ids, numbers("id")),
+    ids: both(both(search.ids, numbers("id")), around),
     types: both(search.types, texts("type")),
     typeIds: both(search.typeIds, numbers("type_id")),
     names: both(search.names, texts("name")),
@@ -113,6 +117,29 @@ async function narrowed(view: MetadataView, kind: NodeKind, search: Search, filt
     ...(kind === "artifact" && { uris: both(search.uris, texts("uri")) }),
     ...(kind === "execution" && { parentDags: parentDags(required) }),
   };
+}
+
+/** The contexts of those few nodes that the filter names, if it names any. */
+async function contextsAround(
+  view: MetadataView,
+  required: ReadonlyMap<string, readonly Scalar[]>,
+): Promise<readonly number[] | undefined> {
+  for (const [alias, kind] of [
+    ["executions", "execution"],
+    ["artifacts", "artifact"],
+  ] as const) {
+    const ids = required.get(`${alias}.id`)?.filter(isNumber);
+    const names = required.get(`${alias}.name`)?.filter(isText);
+    const uris = required.get(`${alias}.uri`)?.filter(isText);
+    if (!ids && !names && !uris) continue;
+    const nodes = await view.all(kind, { ids, names, ...(kind === "artifact" && { uris }) });
+    const contexts = await view.contextIds(
+      kind,
+      nodes.map(({ id = 0 }) => id),
+    );
+    return [...new Set([...contexts.values()].flat())];
+  }
+  return undefined;
 }
 
 /** KFP's one filter. A number that is nobody's of ours may be a property that a user put. */
@@ -198,13 +225,25 @@ async function rowsOf(
   );
 }
 
+/** What is in each of the contexts, read for all of them together. */
 async function insideRows(
   view: MetadataView,
   kind: "artifact" | "execution",
   contexts: readonly number[],
 ): Promise<ReadonlyMap<number, readonly Row[]>> {
-  const rows = new Map<number, readonly Row[]>();
-  for (const id of contexts) rows.set(id, (await view.all(kind, { contexts: [id] })).map(rowOf));
+  const nodes = await view.all(kind, { contexts });
+  const around = await view.contextIds(
+    kind,
+    nodes.map(({ id = 0 }) => id),
+  );
+  const rows = new Map<number, Row[]>();
+  for (const node of nodes) {
+    for (const context of around.get(node.id ?? 0) ?? []) {
+      const inside = rows.get(context) ?? [];
+      inside.push(rowOf(node));
+      rows.set(context, inside);
+    }
+  }
   return rows;
 }
 

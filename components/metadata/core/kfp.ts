@@ -70,7 +70,7 @@ function metadataValue(content: unknown): Value | undefined {
   }
 }
 
-export function executionTypeName({ type }: Pick<TaskRow, "type">): string {
+function executionTypeName({ type }: Pick<TaskRow, "type">): string {
   if (type === "RUNTIME") return containerType;
   return type === "IMPORTER" ? importerType : groupType;
 }
@@ -152,6 +152,7 @@ export interface ContextRow {
   readonly ns: string;
   readonly kind: string;
   readonly ref: string;
+  /** 0 where nobody knows: the first run of the pipeline is gone. */
   readonly created_at: number;
 }
 
@@ -169,8 +170,10 @@ export function contextOf(row: ContextRow, facts: RunFacts | undefined): Context
             pipeline_root: text(facts?.pipelineRoot ?? ""),
           }
         : {},
-    create_time_since_epoch: row.created_at,
-    last_update_time_since_epoch: row.created_at,
+    ...(row.created_at > 0 && {
+      create_time_since_epoch: row.created_at,
+      last_update_time_since_epoch: row.created_at,
+    }),
   };
 }
 

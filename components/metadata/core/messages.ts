@@ -207,7 +207,6 @@ export const executionType = defineMessage("ml_metadata.ExecutionType", {
   output_type: s.at(5, structType),
   base_type: s.at(8, s.string({ enum: ["UNSET", "TRAIN", "TRANSFORM", "PROCESS", "EVALUATE", "DEPLOY"] })),
 });
-export type ExecutionType = TypeOf<typeof executionType>;
 
 export const contextType = defineMessage("ml_metadata.ContextType", {
   id: id(1),
@@ -218,7 +217,6 @@ export const contextType = defineMessage("ml_metadata.ContextType", {
   properties: propertiesOfType,
   base_type: s.at(6, s.string({ enum: ["UNSET"] })),
 });
-export type ContextType = TypeOf<typeof contextType>;
 
 export const listOptions = defineMessage("ml_metadata.ListOperationOptions", {
   max_result_size: s.at(1, s.integer()),

@@ -167,9 +167,11 @@ export class MetadataView {
     side: "parents" | "children",
     ids: readonly number[],
   ): Promise<ReadonlyMap<number, readonly number[]>> {
-    const found = new Map<number, readonly number[]>();
+    const found = new Map<number, number[]>();
     const note = (id: number, relative: number): void => {
-      found.set(id, [...(found.get(id) ?? []), relative]);
+      const list = found.get(id) ?? [];
+      list.push(relative);
+      found.set(id, list);
     };
     for (const some of inChunks([...new Set(ids)])) {
       for (const { child, parent } of await this.#lineageRelatives(side, some)) {
@@ -307,8 +309,10 @@ export class MetadataView {
   async #lineageContexts({ search, lineageTypes }: Narrowed, page: Page): Promise<readonly MetadataNode[]> {
     if (search.uris || search.externalIds || search.parentDags || isNone(search.ids, search.names, lineageTypes))
       return [];
-    const created = sql<number>`coalesce((select run.created_at from context as near inner join run on run.id = near.ref
-      where near.kind = ${runType} and near.ns = context.ns and near.id >= context.id order by near.id limit 1), 0)`;
+    // A pipeline's context was made right before that of its first run.
+    const created = sql<number>`coalesce((select run.created_at from run where run.id =
+      case when context.kind = ${runType} then context.ref
+        else (select first.ref from context as first where first.id = context.id + 1) end), 0)`;
     let query = this.#db
       .selectFrom("context")
       .selectAll()
@@ -356,21 +360,23 @@ export class MetadataView {
     return rows.map((row) => ({ ...ownNode(row), type: types.get(row.type) }));
   }
 
-  /** In one of the contexts: by an edge that a user put, or by the run that it belongs to. */
+  /** In one of the contexts: by the run that it belongs to, or by an edge that a user put, which only users' contexts have. */
   #inContexts(
     kind: "artifact" | "execution",
     id: "artifact.id" | "task.id" | "metadata_node.id",
     contexts: readonly number[],
     runs: readonly string[],
   ): Expression<SqlBool> {
-    const linked = sql<SqlBool>`${sql.ref(id)} in (select node from metadata_link where kind = ${kind} and context in (${sql.join(contexts)}))`;
-    if (runs.length === 0 || id === "metadata_node.id") return linked;
+    const own = contexts.filter(isOwn);
+    const linked = sql<SqlBool>`${sql.ref(id)} in (select node from metadata_link where kind = ${kind} and context in (${sql.join(own)}))`;
     const ofRuns =
       kind === "execution"
         ? sql<SqlBool>`task.run in (${sql.join(runs)})`
         : sql<SqlBool>`artifact.id in (select task_artifact.artifact from task_artifact inner join task on task.id = task_artifact.task
             where task.run in (${sql.join(runs)}))`;
-    return sql<SqlBool>`(${linked} or ${ofRuns})`;
+    if (own.length > 0 && runs.length > 0) return sql<SqlBool>`(${linked} or ${ofRuns})`;
+    if (own.length > 0) return linked;
+    return runs.length > 0 ? ofRuns : sql<SqlBool>`1 = 0`;
   }
 
   async #lineageEvents(end: "artifact" | "execution", ids: readonly number[]): Promise<readonly Event[]> {
