@@ -73,7 +73,7 @@ async function readLog(
 }
 
 /** A pod may go, and leave its log in the archive, between one look and the next. */
-async function openLogWherever(context: ApiContext, attempt: AttemptRow, request: ApiRequest) {
+export async function openLogWherever(context: ApiContext, attempt: AttemptRow, request: ApiRequest) {
   try {
     return await openLog(context, attempt, request);
   } catch (error) {
@@ -117,20 +117,44 @@ async function findNode(
  */
 async function readContent(
   context: ApiContext,
-  { headers, query, user, signal }: ApiRequest,
+  request: ApiRequest,
   { ns = "", id = "" }: RouteParams,
 ): Promise<ApiResponse> {
+  const { query, user } = request;
   await requireAccess(context, user, "readArtifact", "runs", ns);
   const row = await findArtifactIn(context, ns, id);
-  const path = query.get("path") ?? "";
   const limit = readLimit(query.get("limit") ?? "");
+  return contentOf(context, row, {
+    request,
+    path: query.get("path") ?? "",
+    archive: query.get("archive") ?? "",
+    ...(limit !== undefined && { limit }),
+  });
+}
+
+export interface ContentQuestion {
+  readonly request: ApiRequest;
+  /** Within a tree; empty for the artifact itself. */
+  readonly path: string;
+  /** Of a tree: `tar.gz`, or empty for the list of its files. */
+  readonly archive: string;
+  /** At most so many bytes. */
+  readonly limit?: number;
+}
+
+/** What is answered for an artifact that the caller may read. */
+export async function contentOf(
+  context: ApiContext,
+  row: ArtifactRow,
+  { request: { headers, query, signal }, path, archive, limit }: ContentQuestion,
+): Promise<ApiResponse> {
   const uri = path ? `${row.uri}/${path}` : row.uri;
-  const artifacts = context.artifacts.in(ns);
+  const artifacts = context.artifacts.in(row.ns);
   const support = artifacts.supports(uri);
-  if (!support.ok) throw badRequest(`Cannot read artifact ${id}: ${support.reason}`);
+  if (!support.ok) throw badRequest(`Cannot read artifact ${row.id}: ${support.reason}`);
   const stat = await artifacts.stat(uri);
-  if (!stat) throw notFound("Artifact", `${id}: its content at "${uri}"`);
-  if (stat.kind === "tree") return readTree(artifacts, { uri, archive: query.get("archive") ?? "", signal });
+  if (!stat) throw notFound("Artifact", `${row.id}: its content at "${uri}"`);
+  if (stat.kind === "tree") return readTree(artifacts, { uri, archive, signal });
   const shown = contentHeaders(row, path, query.get("scripts") ?? "");
   const range = readRange(headers["range"] ?? "", stat.size);
   if (range === "unsatisfiable") return { status: 416, headers: { "content-range": `bytes */${stat.size}` } };

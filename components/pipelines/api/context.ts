@@ -1,4 +1,5 @@
 import type { ArtifactStore } from "@headrace/artifacts";
+import type { Client } from "@headrace/client";
 import {
   ApiError,
   type ApiRequest,
@@ -27,6 +28,7 @@ export interface ApiContext {
   readonly records: Records;
   readonly artifacts: ArtifactStore;
   readonly engine: Engine;
+  readonly client: Client;
   readonly authorizer: Authorizer;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -81,14 +83,24 @@ export function routeMaker(context: ApiContext, failed = errorResponse) {
 
 /** Throws ApiError Forbidden (or Unauthorized for those who are nobody) unless the user may. */
 export async function requireAccess(
-  { authorizer }: ApiContext,
+  context: ApiContext,
   user: User,
   verb: string,
   resource: KfpResource,
   namespace: string,
   name = "",
 ): Promise<void> {
-  const { allowed, reason } = await authorizer.authorize({ user, verb, group, resource, namespace, name });
+  await requirePermission(context, user, { verb, group, resource, namespace, name });
+}
+
+/** The same, for what is not KFP's. */
+export async function requirePermission(
+  { authorizer }: ApiContext,
+  user: User,
+  asked: Omit<Parameters<Authorizer["authorize"]>[0], "user">,
+): Promise<void> {
+  const { verb, group, resource, namespace } = asked;
+  const { allowed, reason } = await authorizer.authorize({ user, ...asked });
   if (allowed) return;
   if (user.name === anonymousUser.name) {
     throw new ApiError("Unauthorized", `Cannot ${verb} ${resource}: the request says nothing about who is calling`);

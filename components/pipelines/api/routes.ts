@@ -10,6 +10,7 @@ import { recurringRunRoutes } from "./recurring-runs.ts";
 import { runRoutes } from "./runs.ts";
 import { stepReportRoutes } from "./step-reports.ts";
 import { taskRoutes } from "./tasks.ts";
+import { uiServerRoutes } from "./ui-server.ts";
 import { uploadRoutes } from "./uploads.ts";
 
 /** The REST face: KFP's v2beta1, and what is ours beside it. */
@@ -25,6 +26,7 @@ export function apiRoutes(context: ApiContext): readonly Route[] {
     ...recurringRunRoutes(context),
     ...artifactRoutes(context),
     ...artifactReadRoutes(context),
+    ...uiServerRoutes(context),
     ...stepReportRoutes(context),
   ];
 }

@@ -48,6 +48,23 @@ export async function findArtifact(db: PipelineDatabase, ns: string, id: number)
   return db.selectFrom("artifact").selectAll().where("ns", "=", ns).where("id", "=", id).executeTakeFirst();
 }
 
+/** The one of several places that an artifact of the namespace is at: the first that has any, and there the newest. */
+export async function findArtifactAt(
+  db: PipelineDatabase,
+  ns: string,
+  uris: readonly string[],
+): Promise<ArtifactRow | undefined> {
+  if (uris.length === 0) return undefined;
+  const rows = await db
+    .selectFrom("artifact")
+    .selectAll()
+    .where("ns", "=", ns)
+    .where("uri", "in", uris)
+    .orderBy("id", "desc")
+    .execute();
+  return uris.map((uri) => rows.find((row) => row.uri === uri)).find((row) => row !== undefined);
+}
+
 /** `types` are the names of KFP's types by schema title, `names` the same by number. What has another title is an Artifact there. */
 export function artifactColumns(
   types: Readonly<Record<string, string>>,

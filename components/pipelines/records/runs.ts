@@ -300,6 +300,10 @@ export async function countTasks(db: PipelineDatabase, runs: readonly string[]):
   return new Map(rows.map((row) => [row.run, Number(row.count)]));
 }
 
+export async function findAttemptOfPod(db: PipelineDatabase, ns: string, pod: string): Promise<AttemptRow | undefined> {
+  return db.selectFrom("attempt").selectAll().where("ns", "=", ns).where("pod", "=", pod).executeTakeFirst();
+}
+
 /** The tries of a run's tasks, or of some of them. */
 export async function attemptsOf(
   db: PipelineDatabase,

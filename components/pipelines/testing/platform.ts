@@ -5,6 +5,7 @@ import { testApi } from "@headrace/apiserver/testing";
 import { type ArtifactStore, openFileStore } from "@headrace/artifacts";
 import type { Client } from "@headrace/client";
 import {
+  ApiError,
   type ApiRequest,
   type ApiResponse,
   type Authorizer,
@@ -67,7 +68,7 @@ export async function testFace(
     records,
     artifacts,
     engine,
-    client: noClient,
+    client: emptyCluster,
     authorizer,
     clock,
     ids: systemIds,
@@ -96,10 +97,32 @@ export async function testFace(
   };
 }
 
-/** The face itself creates no objects; only an engine does, and this one runs nothing. */
-const noClient: Client = {
-  resource({ plural }) {
-    throw new TypeError(`The REST face asked for ${plural}`);
+/** A cluster in which nothing is. The face itself creates no objects; only an engine does, and this one runs nothing. */
+const emptyCluster: Client = {
+  resource: (definition) => {
+    const refuse = async (): Promise<never> => {
+      throw new TypeError(`The REST face wrote ${definition.plural}`);
+    };
+    return {
+      definition,
+      async get({ name }) {
+        throw new ApiError("NotFound", `${definition.plural} "${name}" not found`);
+      },
+      list: async () => ({
+        apiVersion: definition.version,
+        kind: `${definition.kind}List`,
+        metadata: { resourceVersion: "1" },
+        items: [],
+      }),
+      watch: () => {
+        throw new TypeError(`The REST face watched ${definition.plural}`);
+      },
+      create: refuse,
+      update: refuse,
+      patch: refuse,
+      delete: refuse,
+      post: refuse,
+    };
   },
 };
 

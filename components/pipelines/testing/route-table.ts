@@ -27,6 +27,12 @@ export function handlerOf(routes: readonly Route[]): Handler {
 }
 
 function match(pattern: readonly string[], segments: readonly string[]): RouteParams | undefined {
+  const rest = /^\{(\w+)\.\.\.\}$/.exec(pattern.at(-1) ?? "")?.[1];
+  if (rest !== undefined && segments.length >= pattern.length) {
+    const before = pattern.length - 1;
+    const params = match(pattern.slice(0, before), segments.slice(0, before));
+    return params && { ...params, [rest]: segments.slice(before).join("/") };
+  }
   if (pattern.length !== segments.length) return undefined;
   const params: Record<string, string> = {};
   for (const [index, part] of pattern.entries()) {
