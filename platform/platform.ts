@@ -30,7 +30,7 @@ import {
   type StepReport,
   type User,
 } from "@headrace/model";
-import { archiveStepLog, createPipelines, lineageFacts, refuseStep } from "@headrace/pipelines";
+import { archiveStepLog, createPipelines, isTimeZone, lineageFacts, refuseStep } from "@headrace/pipelines";
 import { openRecords } from "@headrace/records";
 import { rpcRoutes } from "@headrace/rpc";
 import { ifPresent } from "@headrace/runtime";
@@ -39,6 +39,7 @@ import { createStorage } from "@headrace/storage";
 import { openSqliteStore } from "@headrace/store";
 import { createWorkloads, serviceAccountAdmission, storageAdmission } from "@headrace/workloads";
 import { localUrl, namesOf } from "./addresses.ts";
+import { StartError } from "./errors.ts";
 import { explainRoute } from "./explain.ts";
 import { openMemoryDirectory } from "./memory-directory.ts";
 import { hostProxy } from "./proxy.ts";
@@ -70,6 +71,8 @@ export interface PlatformOptions {
   readonly sandboxed?: boolean;
   /** `HOST:PORT` of artifact stores on this machine itself; others need not be named. */
   readonly allowedStores?: readonly string[];
+  /** IANA name of the time zone in which cron expressions are read; UTC unless told otherwise. */
+  readonly cronTimeZone?: string;
   /** pip's, uv's and the proxies' variables, PATH and HOME: for building environments. */
   readonly packaging: Readonly<Record<string, string>>;
   /** The directory of the dashboard's built files, which may appear later; absent where there are no pages. */
@@ -194,6 +197,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
     clock,
     ids,
     sharedFolders: shares,
+    timeZone: requireTimeZone(options.cronTimeZone ?? "UTC"),
     namespaceRoot: (namespace) => storage.pipelineRoot(namespace),
     podLog: (pod, { follow, signal }) => podLog(toServer, pod, follow, signal),
     report: onError,
@@ -374,6 +378,14 @@ function kubernetesVariables(network: PodNetwork | undefined): Readonly<Record<s
     KUBERNETES_SERVICE_PORT: "443",
     KUBERNETES_SERVICE_PORT_HTTPS: "443",
   };
+}
+
+function requireTimeZone(zone: string): string {
+  if (isTimeZone(zone)) return zone;
+  throw new StartError(
+    `Cannot read cron expressions in the time zone "${zone}": nobody knows one of that name`,
+    "Set CRON_SCHEDULE_TIMEZONE to a name such as Europe/Berlin, or unset it for UTC",
+  );
 }
 
 /** The key that secrets are encrypted with on disk: made on first use, readable by the owner alone. */

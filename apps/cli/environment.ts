@@ -12,6 +12,8 @@ export interface Surroundings {
   readonly color: boolean;
   readonly interactive: boolean;
   readonly columns: number;
+  /** `$CRON_SCHEDULE_TIMEZONE`, as upstream's: the time zone in which cron expressions are read. */
+  readonly cronTimeZone?: string;
   /** PATH, HOME, and pip's, uv's and the proxies' variables: for building environments. */
   readonly packaging: Readonly<Record<string, string>>;
 }
@@ -33,6 +35,7 @@ export function readSurroundings(): Surroundings {
     color: interactive && !env["NO_COLOR"],
     interactive,
     columns: stdout.columns || 100,
+    ...(env["CRON_SCHEDULE_TIMEZONE"] !== undefined && { cronTimeZone: env["CRON_SCHEDULE_TIMEZONE"] }),
     packaging: Object.fromEntries(
       Object.entries(env).filter(
         (entry): entry is [string, string] => packagingPattern.test(entry[0]) && entry[1] !== undefined,

@@ -40,6 +40,7 @@ export { documentValue, parsePipelineDocuments } from "./core/spec.ts";
 export type { Engine, RunKey } from "./engine.ts";
 export type { SharedFolder } from "./core/shared-folders.ts";
 export { archiveStepLog } from "./controllers/log-archive.ts";
+export { isTimeZone } from "./core/cron.ts";
 export { refuseStep } from "./records/step-authority.ts";
 export type { Tenancy } from "./api/context.ts";
 

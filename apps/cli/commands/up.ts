@@ -50,6 +50,7 @@ async function serve(home: string, flags: UpFlags, surroundings: Surroundings, t
     sandboxed: flags.sandbox,
     allowedStores: flags.allowStore,
     packaging: surroundings.packaging,
+    ...(surroundings.cronTimeZone !== undefined && { cronTimeZone: surroundings.cronTimeZone }),
     dashboard: pagesDirectory,
     log: (line) => terminal.note(line),
   });
