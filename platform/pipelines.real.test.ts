@@ -10,6 +10,9 @@ interface RunWords {
   readonly run: string;
   readonly state: string;
   readonly error: string | null;
+  /** Of a run that was made by the clock: for when, and its display name. */
+  readonly scheduled?: string;
+  readonly title?: string;
 }
 
 /** A run that has ended, with its tasks. */
@@ -187,6 +190,13 @@ describe("pipelines of the stock SDK", { timeout: 120_000, skip: sdk.skip }, () 
     assert.equal(first.state, "FAILED");
     const second = await gives("retried-run", "second");
     assert.equal(attemptsOf(second.task("root/double")).length, 1);
+  });
+
+  test("a recurring run makes runs that know for when they are, and which they are", async () => {
+    const { run, state, error, output, scheduled = "", title = "" } = await ended("by the clock");
+    assert.deepEqual([error, state], [null, "SUCCEEDED"]);
+    assert.match(title, /^bytheclock[a-z0-9]{5}-1-\d+$/);
+    assert.equal(output, `1 ${scheduled.slice(0, 4)} ${scheduled} ${scheduled}`, run);
   });
 });
 

@@ -15,7 +15,7 @@ import traceback
 from typing import Dict, List, NamedTuple, Optional
 
 import kfp
-from kfp import dsl
+from kfp import compiler, dsl
 from kfp.dsl import (
     HTML,
     Artifact,
@@ -83,6 +83,11 @@ def times(left: int, right: int) -> int:
 @component
 def say_text(text: str) -> str:
     return text
+
+
+@component
+def join_texts(left: str, right: str) -> str:
+    return f"{left} {right}"
 
 
 @component
@@ -448,6 +453,12 @@ def pipeline_in_pipeline() -> int:
     return double(value=inner(value=3).output).output
 
 
+@dsl.pipeline(name="by-the-clock")
+def by_the_clock(text: str) -> str:
+    when = say_text(text=dsl.PIPELINE_JOB_SCHEDULE_TIME_UTC_PLACEHOLDER)
+    return join_texts(left=text, right=when.output).output
+
+
 # --- what the client does with them ----------------------------------------------------------------------------------
 
 
@@ -470,6 +481,29 @@ def run_and_retry():
     say("retried-run first", **wait(run))
     client._run_api.run_service_retry_run(run)
     say("retried-run", **wait(run))
+
+
+def run_by_the_clock():
+    package = os.path.join(folder, "by_the_clock.yaml")
+    compiler.Compiler().compile(by_the_clock, package)
+    recurring = client.create_recurring_run(
+        client.create_experiment("by the clock").experiment_id,
+        "by the clock",
+        interval_second=1,
+        no_catchup=True,
+        params={"text": "[[Index]] {{$.scheduledTime.strftime('%Y')}} [[ScheduledTime.2006-01-02T15:04:05Z]]"},
+        pipeline_package_path=package,
+    )
+    only = json.dumps(
+        {"predicates": [{"operation": 1, "key": "recurring_run_id", "stringValue": recurring.recurring_run_id}]}
+    )
+    while not (runs := client.list_runs(filter=only, sort_by="scheduled_at").runs):
+        time.sleep(0.05)
+    client.disable_recurring_run(recurring.recurring_run_id)
+    words = wait(runs[0].run_id)
+    client.delete_recurring_run(recurring.recurring_run_id)
+    scheduled = client.get_run(runs[0].run_id).scheduled_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    say("by the clock", **words, scheduled=scheduled, title=runs[0].display_name)
 
 
 def run_and_say(pipeline, arguments=None):
@@ -509,6 +543,7 @@ jobs = [(pipeline.name, run_and_say, pipeline) for pipeline in simple] + [
     ("cached second", run_twice),
     ("terminated", run_and_terminate),
     ("retried-run", run_and_retry),
+    ("by the clock", run_by_the_clock),
 ]
 threads = [threading.Thread(target=said_or_blamed, args=job) for job in jobs]
 for thread in threads:
