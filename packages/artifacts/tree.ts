@@ -66,17 +66,18 @@ async function sortedNames(folder: Folder): Promise<string[]> {
   return names.sort((a, b) => (a < b ? -1 : 1));
 }
 
+/** Bytes of a file in memory at a time, whatever its size. */
+const pieceBytes = 1 << 20;
+
 /** `sha256:<hex>` of a file's bytes, up to the size that it had when it was opened: it may not grow under the reader for ever. */
 export async function digestOf(file: { readonly handle: FileHandle; readonly size: number }): Promise<string> {
   const hash = createHash("sha256");
-  if (file.size > 0) {
-    const stream = file.handle.createReadStream({
-      start: 0,
-      end: file.size - 1,
-      autoClose: false,
-      highWaterMark: 1 << 20,
-    });
-    for await (const chunk of stream) hash.update(chunk);
+  const piece = Buffer.allocUnsafe(Math.min(file.size, pieceBytes));
+  for (let done = 0; done < file.size;) {
+    const { bytesRead } = await file.handle.read(piece, 0, Math.min(piece.length, file.size - done), done);
+    if (bytesRead === 0) break;
+    hash.update(piece.subarray(0, bytesRead));
+    done += bytesRead;
   }
   return `sha256:${hash.digest("hex")}`;
 }
