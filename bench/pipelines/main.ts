@@ -1,21 +1,35 @@
 import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { createHash } from "node:crypto";
 import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { pythonWith, startFresh } from "@headrace/platform/testing";
+import { HeadraceProcess, pythonWith, startFresh } from "@headrace/platform/testing";
 import { gapsOf, machineCpu, median, percentile, printTable, residentMiB, ticksOf } from "../measure.ts";
+import { type History, writeHistory } from "./history.ts";
 import { phasesOf } from "./phases.ts";
 
 const run = promisify(execFile);
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const chainLength = 100;
 const fanOutWidth = 1000;
+const crowd = { runs: 100, steps: 20 };
+const artifactMiB = 1024;
+/** 10,000 runs of a hundred tasks, and one of 5,000. */
+const longUsed: History = { runs: 10_000, steps: 49, largest: 2_499 };
+
+/** Everything, or the parts that are named after the bench: `npm run bench -- pipelines steps history`. */
+export async function main(): Promise<void> {
+  const parts = { steps: measureSteps, crowd: measureCrowd, artifact: measureArtifact, history: measureHistory };
+  const asked = process.argv.slice(3);
+  for (const [name, measure] of Object.entries(parts)) if (asked.length === 0 || asked.includes(name)) await measure();
+}
 
 /** Chain, fan-out, first step and cached re-run on Headrace, beside the floor, kfp.local and Metaflow. */
-export async function main(): Promise<void> {
+async function measureSteps(): Promise<void> {
   const python = await pythonWith("kfp==2.17.3");
   const floor = await measureFloor(python);
   const local = await measurePeer("kfp.local", () => traceOf(python, ["../peers/kfp_local_chain.py", "30"]));
@@ -75,6 +89,103 @@ export async function main(): Promise<void> {
   ]);
 }
 
+/** Many short runs at once, as schedules and sweeps make them. */
+async function measureCrowd(): Promise<void> {
+  const python = await pythonWith("kfp==2.17.3");
+  await using headrace = await startFresh();
+  const { gateway } = headrace.platform.running;
+  await submitRun(python, gateway, "chain", 3, "fresh");
+  const { runs, steps } = crowd;
+  const { result, ownCpu, machineCpu, growth } = await measured(runs * steps, () =>
+    submitRun(python, gateway, "chain", steps, "fresh", runs),
+  );
+  printTable(`${runs} runs of ${steps} steps at once`, [
+    ["steps", `${((runs * steps) / result.seconds).toFixed(0)} steps/s`],
+    ["CPU of the platform's process a step", ms(ownCpu)],
+    ["CPU of the machine a step", ms(machineCpu)],
+    ["growth of the platform's memory", `${growth.toFixed(0)} MiB`],
+  ]);
+}
+
+/** From the end of the code that wrote a large artifact to the start of the code that reads it, beside one pass of its digest. */
+async function measureArtifact(): Promise<void> {
+  const python = await pythonWith("kfp==2.17.3");
+  await using headrace = await startFresh();
+  const { gateway } = headrace.platform.running;
+  await submitRun(python, gateway, "hand_over", 1, "fresh");
+  const { result, growth } = await measured(2, () => submitRun(python, gateway, "hand_over", artifactMiB, "fresh"));
+  const [gap = Number.NaN] = gapsOf(traceOfTasks(result));
+  const pass = measureDigest(artifactMiB);
+  printTable(`An artifact of ${artifactMiB} MiB`, [
+    ["from the step that writes it to the step that reads it", ms(gap), `${(gap / pass).toFixed(1)} × a pass`],
+    ["one pass of its digest, in memory", ms(pass)],
+    ["growth of the platform's memory", `${growth.toFixed(0)} MiB`],
+  ]);
+}
+
+function measureDigest(mebibytes: number): number {
+  const [hash, piece, begin] = [createHash("sha256"), Buffer.alloc(1 << 20), performance.now()];
+  for (let done = 0; done < mebibytes; done += 1) hash.update(piece);
+  hash.digest();
+  return performance.now() - begin;
+}
+
+/** What pages cost once Headrace has been used for long, and how soon it is back. */
+async function measureHistory(): Promise<void> {
+  const python = await pythonWith("kfp==2.17.3");
+  const directory = await mkdtemp(join(tmpdir(), "headrace-history-"));
+  const place = { home: join(directory, "home"), runtime: directory };
+  const first = new HeadraceProcess(place);
+  const { run: template } = await submitRun(python, await first.ready, "fan_out", 20, "fresh");
+  await first.stop();
+  const { largest } = writeHistory(place.home, template, longUsed);
+  const begin = performance.now();
+  const again = new HeadraceProcess(place);
+  const gateway = await again.ready;
+  const ready = performance.now() - begin;
+  const page = await timesOf(20, () => read(`${gateway}/apis/v2beta1/runs?page_size=20&sort_by=created_at%20desc`));
+  const waits: number[] = [];
+  const opened = await timesOf(5, () =>
+    readBeside(`${gateway}/apis/v2beta1/runs/${largest}`, `${gateway}/apis/v2beta1/healthz`, waits),
+  );
+  printTable("After 10,000 runs of 100 tasks, and one of 5,000", [
+    ["a page of 20 runs", ms(median(page))],
+    ["the run of 5,000 tasks", ms(median(opened))],
+    ["  longest wait of another request meanwhile", ms(Math.max(...waits))],
+    ["restart until ready", ms(ready)],
+  ]);
+  await again.stop();
+  await rm(directory, { recursive: true, force: true });
+}
+
+async function timesOf(count: number, body: () => Promise<void>): Promise<readonly number[]> {
+  const times: number[] = [];
+  for (let done = 0; done < count; done += 1) {
+    const begin = performance.now();
+    await body();
+    times.push(performance.now() - begin);
+  }
+  return times;
+}
+
+async function read(url: string): Promise<void> {
+  const response = await fetch(url);
+  await response.arrayBuffer();
+  if (!response.ok) throw new RangeError(`${url} answered ${response.status}`);
+}
+
+/** Asks for something small again and again while the answer to something large is made, and notes how long each took. */
+async function readBeside(large: string, small: string, waits: number[]): Promise<void> {
+  let goesOn = true;
+  const beside = async (): Promise<void> => {
+    while (goesOn) waits.push(...(await timesOf(1, () => read(small))));
+  };
+  const others = beside();
+  await read(large);
+  goesOn = false;
+  await others;
+}
+
 const ms = (value: number): string => `${value.toFixed(1)} ms`;
 
 /** What a peer takes from one step to the next in milliseconds, median, or why it could not be measured here. */
@@ -127,8 +238,9 @@ async function submitRun(
   shape: string,
   size: number,
   cache: string,
+  runs = 1,
 ): Promise<Submitted> {
-  const { stdout } = await run(python, [here("submit.py"), gateway, shape, String(size), cache], {
+  const { stdout } = await run(python, [here("submit.py"), gateway, shape, String(size), cache, String(runs)], {
     maxBuffer: 64 << 20,
   });
   const result = JSON.parse(stdout.split("\n").find((line) => line.startsWith("{")) ?? "{}") as Submitted;
