@@ -56,7 +56,7 @@ async function follow(page: Page, marked: readonly Block[], folder: string, head
 
 /** What a reader of the page has: `headrace`, the stock SDK, and nothing of ours but the directory that Headrace runs on. */
 async function surroundings(folder: string, { platform, shared }: Fresh): Promise<Readonly<Record<string, string>>> {
-  const python = await pythonWith("kfp==2.17.3");
+  const python = await pythonWith("kfp==2.17.3", "kfp-kubernetes==2.17.3");
   const { dataDir, kubeconfig } = platform.running;
   const path = [dirname(python), resolve("node_modules/.bin"), process.env["PATH"] ?? ""].join(delimiter);
   return {
