@@ -87,7 +87,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     } finally {
       if (attributes) {
         if (!reading.has(attributes.verb)) record(attributes, status);
-      } else if (!readingMethods.has(request.method)) {
+      } else if (!readingMethods.has(request.method) && !route.reads) {
         // What a route that asks for itself was about, only it knows: the path says it.
         const { user, method, path } = request;
         record({ user, verb: method.toLowerCase(), resource: path, namespace: "", name: "" }, status);

@@ -205,7 +205,7 @@ export async function listen(options: ListenerOptions): Promise<Listening> {
         },
         listener,
       )
-    : createHttpServer(limits, listener);
+    : createHttpServer({ ...limits, shouldUpgradeCallback: asksForMore }, listener);
   server.on(
     "upgrade",
     (incoming: IncomingMessage, socket: Duplex, head: Buffer) => void upgrade(incoming, socket, head),
@@ -259,6 +259,11 @@ export async function listen(options: ListenerOptions): Promise<Listening> {
       cut[Symbol.dispose]();
     },
   };
+}
+
+/** Who offers to go on in HTTP/2 is served in HTTP/1.1: those who want it begin with its preface. */
+function asksForMore({ headers }: IncomingMessage): boolean {
+  return headers.upgrade !== undefined && headers.upgrade.toLowerCase() !== "h2c";
 }
 
 /** HTTP/1.1 has such a limit built in. */

@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import type { Http2ServerResponse } from "node:http2";
+import { constants, type Http2ServerResponse } from "node:http2";
 import type { ApiResponse, Clock } from "@headrace/model";
 
 export type Outgoing = ServerResponse | Http2ServerResponse;
@@ -126,6 +126,9 @@ function untilDrained(outgoing: Outgoing, { signal, clock }: WriteOptions): Prom
 }
 
 function breakOff(outgoing: Outgoing): void {
-  if ("stream" in outgoing) outgoing.stream.destroy();
-  else outgoing.destroy();
+  if ("stream" in outgoing) {
+    // Without a code the client could take the end for the end of the answer.
+    outgoing.stream.close(constants.NGHTTP2_CANCEL);
+    outgoing.stream.destroy();
+  } else outgoing.destroy();
 }

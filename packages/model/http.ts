@@ -48,6 +48,8 @@ export interface Route {
     | "open"
     | "asks"
     | ((params: RouteParams) => { verb: string; group: string; resource: string; namespace: string; name: string });
+  /** Changes nothing, though its method says otherwise: not audited. */
+  readonly reads?: true;
   readonly handle: (request: ApiRequest, params: RouteParams) => Promise<ApiResponse>;
 }
 

@@ -61,13 +61,12 @@ type Response = TypeOf<ReturnType<typeof messagesOf>["response"]>;
 
 function reflection(name: string, names: readonly string[], described: () => readonly FileRegistry[]): RpcService {
   const { request, response } = messagesOf(name);
-  return service(`${name}.ServerReflection`, {
-    ServerReflectionInfo: stream(request, response, async function* (requests) {
-      for await (const asked of requests) {
-        yield { valid_host: asked.host ?? "", original_request: asked, ...answer(asked, names, described()) };
-      }
-    }),
+  const info = stream(request, response, async function* (requests) {
+    for await (const asked of requests) {
+      yield { valid_host: asked.host ?? "", original_request: asked, ...answer(asked, names, described()) };
+    }
   });
+  return service(`${name}.ServerReflection`, { ServerReflectionInfo: info }, () => true);
 }
 
 function answer(asked: Request, names: readonly string[], registries: readonly FileRegistry[]): Response {

@@ -57,10 +57,13 @@ export function rpcRoutes({ services, report }: RpcOptions): readonly Route[] {
     const desc = registry.getService(name);
     if (desc) router.service(desc, implement(desc, methods, { registry, report }));
   }
+  const reads = (name: string, method: string): boolean =>
+    all.find((each) => each.name === name)?.reads(method) === true;
   return router.handlers.map((handler) => ({
     method: "POST",
     pattern: handler.requestPath,
     access: "asks",
+    ...(reads(handler.service.typeName, handler.method.name) && { reads: true as const }),
     handle: (request) => answer(handler, request),
   }));
 }

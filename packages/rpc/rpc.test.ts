@@ -148,6 +148,14 @@ describe("a service", () => {
     }
   });
 
+  test("is audited, but for what only reads", async () => {
+    await using server = await serveGreeter();
+    const call = clientOf(createGrpcTransport({ baseUrl: server.url }));
+    await call("Echo", {});
+    await call("Who", {});
+    assert.deepEqual(server.audited, ["/test.v1.Greeter/Who"]);
+  });
+
   test("stops a call at its deadline", async () => {
     await using server = await serveGreeter();
     const { url } = server;
@@ -174,6 +182,26 @@ describe("a port for HTTP/1.1 and HTTP/2", () => {
     for (const piece of ["G", "ET /plain HTTP/1.1\r\nHost: x", "\r\nConnection: close\r\n\r\n"])
       await written(plain, piece);
     await eventually("the answer", () => /HTTP\/1.1 200 OK[^]*plain$/.test(Buffer.concat(answered).toString()));
+  });
+
+  test("serves HTTP/1.1 to those who offer to go on in HTTP/2", async () => {
+    await using server = await serveGreeter();
+    const socket = connect(server.port, "127.0.0.1");
+    const answered: Buffer[] = [];
+    socket.on("data", (chunk: Buffer) => answered.push(chunk));
+    const offer = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n";
+    socket.write(`GET /plain HTTP/1.1\r\nHost: x\r\n${offer}\r\n`);
+    await eventually("the answer", () => /HTTP\/1.1 200 OK[^]*plain$/.test(Buffer.concat(answered).toString()));
+    socket.destroy();
+  });
+
+  test("closes while a call goes on: the call is stopped, and the port is free", async () => {
+    const server = await serveGreeter();
+    const call = clientOf(createGrpcTransport({ baseUrl: server.url }));
+    const waiting = failureOf(call("Wait", {}));
+    await call("Echo", {});
+    await server[Symbol.asyncDispose]();
+    assert.equal((await waiting).code, Code.Canceled);
   });
 });
 

@@ -28,10 +28,16 @@ export type Method =
 export interface RpcService {
   readonly name: string;
   readonly methods: Readonly<Record<string, Method>>;
+  /** Whether a method changes nothing. Calls of all others are audited. */
+  readonly reads: (method: string) => boolean;
 }
 
-export function service(name: string, methods: RpcService["methods"]): RpcService {
-  return { name, methods };
+export function service(
+  name: string,
+  methods: RpcService["methods"],
+  reads: RpcService["reads"] = () => false,
+): RpcService {
+  return { name, methods, reads };
 }
 
 /** A method that answers once. It fails with an ApiError or an RpcError; anything else is a bug, of which the caller learns nothing. */

@@ -39,14 +39,15 @@ const transaction = (number: number) => s.at(number, transactionOptions);
 
 /** ml_metadata.MetadataStoreService: all 52 methods of it. */
 export function metadataService(options: MetadataOptions): RpcService {
-  return service("ml_metadata.MetadataStoreService", {
+  const methods = {
     ...kindMethods(options),
     ...edgeReads(options),
     ...contextReads(options),
     ...lineageReads(options),
     ...edgeWrites(options),
     ...wholeWrites(options),
-  });
+  };
+  return service("ml_metadata.MetadataStoreService", methods, (method) => method.startsWith("Get"));
 }
 
 function edgeReads(options: MetadataOptions): RpcService["methods"] {
