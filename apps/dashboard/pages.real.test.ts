@@ -59,6 +59,15 @@ const pipeline = {
   },
 };
 
+/** Pages by their headings in both languages. */
+const otherPages = [
+  ["/pipelines", /^(Pipelines|流水线)/],
+  ["/pipeline_versions/new", /^(Upload a pipeline|上传流水线)/],
+  ["/runs/new?recurring=1", /^(New schedule|新建定时计划)/],
+  ["/experiments", /^(Experiments|实验)/],
+  ["/recurringruns", /^(Schedules|定时计划)/],
+] as const;
+
 describe("the dashboard", { skip }, () => {
   let scratch: string;
   let platform: Platform;
@@ -89,14 +98,20 @@ describe("the dashboard", { skip }, () => {
     await rm(scratch, { recursive: true, force: true });
   });
 
-  const submit = async (name: string, kinds: readonly string[]): Promise<string> => {
-    const response = await fetch(`${platform.running.gateway}/apis/v2beta1/runs`, {
+  const post = async (collection: string, body: object): Promise<string> => {
+    const response = await fetch(`${platform.running.gateway}/apis/v2beta1/${collection}`, {
       method: "POST",
       headers: { "content-type": "application/json" },
-      body: JSON.stringify({ display_name: name, pipeline_spec: pipeline, runtime_config: { parameters: { kinds } } }),
+      body: JSON.stringify(body),
     });
-    const { run_id: id }: { run_id?: string } = JSON.parse(await response.text());
-    return id ?? assert.fail(`the run was refused: ${response.status}`);
+    const text = await response.text();
+    assert.equal(response.status, 200, text);
+    return text;
+  };
+  const submit = async (name: string, kinds: readonly string[]): Promise<string> => {
+    const body = { display_name: name, pipeline_spec: pipeline, runtime_config: { parameters: { kinds } } };
+    const { run_id: id }: { run_id?: string } = JSON.parse(await post("runs", body));
+    return id ?? assert.fail("the run has no id");
   };
   const visit = async (path: string, use: (page: Page) => Promise<void>, options: PageOptions = {}): Promise<void> => {
     const { page, errors } = await openPage(browser, platform.running.gateway, path, options);
@@ -170,6 +185,118 @@ describe("the dashboard", { skip }, () => {
     await visit("/runs/details/none", (page) => page.getByRole("heading", { name: "There is no such run" }).waitFor());
   });
 
+  /** As if a person had dragged the file over the page. */
+  const drop = async (page: Page, name: string, text: string): Promise<void> => {
+    const data = await page.evaluateHandle(
+      ([name, text]) => {
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([text ?? ""], name ?? ""));
+        return transfer;
+      },
+      [name, text] as const,
+    );
+    const target = page.locator(".drop-target");
+    for (const event of ["dragenter", "dragover", "drop"]) await target.dispatchEvent(event, { dataTransfer: data });
+  };
+
+  test("a pipeline that is dropped on the page can be looked into, and run with other values", async () => {
+    await visit("/pipelines", async (page) => {
+      await page.getByText("No pipeline has been uploaded here.").waitFor();
+      await drop(page, "pages.json", JSON.stringify(pipeline));
+      await page.getByText("2 steps").waitFor();
+      await page.keyboard.press("Control+Enter");
+      await page.getByRole("button", { name: /^load, python:3/ }).click();
+      await page.locator(".panel").getByText("rows: 1437").waitFor();
+      await page.getByRole("link", { name: "Spec" }).click();
+      await page.getByRole("searchbox", { name: "Search the text" }).fill("parameterIterator");
+      await page.getByText("1 of 1").waitFor();
+      await page.getByRole("link", { name: "New run" }).click();
+      const kinds = page.getByLabel("kinds");
+      await kinds.fill("[good]");
+      await page.getByText("This is not JSON").waitFor();
+      await kinds.fill('["good", "better"]');
+      await page.getByText('params={"kinds": ["good", "better"]}').waitFor();
+      await page.getByLabel("Name").fill("from the form");
+      await page.keyboard.press("Control+Enter");
+      await sentence(page, /^Succeeded in .*: 3 steps/);
+      await page.getByRole("link", { name: "Clone" }).click();
+      assert.equal(await page.getByLabel("kinds").inputValue(), '["good","better"]');
+    });
+    await visit("/pipelines", async (page) => {
+      await page.getByRole("button", { name: "Show the versions of pages" }).click();
+      await page
+        .locator("tr", { hasText: "pages" })
+        .nth(1)
+        .getByRole("link", { name: /^from the form · / })
+        .waitFor();
+    });
+  });
+
+  test("a schedule says when it runs, can be disabled and cloned, and is shown when another client makes it", async () => {
+    await visit("/recurringruns", async (page) => {
+      await page.getByText("Nothing runs by itself here yet.").waitFor();
+      const trigger = { periodic_schedule: { interval_second: "3600" } };
+      await post("recurringruns", { display_name: "hourly", pipeline_spec: pipeline, trigger, max_concurrency: "1" });
+      await page.getByRole("link", { name: "hourly" }).waitFor();
+      await page.getByRole("link", { name: "New schedule" }).first().click();
+      await page.getByRole("combobox", { name: "Pipeline" }).focus();
+      await page.keyboard.type("page");
+      await page.keyboard.press("Enter");
+      await page.getByLabel("Cron expression").fill("0 9 * * 1");
+      await page.getByRole("button", { name: "Write it so" }).click();
+      await page.getByText("At 09:00, only on Monday").waitFor();
+      assert.equal(await page.locator(".next-times li").count(), 5);
+      await page.getByRole("button", { name: "Create schedule" }).click();
+      await sentence(page, /^At 09:00, only on Monday; next /);
+      await page.getByRole("button", { name: "Disable" }).click();
+      await sentence(page, /^Disabled; it would run/);
+      await page.getByRole("link", { name: "Clone" }).click();
+      assert.equal(await page.getByLabel("Cron expression").inputValue(), "0 0 9 * * 1");
+    });
+  });
+
+  test("archiving an experiment says what goes with it, and takes it along", async () => {
+    await visit("/experiments/new", async (page) => {
+      await page.getByLabel("Name").fill("baseline");
+      await page.keyboard.press("Control+Enter");
+      await page.getByText("No run belongs to it yet.").first().waitFor();
+      await page.getByRole("link", { name: "New run" }).first().click();
+      await page.getByRole("combobox", { name: "Pipeline" }).focus();
+      await page.getByRole("option", { name: "pages" }).waitFor();
+      await page.keyboard.press("Enter");
+      await page.getByLabel("kinds").fill('["good"]');
+      await page.getByRole("button", { name: "Start run" }).click();
+      await sentence(page, /^Succeeded/);
+      await page.goto(page.url().replace(/#.*/, "#/experiments"));
+      await page.getByRole("link", { name: "baseline" }).click();
+      await page.getByRole("button", { name: "Archive" }).click();
+      await page.getByText("1 run is archived with it.").waitFor();
+      await page.getByRole("dialog").getByRole("button", { name: "Archive" }).click();
+      await sentence(page, /^Archived: no run can be started in it\./);
+      await page.goto(page.url().replace(/#.*/, "#/archive/runs"));
+      await page.locator("td a.name").first().waitFor();
+      await page.goto(page.url().replace(/#.*/, "#/archive/experiments"));
+      await page.getByRole("link", { name: "baseline" }).waitFor();
+    });
+  });
+
+  test("deleting a pipeline asks for its name, and says what goes and what stays", async () => {
+    await visit("/pipelines", async (page) => {
+      await page.getByRole("link", { name: "pages", exact: true }).click();
+      await page.getByRole("button", { name: "Delete" }).click();
+      const dialog = page.getByRole("dialog");
+      await dialog.getByText("1 version goes with it.").waitFor();
+      assert.equal(await dialog.getByRole("button", { name: "Delete" }).isDisabled(), true);
+      await dialog.getByRole("textbox").fill("pages");
+      await dialog.getByRole("button", { name: "Delete" }).click();
+      await page.getByText("No pipeline has been uploaded here.").waitFor();
+    });
+    // Not by `visit`: the browser itself complains of what is not there.
+    const { page } = await openPage(browser, platform.running.gateway, "/pipelines/details/none");
+    await page.getByRole("heading", { name: "There is no such pipeline" }).waitFor();
+    await page.close();
+  });
+
   test("nothing scrolls sideways at 390 pixels, in either theme, in Chinese too", async () => {
     for (const options of [
       { width: 390, theme: "light" },
@@ -179,7 +306,13 @@ describe("the dashboard", { skip }, () => {
         "/runs",
         async (page) => {
           await page.locator("td a.name").first().waitFor();
-          assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390);
+          const width = () => page.evaluate(() => document.documentElement.scrollWidth);
+          assert.equal(await width(), 390);
+          for (const [path, heading] of otherPages) {
+            await page.evaluate((to) => void (location.hash = to), path);
+            await page.getByRole("heading", { level: 1, name: heading }).waitFor();
+            assert.equal(await width(), 390, path);
+          }
         },
         options,
       );

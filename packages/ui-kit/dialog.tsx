@@ -11,6 +11,8 @@ export interface ConfirmDialogProps {
   readonly children: ReactNode;
   /** On the button: a verb. */
   readonly verb: string;
+  /** True for what can be taken back, if only piece by piece. */
+  readonly mild?: boolean;
   /** Where data is lost, the name that must be typed first. */
   readonly typed?: string | undefined;
   /** Resolves when it is done; what it throws is shown, and the question stays. */
@@ -19,7 +21,7 @@ export interface ConfirmDialogProps {
 }
 
 /** The one modal question: this cannot be undone. Escape and "Cancel" leave everything as it was. */
-export function ConfirmDialog({ title, children, verb, typed, onConfirm, onClose }: ConfirmDialogProps) {
+export function ConfirmDialog({ title, children, verb, mild = false, typed, onConfirm, onClose }: ConfirmDialogProps) {
   const t = useMessages(formMessages);
   const dialog = useRef<HTMLDialogElement>(null);
   const [text, setText] = useState("");
@@ -70,7 +72,11 @@ export function ConfirmDialog({ title, children, verb, typed, onConfirm, onClose
           <button type="button" onClick={onClose}>
             {t("cancel")}
           </button>
-          <button type="submit" className="danger" disabled={busy || (typed !== undefined && text !== typed)}>
+          <button
+            type="submit"
+            className={mild ? "primary" : "danger"}
+            disabled={busy || (typed !== undefined && text !== typed)}
+          >
             {verb}
           </button>
         </footer>

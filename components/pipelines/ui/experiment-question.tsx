@@ -48,6 +48,7 @@ export function ExperimentQuestion({
     <ConfirmDialog
       title={single ? t(`${verb}.one`, { name: only.displayName }) : t(`${verb}.many`, { count: experiments.length })}
       verb={t(verb)}
+      mild={verb === "archive"}
       onConfirm={act}
       onClose={onClose}
     >

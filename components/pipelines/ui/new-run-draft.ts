@@ -1,5 +1,4 @@
 import type { Requester } from "@headrace/ui-kit";
-import { fetchPipelineSpec } from "./api.ts";
 import { recordOf, textOf } from "./listing.ts";
 import type { ParameterTexts } from "./parameter-values.ts";
 import { getSchedule, type Schedule } from "./schedules-api.ts";
@@ -70,7 +69,7 @@ async function cloneOfRun(request: Requester, id: string, signal: AbortSignal): 
   return {
     name: textOf(run, "display_name"),
     given: recordOf(config, "parameters"),
-    spec: pipeline === "" ? await fetchPipelineSpec(request, id, signal) : undefined,
+    spec: pipeline === "" && isRecord(run) ? run["pipeline_spec"] : undefined,
     draft: {
       pipeline,
       version: textOf(reference, "pipeline_version_id"),

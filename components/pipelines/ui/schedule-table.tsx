@@ -195,7 +195,7 @@ function useScheduleColumns({ groups, ticks, names }: Known): readonly TableColu
       {
         id: "name",
         header: t("column.name"),
-        width: "20%",
+        width: "18%",
         sort: (it) => it.displayName.toLowerCase(),
         cell: (it) => (
           <Link className="name" to={schedulePath(it.id)} title={it.displayName}>
@@ -226,7 +226,13 @@ function useScheduleColumns({ groups, ticks, names }: Known): readonly TableColu
         sort: (it) => (it.enabled ? parseTime(ticks?.get(it.id)?.next) : undefined),
         cell: (it) => (it.enabled ? <Time at={ticks?.get(it.id)?.next} /> : null),
       },
-      { id: "runs", header: t("column.runs"), width: "132px", cell: (it) => <LastRuns runs={groups.get(it.id)} /> },
+      {
+        id: "runs",
+        header: t("column.runs"),
+        width: "132px",
+        wideOnly: true,
+        cell: (it) => <LastRuns runs={groups.get(it.id)} />,
+      },
       {
         id: "pipeline",
         header: t("column.pipeline"),
