@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
 import { eventually } from "@headrace/model/testing";
+import { packaging } from "./testing/fresh.ts";
 import { type PythonProgram, pythonOf, startProgram } from "./testing/python.ts";
 import { sharedPlatform } from "./testing/shared.ts";
 
@@ -75,13 +76,14 @@ const lineage = {
 
 describe("lineage in ML Metadata's words", { timeout: 180_000 }, () => {
   let url = "";
+  let token = "";
   let run = "";
   let python = "";
   let program: PythonProgram | undefined;
 
   before(async () => {
     const { platform } = await sharedPlatform();
-    url = platform.running.gateway;
+    ({ gateway: url, token } = platform.running);
     [python, run] = await Promise.all([pythonOf("3.11", "ml-metadata==1.17.1"), runLineage(url)]);
     const { hostname, port } = new URL(url);
     program = await startProgram(python, "metadata_client.py", [hostname, port, run]);
@@ -137,9 +139,11 @@ describe("lineage in ML Metadata's words", { timeout: 180_000 }, () => {
         'get_contexts_by_type("system.PipelineRun")[-1]',
         `get_context_by_type_and_name("system.PipelineRun", "${run}")`,
       );
-    const { stdout } = await promisify(execFile)(python, ["-W", "ignore", "-c", program]);
+    const env = { PATH: packaging["PATH"], HEADRACE_TOKEN: token };
+    const { stdout } = await promisify(execFile)(python, ["-W", "ignore", "-c", program], { env });
     assert.match(stdout, /fit COMPLETE\n {3}INPUT data \d+\n {3}OUTPUT model \d+/);
     assert.match(stdout, /system.Model minio:/);
+    assert.match(stdout, /\['system.Pipeline', 'system.PipelineRun', 'acme/);
   });
 });
 
