@@ -133,7 +133,7 @@ export class ChangeFeed {
     const head = this.#head;
     const first = this.#recent[0];
     if (first && cursor >= first.seq - 1 && cursor >= this.#trimmed) {
-      return { changes: this.#recent.filter((change) => change.seq > cursor && change.kind === kind), upTo: head };
+      return { changes: this.#recentAfter(cursor).filter((change) => change.kind === kind), upTo: head };
     }
     const changes = await this.#db
       .selectFrom("change")
@@ -152,6 +152,11 @@ export class ChangeFeed {
     }
     const last = changes.at(-1);
     return { changes, upTo: last && changes.length === batchLimit ? last.seq : Math.max(head, last?.seq ?? 0) };
+  }
+
+  /** Looked for from the end: a watcher that keeps up has missed a few. */
+  #recentAfter(cursor: number): readonly Change[] {
+    return this.#recent.slice(this.#recent.findLastIndex(({ seq }) => seq <= cursor) + 1);
   }
 
   async #sleep(signal: AbortSignal): Promise<void> {

@@ -31,6 +31,7 @@ export class RunWriter {
   readonly #started = new Map<Node, number>();
   readonly #attempts: NewAttempt[] = [];
   #written = 0;
+  #announced = false;
 
   constructor(run: ActiveRun, scope: WriteScope<PipelineTables>, { ids, now }: { ids: Ids; now: number }) {
     this.#run = run;
@@ -53,8 +54,19 @@ export class RunWriter {
     return this.#scope.db;
   }
 
+  /** Whether there is anything that who watches the run has to hear of. */
+  get hasChanges(): boolean {
+    return this.size > 0 || this.#announced;
+  }
+
   touch(node: Node): void {
     this.#dirty.add(node);
+  }
+
+  /** The row stays as it is, but what is shown of it does not. */
+  announce(node: Node): void {
+    this.#announced = true;
+    this.#changed("tasks", taskName(this.#run.id, this.#run.rowId(node)));
   }
 
   /** When a step's program really began, in milliseconds. */

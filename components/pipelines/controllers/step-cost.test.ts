@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { queryObjects } from "node:v8";
 import type { Client } from "@headrace/client";
+import { eventually } from "@headrace/model/testing";
 import type { Records, Scope } from "@headrace/records";
 import { createBench, program } from "../testing/index.ts";
+import { ActiveRun } from "./active-run.ts";
 import { chainPipeline, fanOutPipeline } from "../testing/shapes.ts";
 
 describe("what a step costs", () => {
@@ -22,6 +25,13 @@ describe("what a step costs", () => {
     // The last finalizers may be dropped after the run is over.
     assert.ok(counted.changes <= length, `${counted.changes} changes`);
     assert.equal(counted.deletions, 0);
+  });
+
+  test("of a run that is over: nothing stays in memory", async () => {
+    await using bench = await createBench(program);
+    const before = queryObjects(ActiveRun, { format: "count" });
+    for (let runs = 0; runs < 3; runs += 1) await bench.run(fanOutPipeline(30), { cache: false });
+    await eventually("the engine has let go of them", () => queryObjects(ActiveRun, { format: "count" }) === before);
   });
 
   test("of a run of 2,000 tasks: no more than of one of 250", async () => {

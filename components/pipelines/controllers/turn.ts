@@ -174,7 +174,7 @@ export class Turn {
   /** Something outside changed about how a waiting step looks. */
   looksDifferent(task: number): void {
     const node = this.run.node(task);
-    if (node) this.#writer.touch(node);
+    if (node) this.#writer.announce(node);
   }
 
   /** Throws ApiError BadRequest if the run is over. */
@@ -246,8 +246,7 @@ export class Turn {
     await this.#walk();
     await this.#writer.flush();
     await this.#writer.flushAttempts();
-    const wrote = this.#writer.size > 0;
-    if (wrote) this.#writer.runChanged();
+    if (this.#writer.hasChanges) this.#writer.runChanged();
     return {
       attempts: [...this.#resumed, ...this.#writer.attempts],
       verifications: this.#verifications,
