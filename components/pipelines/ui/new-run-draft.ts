@@ -1,4 +1,4 @@
-import type { Requester } from "@headrace/ui-kit";
+import { isRecord, type Requester } from "@headrace/ui-kit";
 import { recordOf, textOf } from "./listing.ts";
 import type { ParameterTexts } from "./parameter-values.ts";
 import { getSchedule, type Schedule } from "./schedules-api.ts";
@@ -69,7 +69,8 @@ async function cloneOfRun(request: Requester, id: string, signal: AbortSignal): 
   return {
     name: textOf(run, "display_name"),
     given: recordOf(config, "parameters"),
-    spec: pipeline === "" && isRecord(run) ? run["pipeline_spec"] : undefined,
+    // A run comes with its pipeline where there is no version to refer to.
+    spec: pipeline === "" ? recordOf(run, "pipeline_spec") : undefined,
     draft: {
       pipeline,
       version: textOf(reference, "pipeline_version_id"),

@@ -1,5 +1,5 @@
 /** Python literals and calls, for the lines that do from code what a form does. */
-export function pythonLiteral(value: unknown): string {
+function pythonLiteral(value: unknown): string {
   if (value === null || value === undefined) return "None";
   if (value === true) return "True";
   if (value === false) return "False";

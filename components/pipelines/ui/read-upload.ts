@@ -42,7 +42,7 @@ export async function readUpload(file: File): Promise<UploadContent> {
   }
 }
 
-export function countSteps(dag: SpecDag): number {
+function countSteps(dag: SpecDag): number {
   return dag.tasks.reduce((sum, task) => sum + (task.dag ? countSteps(task.dag) : 1), 0);
 }
 

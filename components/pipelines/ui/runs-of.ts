@@ -9,10 +9,7 @@ export const runPath = (id: string): string => `/runs/details/${id}`;
 export const beganAt = (run: Run): number => parseTime(run.status.startedAt ?? run.metadata.creationTimestamp) ?? 0;
 
 /** Runs by what they belong to, the newest first. */
-export function groupRuns(
-  runs: readonly Run[],
-  keyOf: (run: Run) => string | undefined,
-): ReadonlyMap<string, readonly Run[]> {
+function groupRuns(runs: readonly Run[], keyOf: (run: Run) => string | undefined): ReadonlyMap<string, readonly Run[]> {
   const groups = new Map<string, Run[]>();
   for (const run of runs) {
     const key = keyOf(run);
