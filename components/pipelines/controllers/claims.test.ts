@@ -333,6 +333,23 @@ describe("a workspace", () => {
     assert.match(failed.run.error ?? "", /Cannot import into the workspace: the pipeline has none/);
   });
 
+  test("is tried again by an importer that has retries, and not at all by one whose condition does not hold", async () => {
+    let failures = 2;
+    await using bench = await createBench(() => ({ exitCode: failures-- > 0 ? 1 : 0 }));
+    bench.shelf.uris.add("minio://mlpipeline/data/rows");
+    const imported = { componentRef: { name: "comp-import" }, retryPolicy: { maxRetryCount: 2 } };
+    const passedOver = { componentRef: { name: "comp-import" }, triggerPolicy: { condition: "1 == 2" } };
+    const ended = await bench.run(
+      pipeline({ imported, passedOver }, { config, importer: { downloadToWorkspace: true } }),
+    );
+    assert.deepEqual(ended.states, {
+      root: "SUCCEEDED",
+      "root/imported": "SUCCEEDED",
+      "root/passedOver": "SKIPPED",
+    });
+    assert.equal(bench.node.ran.length, 3);
+  });
+
   test("leaves its place to nobody else", async () => {
     await using bench = await createBench(() => ({}));
     const mount = { emptyDirMounts: [{ volumeName: "tmp", mountPath: "/kfp-workspace/tmp" }] };

@@ -20,6 +20,8 @@ export interface RunFacts {
 export interface TaskNames {
   readonly name: string;
   readonly id: string;
+  /** Its input artifacts that are lists: such a placeholder alone stands for all of them, as JSON. */
+  readonly lists?: ReadonlySet<string>;
 }
 
 const placeholder = /\{\{\$(?:\.([^{}]*))?\}\}/g;
@@ -132,6 +134,7 @@ function find(path: string | undefined, scope: Scope): string | undefined {
   if (artifact) {
     const [, side, name = "", rest = ""] = artifact;
     const list = side === "inputs" ? input.inputs.artifacts[name] : input.outputs.artifacts[name];
+    if (rest === "" && side === "inputs" && scope.task.lists?.has(name)) return JSON.stringify(list?.artifacts ?? []);
     return artifactText(list?.artifacts[0], rest);
   }
   const file = /^outputs\.parameters\['(.*)'\]\.output_file$/.exec(path);

@@ -44,7 +44,9 @@ const metadataLimit = 8 * 1024 * 1024;
  * The pod of an attempt: always the same for the same attempt, with every placeholder filled in. Throws PipelineFault, or ApiError
  * BadRequest for platform settings that make no sense.
  */
-export function podOf(plan: AttemptPlan): Pod {
+export function podOf(asked: AttemptPlan): Pod {
+  const lists = [...asked.component.inputs.artifacts].filter(([, { list }]) => list).map(([name]) => name);
+  const plan = { ...asked, task: { ...asked.task, lists: new Set(lists) } };
   const { kubernetes } = plan.executor;
   const settings = kubernetes ? readSettings(kubernetes, plan.resolve) : noSettings;
   const { onPod, handedOn } = shareOut(plan.component, configOf(plan, settings));

@@ -425,6 +425,14 @@ describe("a step's pod", () => {
     assert.deepEqual(spec.containers[0]?.volumeMounts?.at(-1), { name: "shm", mountPath: "/dev/shm" });
   });
 
+  test("is told of all artifacts of a list by one placeholder", () => {
+    const rows = { artifactType: { schemaTitle: "system.Dataset" }, isArtifactList: true };
+    const component = { inputDefinitions: { artifacts: { rows } } };
+    const { spec } = plan(stepOf({ args: ["{{$.inputs.artifacts['rows']}}"] }, component));
+    const [told, ...more] = JSON.parse(spec.containers[0]?.args?.[0] ?? "");
+    assert.deepEqual([told.name, told.uri, more], ["5", "minio://b/rows", []]);
+  });
+
   test("is no root's where its settings say so", () => {
     const settings = { securityContext: { runAsUser: "0", runAsNonRoot: true } };
     assert.throws(() => plan(stepOf({}, ports, settings)), /runAsUser=0 \(root\) is not allowed: runAsNonRoot is true/);
