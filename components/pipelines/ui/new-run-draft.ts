@@ -1,4 +1,4 @@
-import { isRecord, type Requester } from "@headrace/ui-kit";
+import type { Requester } from "@headrace/ui-kit";
 import { recordOf, textOf } from "./listing.ts";
 import type { ParameterTexts } from "./parameter-values.ts";
 import { getSchedule, type Schedule } from "./schedules-api.ts";
