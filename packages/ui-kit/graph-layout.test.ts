@@ -48,6 +48,38 @@ test("every edge is made of horizontal and vertical stretches and ends at its no
   }
 });
 
+test("a large graph is laid out by the same rules: nothing overlaps, edges run to the right and end at their nodes", () => {
+  const ids = Array.from({ length: 600 }, (_, index) => `n${index}`);
+  const edges = ids.flatMap((id, index) =>
+    [index + 20, ...(index % 7 === 0 ? [index + 21] : []), ...(index % 50 === 0 ? [index + 130] : [])]
+      .filter((to) => to < ids.length)
+      .map((to) => ({ from: id, to: ids[to] ?? "" })),
+  );
+  const layout = layoutGraph(nodes(...ids), edges);
+  const boxes = ids.map((id) => box(layout.nodes, id));
+  for (const [index, one] of boxes.entries())
+    assert.ok(
+      boxes.slice(index + 1).every((other) => !overlap(one, other)),
+      `${ids[index]} is covered`,
+    );
+  for (const edge of layout.edges) {
+    const [from, to] = [box(layout.nodes, edge.from), box(layout.nodes, edge.to)];
+    assert.ok(from.x + from.width < to.x);
+    assert.deepEqual(edge.points[0], { x: from.x + from.width, y: from.y + from.height / 2 });
+    assert.deepEqual(edge.points.at(-1), { x: to.x, y: to.y + to.height / 2 });
+    edge.points.slice(1).forEach((point, index) => {
+      const before = edge.points[index];
+      assert.ok(before && (before.x === point.x || before.y === point.y), `${edge.from} to ${edge.to} has a slope`);
+    });
+  }
+});
+
+test("a large graph that runs in a circle is drawn all the same", () => {
+  const ids = Array.from({ length: 400 }, (_, index) => `n${index}`);
+  const { nodes: placed } = layoutGraph(nodes(...ids), [...chain(...ids), { from: "n399", to: "n200" }]);
+  assert.equal(Object.keys(placed).length, 400);
+});
+
 test("no two siblings overlap, frames included", () => {
   const layout = layoutGraph(
     [

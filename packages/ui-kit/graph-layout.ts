@@ -1,4 +1,5 @@
 import { Graph, layout } from "@dagrejs/dagre";
+import { rankMembers } from "./graph-ranks.ts";
 import { routeWires, type Column, type Point, type Wire } from "./graph-route.ts";
 
 /** What the layout must know of a node; nothing of its state, so that a change of state moves nothing. */
@@ -117,16 +118,19 @@ function layoutSiblings(members: readonly Member[], edges: readonly LayoutEdge[]
   return joinBelow(ranks, layoutBlock(alone));
 }
 
+/** From so many nodes on, the careful layout takes longer than anybody waits. */
+const largeFrom = 300;
+
 function layoutRanks(members: readonly Member[], edges: readonly LayoutEdge[]): GraphLayout {
   if (members.length === 0) return { width: 0, height: 0, nodes: {}, edges: [] };
+  if (members.length >= largeFrom) return layoutLarge(members, edges);
   const graph = new Graph();
   graph.setGraph({
     rankdir: "LR",
     ranksep: gaps.rank,
     nodesep: gaps.node,
     edgesep: gaps.edge,
-    // The exact ranker is quadratic; on large graphs the simple one gives nearly the same picture.
-    ranker: members.length > 200 ? "longest-path" : "network-simplex",
+    ranker: "network-simplex",
   });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const member of members) graph.setNode(member.id, { width: member.width, height: member.height });
@@ -167,6 +171,26 @@ function layoutRanks(members: readonly Member[], edges: readonly LayoutEdge[]): 
       top,
     ),
   );
+  const paths = routeWires(wires, columns);
+  return framed({ nodes, edges: edges.map((edge, index) => ({ ...edge, points: paths[index] ?? [] })) });
+}
+
+function layoutLarge(members: readonly Member[], edges: readonly LayoutEdge[]): GraphLayout {
+  const { places, rankOf, columns, crossings } = rankMembers(members, edges, gaps);
+  const nodes: Record<string, Placed> = {};
+  for (const { id, width, height } of members) nodes[id] = { ...(places.get(id) ?? { x: 0, y: 0 }), width, height };
+  const wires = edges.map((edge, index): Wire => {
+    const source = nodes[edge.from] ?? { x: 0, y: 0, ...nodeSize };
+    const target = nodes[edge.to] ?? { x: 0, y: 0, ...nodeSize };
+    return {
+      from: edge.from,
+      to: edge.to,
+      column: rankOf.get(edge.from) ?? 0,
+      start: { x: source.x + source.width, y: source.y + source.height / 2 },
+      end: { x: target.x, y: target.y + target.height / 2 },
+      heights: crossings[index] ?? [],
+    };
+  });
   const paths = routeWires(wires, columns);
   return framed({ nodes, edges: edges.map((edge, index) => ({ ...edge, points: paths[index] ?? [] })) });
 }

@@ -120,6 +120,7 @@ export class LiveList<T extends KubeObject> {
     const { most = Infinity, ...query } = this.#query;
     let revision: string | undefined;
     let next: string | undefined;
+    let shown = 0;
     do {
       const page = await this.#source.list({
         ...query,
@@ -130,7 +131,9 @@ export class LiveList<T extends KubeObject> {
       revision ??= page.metadata.resourceVersion ?? "0";
       for (const object of page.items) objects.set(keyOf(object), object);
       next = page.metadata.continue === "" ? undefined : page.metadata.continue;
-      if (first) {
+      // The beginning at once, then each time that twice as much is there: showing costs as much as there is to show.
+      if (first && objects.size >= 2 * shown) {
+        shown = objects.size;
         this.#objects = objects;
         this.#changed();
       }

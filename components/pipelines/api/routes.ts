@@ -8,6 +8,7 @@ import { healthRoutes } from "./health.ts";
 import { versionRoutes } from "./pipeline-versions.ts";
 import { pipelineRoutes } from "./pipelines.ts";
 import { recurringRunRoutes } from "./recurring-runs.ts";
+import { runPipelineRoutes } from "./run-pipeline.ts";
 import { runRoutes } from "./runs.ts";
 import { stepReportRoutes } from "./step-reports.ts";
 import { taskRoutes } from "./tasks.ts";
@@ -23,6 +24,7 @@ export function apiRoutes(context: ApiContext): readonly Route[] {
     ...versionRoutes(context),
     ...uploadRoutes(context),
     ...runRoutes(context),
+    ...runPipelineRoutes(context),
     ...taskRoutes(context),
     ...recurringRunRoutes(context),
     ...artifactRoutes(context),

@@ -2,20 +2,15 @@ import { isRecord, RequestError, type LogView, type Requester } from "@headrace/
 
 const runPath = (id: string): string => `/apis/v2beta1/runs/${encodeURIComponent(id)}`;
 
-/** The compiled pipeline of a run: with the run, or with the version that it refers to. Undefined if it came without one. */
-export async function fetchPipelineSpec(request: Requester, runId: string, signal: AbortSignal): Promise<unknown> {
-  const run = await request.json(runPath(runId), { signal });
-  if (!isRecord(run)) return undefined;
-  if (isRecord(run["pipeline_spec"])) return run["pipeline_spec"];
-  const reference = run["pipeline_version_reference"];
-  if (!isRecord(reference)) return undefined;
-  const { pipeline_id: pipeline, pipeline_version_id: version } = reference;
-  if (typeof pipeline !== "string" || typeof version !== "string") return undefined;
-  const found = await request.json(
-    `/apis/v2beta1/pipelines/${encodeURIComponent(pipeline)}/versions/${encodeURIComponent(version)}`,
-    { signal },
-  );
-  return isRecord(found) ? found["pipeline_spec"] : undefined;
+/** The compiled pipeline of a run. */
+export async function fetchPipelineSpec(
+  request: Requester,
+  run: { readonly id: string; readonly namespace: string },
+  signal: AbortSignal,
+): Promise<unknown> {
+  const { id, namespace } = run;
+  const path = `/apis/headrace.io/v1/namespaces/${encodeURIComponent(namespace)}/runs/${encodeURIComponent(id)}/pipeline`;
+  return request.json(path, { signal });
 }
 
 export type RunVerb = "terminate" | "retry" | "archive" | "unarchive";

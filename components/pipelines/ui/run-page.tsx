@@ -84,7 +84,7 @@ function FoundRun({ run }: { readonly run: Run }) {
   const tab = tabNames.find((name) => name === wanted) ?? "steps";
   const tasks = useLiveList<Task>(taskKind, { namespace, labelSelector: `${runLabel}=${id}` });
   const rows = useMemo(() => tasks.items.filter((task) => task.spec.run === id), [tasks.items, id]);
-  const spec = useAnswer(id, (signal) => fetchPipelineSpec(request, id, signal));
+  const spec = useAnswer(id, (signal) => fetchPipelineSpec(request, { id, namespace }, signal));
   const plan = useMemo(() => (spec.state === "ready" ? readPipelineSpec(spec.value) : undefined), [spec]);
   const tree = useMemo(() => buildRunTree(plan, rows), [plan, rows]);
   const artifacts = useMemo(() => producedArtifacts(rows), [rows]);
