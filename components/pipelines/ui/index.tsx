@@ -1,36 +1,39 @@
-import type { PageSet } from "@headrace/ui-kit";
+import type { NavigationEntry, PageSet } from "@headrace/ui-kit";
 import { searchRuns } from "./api.ts";
 import { RunningCount } from "./running-count.tsx";
+import { searchDefinitions } from "./search-definitions.ts";
 
-/** The pages of pipelines: a list of runs and the page of one run. */
+const navigation: readonly NavigationEntry[] = [
+  {
+    group: "build",
+    label: { en: "Pipelines", zh: "流水线" },
+    path: "/pipelines",
+    key: "p",
+    covers: ["/pipeline_versions/"],
+  },
+  { group: "build", label: { en: "Runs", zh: "运行" }, path: "/runs", key: "r", home: true, covers: ["/compare"] },
+  {
+    group: "build",
+    label: { en: "Experiments", zh: "实验" },
+    path: "/experiments",
+    key: "e",
+    covers: ["/archive/experiments"],
+  },
+  {
+    group: "build",
+    label: { en: "Schedules", zh: "定时计划" },
+    path: "/recurringruns",
+    key: "c",
+    covers: ["/recurringrun/"],
+  },
+  { group: "build", label: { en: "Steps", zh: "步骤" }, path: "/executions", key: "s" },
+  { group: "data", label: { en: "Artifacts", zh: "制品" }, path: "/artifacts", key: "a" },
+];
+
+/** The pages of pipelines: what people define, what runs, and what came of it. */
 export const pipelinePages: PageSet = {
   name: "pipelines",
-  navigation: [
-    {
-      group: "build",
-      label: { en: "Pipelines", zh: "流水线" },
-      path: "/pipelines",
-      key: "p",
-      covers: ["/pipeline_versions/"],
-    },
-    { group: "build", label: { en: "Runs", zh: "运行" }, path: "/runs", key: "r", home: true, covers: ["/compare"] },
-    {
-      group: "build",
-      label: { en: "Experiments", zh: "实验" },
-      path: "/experiments",
-      key: "e",
-      covers: ["/archive/experiments"],
-    },
-    {
-      group: "build",
-      label: { en: "Schedules", zh: "定时计划" },
-      path: "/recurringruns",
-      key: "c",
-      covers: ["/recurringrun/"],
-    },
-    { group: "build", label: { en: "Steps", zh: "步骤" }, path: "/executions", key: "s" },
-    { group: "data", label: { en: "Artifacts", zh: "制品" }, path: "/artifacts", key: "a" },
-  ],
+  navigation,
   routes: [
     { path: "/pipelines", load: async () => (await import("./pipelines-page.tsx")).PipelinesPage },
     {
@@ -71,8 +74,15 @@ export const pipelinePages: PageSet = {
     { path: "/executions/:step", load: async () => (await import("./execution-page.tsx")).ExecutionPage },
   ],
   async search(text, kit, signal) {
-    const found = await searchRuns(kit.request, text, kit.namespace, signal);
-    return found.map((run) => ({ path: `/runs/details/${run.id}`, label: run.name, detail: run.state.toLowerCase() }));
+    const [runs, others] = await Promise.all([
+      searchRuns(kit.request, text, kit.namespace, signal),
+      searchDefinitions(kit.request, text, kit.namespace, signal),
+    ]);
+    const nameOf = (list: string): string => navigation.find(({ path }) => path === list)?.label[kit.language] ?? "";
+    return [
+      ...others.map(({ list, path, name }) => ({ path, label: name, detail: nameOf(list) })),
+      ...runs.map((run) => ({ path: `/runs/details/${run.id}`, label: run.name, detail: run.state.toLowerCase() })),
+    ];
   },
   summary: RunningCount,
 };
