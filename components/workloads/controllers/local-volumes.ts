@@ -5,7 +5,7 @@ import { defaultClassAnnotation, localVolumeDriver, StorageClass, type Persisten
 import { createOrGet } from "@headrace/runtime";
 
 /** The class that claims get which name none. */
-export const standardClass = "standard";
+const standardClass = "standard";
 
 const handle = /^pvc-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
