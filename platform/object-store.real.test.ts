@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Secret } from "@headrace/k8s";
 import { type Run, runs } from "@headrace/pipelines/resources";
@@ -23,11 +25,12 @@ open(sys.argv[1], "wb").write(answer)
 
 describe("the object store with stock clients", { timeout: 120_000, skip: clients.skip }, () => {
   let program: PythonProgram | undefined;
+  let artifact = "";
 
   before(async () => {
     const { platform } = await sharedPlatform();
-    const key = await runStep(platform);
-    const keys = [...(await keyOf(platform, "kubeflow")), key, ...(await keyOf(platform, "default"))];
+    artifact = await runStep(platform);
+    const keys = [...(await keyOf(platform, "kubeflow")), artifact, ...(await keyOf(platform, "default"))];
     program = await startProgram(clients.path, "s3_clients.py", [platform.running.s3, ...keys]);
   });
   after(() => program?.[Symbol.asyncDispose]());
@@ -87,6 +90,22 @@ describe("the object store with stock clients", { timeout: 120_000, skip: client
       top: ["b", "a/"],
       exists: false,
     });
+  });
+
+  test("a deleted run's bytes are freed, and nothing is left that no record knows", async () => {
+    const { platform, directory } = await sharedPlatform();
+    const { gateway, token } = platform.running;
+    const ask = (method: string, path: string): Promise<Response> =>
+      fetch(`${gateway}${path}`, { method, headers: { authorization: `Bearer ${token}` } });
+    const [folder = ""] = /^.*?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(artifact) ?? [];
+    const place = join(directory, "home", "artifacts", "mlpipeline", folder);
+    assert.ok(existsSync(place));
+    await ask("DELETE", `/apis/v2beta1/runs/${basename(folder)}`);
+    // Waits in line for what is being freed.
+    assert.equal((await ask("DELETE", "/apis/headrace.io/v1/garbage")).status, 200);
+    assert.equal(existsSync(place), false);
+    const { items } = (await (await ask("GET", "/apis/headrace.io/v1/garbage")).json()) as { items: { uri: string }[] };
+    assert.ok(items.every(({ uri }) => !uri.includes(basename(folder))));
   });
 });
 

@@ -48,6 +48,7 @@ import { describeMachine, nodeName } from "./machine.ts";
 import { addressServices, serviceNames } from "./services.ts";
 import { listenForLocalStorage, listenForStorage } from "./storage-listener.ts";
 import { openSandboxOrPlain } from "./open-sandbox.ts";
+import { readRetention, type RetentionTimes } from "./retention.ts";
 import { readShares } from "./shares.ts";
 import { userTokenRoutes } from "./user-tokens.ts";
 import { version } from "./version.ts";
@@ -75,6 +76,8 @@ export interface PlatformOptions {
   readonly cronTimeZone?: string;
   /** pip's, uv's and the proxies' variables, PATH and HOME: for building environments. */
   readonly packaging: Readonly<Record<string, string>>;
+  /** How long runs are kept; for ever unless told otherwise. */
+  readonly retention?: RetentionTimes;
   /** The directory of the dashboard's built files, which may appear later; absent where there are no pages. */
   readonly dashboard?: string;
   /** Told, a line at a time, of what went wrong and is tried again. */
@@ -199,11 +202,13 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
     sharedFolders: shares,
     timeZone: requireTimeZone(options.cronTimeZone ?? "UTC"),
     namespaceRoot: (namespace) => storage.pipelineRoot(namespace),
+    retention: readRetention(options.retention ?? {}),
     podLog: (pod, { follow, signal }) => podLog(toServer, pod, follow, signal),
     report: onError,
   });
   const storage = createStorage({
     objects,
+    artifacts,
     records,
     client,
     authorizer: identity.authorizer,

@@ -14,6 +14,8 @@ export interface Surroundings {
   readonly columns: number;
   /** `$CRON_SCHEDULE_TIMEZONE`, as upstream's: the time zone in which cron expressions are read. */
   readonly cronTimeZone?: string;
+  /** `$RUNS_RETENTION_TIME` and `$ARCHIVED_RUNS_RETENTION_TIME`, as upstream's: how long runs are kept. */
+  readonly retention?: { readonly runs?: string; readonly archivedRuns?: string };
   /** PATH, HOME, and pip's, uv's and the proxies' variables: for building environments. */
   readonly packaging: Readonly<Record<string, string>>;
 }
@@ -36,6 +38,10 @@ export function readSurroundings(): Surroundings {
     interactive,
     columns: stdout.columns || 100,
     ...(env["CRON_SCHEDULE_TIMEZONE"] !== undefined && { cronTimeZone: env["CRON_SCHEDULE_TIMEZONE"] }),
+    retention: {
+      ...(env["RUNS_RETENTION_TIME"] !== undefined && { runs: env["RUNS_RETENTION_TIME"] }),
+      ...(env["ARCHIVED_RUNS_RETENTION_TIME"] !== undefined && { archivedRuns: env["ARCHIVED_RUNS_RETENTION_TIME"] }),
+    },
     packaging: Object.fromEntries(
       Object.entries(env).filter(
         (entry): entry is [string, string] => packagingPattern.test(entry[0]) && entry[1] !== undefined,

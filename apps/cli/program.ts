@@ -113,6 +113,16 @@ export function createProgram(surroundings: Surroundings): Command {
     );
 
   program
+    .command("gc")
+    .description("Free what nobody needs any more: bytes of deleted runs, environments that no step used for long")
+    .option("--dry-run", "only say what would be freed", false)
+    .option("--unused-days <n>", "keep environments that were used within so many days", "30")
+    .addHelpText("after", "\nExample:\n  headrace gc --dry-run")
+    .action(async (flags, command) =>
+      finish(command, async (terminal) => (await import("./commands/gc.ts")).gc(flags, surroundings, terminal)),
+    );
+
+  program
     .command("doctor")
     .description("Say what this machine can and cannot do for Headrace, with the remedies")
     .option("--self-test", "try from within containers what steps must not be able to do", false)

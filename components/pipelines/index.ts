@@ -17,6 +17,8 @@ import { createLineageFacts, type LineageFacts } from "./controllers/lineage-fac
 import { pipelineProjection, versionProjection } from "./controllers/pipeline-projections.ts";
 import { PipelineCache } from "./controllers/pipeline-cache.ts";
 import { recurringRunController } from "./controllers/recurring-runs.ts";
+import { createRetention, type Retention } from "./controllers/retention.ts";
+import { createRunRemoval } from "./controllers/run-removal.ts";
 import { runProjection } from "./controllers/run-projection.ts";
 import { scheduledWorkflowProjection } from "./controllers/scheduled-workflow-projection.ts";
 import { taskProjection } from "./controllers/task-projection.ts";
@@ -42,6 +44,7 @@ export type { SharedFolder } from "./core/shared-folders.ts";
 export { archiveStepLog } from "./controllers/log-archive.ts";
 export { isTimeZone } from "./core/cron.ts";
 export { refuseStep } from "./records/step-authority.ts";
+export type { Retention } from "./controllers/retention.ts";
 export type { Tenancy } from "./api/context.ts";
 
 export interface PipelinesOptions {
@@ -65,6 +68,8 @@ export interface PipelinesOptions {
   /** Names or addresses, with a port or without, that pipelines may be fetched from though they are not on the public internet. */
   readonly packageHosts?: readonly string[];
   readonly podLog?: NonNullable<ApiContext["podLog"]>;
+  /** How long runs are kept; for ever unless told otherwise. */
+  readonly retention?: Retention;
   /** Told of errors that are bugs; the caller sees only that there was one. */
   readonly report: (error: unknown) => void;
 }
@@ -83,6 +88,7 @@ export function createPipelines(options: PipelinesOptions): Component {
   const { defaultPipelineRoot = standardPipelineRoot, report: onError } = options;
   const pipelines = new PipelineCache();
   const engine = options.engine ?? createEngine({ ...options, defaultPipelineRoot, onError, pipelines });
+  const removeRun = createRunRemoval({ ...options, engine, defaultPipelineRoot });
   const context: ApiContext = {
     tenancy: { multiUser: false, namespace: "kubeflow" },
     reader: new PipelineReader(options.clock),
@@ -91,6 +97,7 @@ export function createPipelines(options: PipelinesOptions): Component {
     ...options,
     defaultPipelineRoot,
     engine,
+    removeRun,
   };
   const shown = {
     runs: runProjection(options.records),
@@ -119,6 +126,7 @@ export function createPipelines(options: PipelinesOptions): Component {
     controllers: [
       defaultExperiment(context),
       { name: "pipelines-engine", start: (signal) => engine.start(signal) },
+      createRetention({ ...options, ...options.retention, removeRun, onError }),
       recurringRunController({ ...options, engine, pipelines, timeZone: context.timeZone, onError }),
     ],
   };

@@ -1,10 +1,12 @@
-import type { ObjectFiles, Provider, RemoteUri } from "@headrace/artifacts";
+import type { ArtifactStore, ObjectFiles, Provider, RemoteUri } from "@headrace/artifacts";
 import type { Client } from "@headrace/client";
 import type { AuditSink, Authorizer, Clock, Component, Controller, Handler, Ids } from "@headrace/model";
 import type { Records } from "@headrace/records";
+import { garbageRoutes } from "./api/garbage.ts";
 import { Locks } from "./api/locks.ts";
 import { createS3 } from "./api/s3.ts";
 import { forgetAbandonedUploads } from "./api/uploads.ts";
+import { createGarbage } from "./controllers/garbage.ts";
 import { createKeys } from "./controllers/keys.ts";
 import { createLauncher } from "./controllers/launcher-settings.ts";
 import { pipelineBucket } from "./core/spaces.ts";
@@ -12,6 +14,8 @@ import { storageMigrations } from "./records/migrations.ts";
 
 export interface StorageOptions {
   readonly objects: ObjectFiles;
+  /** The same files and those elsewhere, by URI. */
+  readonly artifacts: ArtifactStore;
   readonly records: Records;
   readonly client: Client;
   readonly authorizer: Authorizer;
@@ -41,13 +45,21 @@ const sweepMs = 24 * 3_600_000;
 export function createStorage(options: StorageOptions): Storage {
   const { client, clock, objects, homeNamespace = "kubeflow", onError } = options;
   const keys = createKeys({ client, clock, onError, onFailure: ({ error }) => onError(error) });
+  const garbage = createGarbage({ ...options, homeNamespace });
   const ownEndpoints = new Set(options.hosts.map((host) => `${host}:9000`));
   const launcher = createLauncher({ client, clock, ownEndpoints, onError });
   return {
     name: "storage",
     resources: [],
     migrations: storageMigrations,
-    controllers: [bucketKeeper(objects), keys.controller, launcher.controller, uploadSweeper(objects, clock, onError)],
+    routes: garbageRoutes(garbage),
+    controllers: [
+      bucketKeeper(objects),
+      keys.controller,
+      launcher.controller,
+      uploadSweeper(objects, clock, onError),
+      garbage.controller,
+    ],
     s3: createS3({ ...options, keys, homeNamespace, locks: new Locks() }),
     provider: launcher.provider,
     pipelineRoot: launcher.pipelineRoot,

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Clock, EnvironmentRequest, Ids, ImageMappingSpec, PipInstall } from "@headrace/model";
 import type { CellSpec } from "@headrace/sandbox";
 import {
@@ -21,6 +21,7 @@ import { type Interpreter, Pythons } from "./pythons.ts";
 import { checkRequest, isPinned, projectName } from "./requirements.ts";
 import { type Lock, resolveInstalls } from "./resolution.ts";
 import { runTool, withoutCredentials } from "./tool.ts";
+import { noteUse } from "./unused.ts";
 import { findUv, toolVariables, Uv } from "./uv.ts";
 
 /** What an image reference resolves to. Built once, cached by content, shared read-only. */
@@ -103,7 +104,10 @@ export function createEnvironments(options: EnvironmentsOptions): Environments {
   const { cacheDirectory, clock, ids } = options;
   const stopping = new AbortController();
   const background = new Set<Promise<unknown>>();
-  const remembered = new Map<string, { readonly environment: Promise<Environment>; readonly until: number }>();
+  const remembered = new Map<
+    string,
+    { readonly environment: Promise<Environment>; readonly until: number; notedAt: number }
+  >();
   const variables = toolVariables(options.indexEnvironment);
   let prepared: Promise<IndexSettings> | undefined;
   let uv: Promise<Uv> | undefined;
@@ -174,7 +178,13 @@ export function createEnvironments(options: EnvironmentsOptions): Environments {
     const installs = normalise(mapped, request.packages, options.allowSourceBuilds);
     const key = JSON.stringify([mapped, installs, request.image, options.allowSourceBuilds ? request.tenant : ""]);
     const known = remembered.get(key);
-    if (known !== undefined && known.until > clock.now()) return orAborted(known.environment, request.signal);
+    if (known !== undefined && known.until > clock.now()) {
+      if (known.notedAt < clock.now() - freshMs) {
+        known.notedAt = clock.now();
+        known.environment.then(noteUseOf, () => {});
+      }
+      return orAborted(known.environment, request.signal);
+    }
     const environment = prepareEnvironment(request, mapped, mapped.python, installs);
     remember(key, environment, installs);
     return orAborted(environment, request.signal);
@@ -183,8 +193,17 @@ export function createEnvironments(options: EnvironmentsOptions): Environments {
   function remember(key: string, environment: Promise<Environment>, installs: readonly PipInstall[]): void {
     const oldest = remembered.keys().next();
     if (remembered.size >= rememberedRequests && !oldest.done) remembered.delete(oldest.value);
-    remembered.set(key, { environment, until: allPinned(installs) ? Infinity : clock.now() + freshMs });
-    environment.catch(() => remembered.delete(key));
+    remembered.set(key, {
+      environment,
+      until: allPinned(installs) ? Infinity : clock.now() + freshMs,
+      notedAt: clock.now(),
+    });
+    environment.then(noteUseOf, () => remembered.delete(key));
+  }
+
+  /** An environment that nobody uses for long may be removed. */
+  function noteUseOf({ cell }: Environment): void {
+    if (cell !== undefined) inBackground(noteUse(dirname(dirname(cell.python)), clock));
   }
 
   async function prepareEnvironment(

@@ -15,6 +15,7 @@ export type {
   AttemptTable,
   ContextTable,
   DocumentTable,
+  GarbageTable,
   LineageTables,
   RunState,
   RunTable,

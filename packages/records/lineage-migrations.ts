@@ -5,6 +5,7 @@ import { column, withCounter } from "./columns.ts";
 /** The tables of tables.ts, with an index for each question that the engine and the faces ask. */
 export const lineageMigrations: readonly Migration[] = [
   { component: "records", id: 1, name: "lineage", up: (schema) => createLineage((schema as Kysely<unknown>).schema) },
+  { component: "records", id: 2, name: "garbage", up: (schema) => createGarbage((schema as Kysely<unknown>).schema) },
 ];
 
 type SchemaBuilder = Kysely<unknown>["schema"];
@@ -115,6 +116,16 @@ async function createArtifacts(schema: SchemaBuilder): Promise<void> {
     .createIndex("task_artifact_by_artifact")
     .on("task_artifact")
     .columns(["artifact", "direction"])
+    .execute();
+}
+
+async function createGarbage(schema: SchemaBuilder): Promise<void> {
+  await schema
+    .createTable("garbage")
+    .addColumn("ns", column.key, (c) => c.notNull())
+    .addColumn("uri", column.path, (c) => c.notNull())
+    .addColumn("created_at", column.time, (c) => c.notNull())
+    .addPrimaryKeyConstraint("garbage_key", ["uri", "ns"])
     .execute();
 }
 

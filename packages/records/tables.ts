@@ -14,6 +14,7 @@ export interface LineageTables {
   context: ContextTable;
   /** Documents stored once by digest: pipeline specs. */
   document: DocumentTable;
+  garbage: GarbageTable;
   change: ChangeTable;
   migration: MigrationTable;
 }
@@ -138,6 +139,14 @@ export interface DocumentTable {
   digest: string;
   ns: string;
   content: string;
+  created_at: number;
+}
+
+/** A place whose bytes nobody names any more, noted in the transaction that forgot it; the row goes once the bytes are gone. */
+export interface GarbageTable {
+  ns: string;
+  /** Of a file or a tree. What still belongs to an artifact within it stays, and so does the row. */
+  uri: string;
   created_at: number;
 }
 

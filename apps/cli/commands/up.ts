@@ -51,6 +51,7 @@ async function serve(home: string, flags: UpFlags, surroundings: Surroundings, t
     allowedStores: flags.allowStore,
     packaging: surroundings.packaging,
     ...(surroundings.cronTimeZone !== undefined && { cronTimeZone: surroundings.cronTimeZone }),
+    ...(surroundings.retention && { retention: surroundings.retention }),
     dashboard: pagesDirectory,
     log: (line) => terminal.note(line),
   });

@@ -16,6 +16,7 @@ import {
 } from "@headrace/model";
 import type { Records, Scope } from "@headrace/records";
 import type { JsonValue } from "../core/json.ts";
+import type { RemoveRun } from "../controllers/run-removal.ts";
 import type { Engine } from "../engine.ts";
 import type { PipelineDatabase, PipelineTables } from "../records/tables.ts";
 import type { Message } from "./message.ts";
@@ -46,6 +47,7 @@ export interface ApiContext {
     pod: { namespace: string; name: string },
     options: { follow: boolean; signal: AbortSignal },
   ) => Promise<AsyncIterable<Uint8Array>>;
+  readonly removeRun: RemoveRun;
   /** Told of errors that are bugs. */
   readonly report: (error: unknown) => void;
 }

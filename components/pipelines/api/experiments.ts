@@ -83,7 +83,8 @@ async function act(context: ApiContext, { user }: ApiRequest, { experiment = "" 
   await tablesOf(context, row.ns).transaction(async ({ db, changed }) => {
     await setExperimentStorage(db, row, verb === "archive" ? "ARCHIVED" : "AVAILABLE");
     if (verb !== "archive") return;
-    for (const key of await archiveRunsOf(db, row)) changed({ ns: row.ns, kind: "runs", key, op: "PUT" });
+    for (const key of await archiveRunsOf(db, row, context.clock.now()))
+      changed({ ns: row.ns, kind: "runs", key, op: "PUT" });
     for (const key of await disableRecurringRunsOf(db, row, context.clock.now()))
       changed({ ns: row.ns, kind: recurringRunChanges, key, op: "PUT" });
   });

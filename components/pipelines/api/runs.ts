@@ -2,13 +2,11 @@ import { type ApiRequest, badRequest, type Route, type RouteParams, type User } 
 import { parseObject } from "../core/json.ts";
 import { checkParameters } from "../core/parameters.ts";
 import { documentValue } from "../core/spec.ts";
-import { runLogsUri } from "../core/logs.ts";
 import { readRunOptions, showRunOptions } from "../core/run-options.ts";
 import { keepDocument, readDocuments } from "../records/documents.ts";
 import { findExperiment } from "../records/experiments.ts";
 import {
   countTasks,
-  deleteRun,
   failuresOf,
   findRun,
   insertRun,
@@ -17,9 +15,7 @@ import {
   type RunRow,
   setRunStorage,
   statesOf,
-  workflowChanges,
 } from "../records/runs.ts";
-import { taskName } from "../resources/index.ts";
 import { textColumn, type ListCondition } from "../records/listing.ts";
 import {
   anyTables,
@@ -188,23 +184,14 @@ async function retryFrom(context: ApiContext, request: ApiRequest, { ns = "", ru
 
 async function store(context: ApiContext, row: RunRow, state: "AVAILABLE" | "ARCHIVED"): Promise<void> {
   await tablesOf(context, row.ns).transaction(async ({ db, changed }) => {
-    await setRunStorage(db, row, state);
+    await setRunStorage(db, row, state, context.clock.now());
     changed({ ns: row.ns, kind: "runs", key: row.run, op: "PUT" });
   });
 }
 
 async function remove(context: ApiContext, { user }: ApiRequest, { run = "" }: RouteParams) {
   const row = await permittedRun(context, user, "delete", run);
-  await context.engine.forget({ ns: row.ns, id: run });
-  await tablesOf(context, row.ns).transaction(async ({ db, changed }) => {
-    const { tasks, artifacts } = await deleteRun(db, row);
-    for (const task of tasks) changed({ ns: row.ns, kind: "tasks", key: taskName(run, task), op: "DELETE" });
-    for (const artifact of artifacts) changed({ ns: row.ns, kind: "artifacts", key: String(artifact), op: "DELETE" });
-    changed({ ns: row.ns, kind: "runs", key: run, op: "DELETE" });
-    changed({ ns: row.ns, kind: workflowChanges, key: row.resource_name, op: "DELETE" });
-  });
-  // Nobody can find them any more; if they cannot be removed now, the run is deleted all the same.
-  await context.artifacts.remove(runLogsUri(run)).catch(context.report);
+  await context.removeRun(row);
   return jsonResponse({});
 }
 

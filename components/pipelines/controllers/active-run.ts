@@ -148,6 +148,11 @@ export class ActiveRun {
   }
 }
 
+/** URI beneath which all of a run's artifacts go that its steps are given places for. */
+export function runDirectory(root: string, row: { readonly pipeline_name: string; readonly run: string }): string {
+  return [root.replace(/\/*(?:\?.*)?$/, ""), ...[row.pipeline_name, row.run].map(pathSegment)].join("/");
+}
+
 /** What names may hold and paths should not. */
 function pathSegment(text: string): string {
   const plain = text.replace(/[^A-Za-z0-9._-]+/g, "-");

@@ -14,7 +14,7 @@ describe("the stock SDK's executor", { skip }, () => {
   test("takes what the engine tells a step, and the engine what it writes", async () => {
     const directory = await mkdtemp(join(tmpdir(), "headrace-steps-"));
     // Paths are mounted as they are, so that steps need no containers.
-    const artifacts: ArtifactStore = { ...createShelf(), supports: () => ({ ok: true }) };
+    const artifacts: ArtifactStore = { ...createShelf(), supports: () => ({ ok: true }), in: () => artifacts };
     await using bench = await createBench(pythonProgram(python ?? "", directory), { artifacts });
     try {
       const run = await bench.submit(pipelines?.get("real") ?? "", { pipelineRoot: join(directory, "artifacts") });

@@ -48,7 +48,7 @@ test("a log that is kept is not replaced, and a pod of nobody's attempt leaves n
   ]);
 });
 
-test("logs go with their run, also one that comes when the run is gone already", async () => {
+test("logs are noted as garbage with their run, and one that comes when the run is gone already is not kept", async () => {
   const { face, run } = await faceWithStep();
   await using _ = face;
   await archiveStepLog(face, { namespace: ns, name: "train-0" }, lines("said"));
@@ -57,6 +57,14 @@ test("logs go with their run, also one that comes when the run is gone already",
     assert.equal((await face.call("DELETE", `/apis/v2beta1/runs/${run}`)).status, 200);
   }
   await archiveStepLog(face, { namespace: ns, name: "train-1" }, slow());
-  const left = await face.artifacts.list(`minio://headrace-logs/${run}`).catch(() => []);
-  assert.deepEqual(left, []);
+  const left = await face.artifacts.list(`minio://headrace-logs/${run}`);
+  assert.deepEqual(
+    left.map(({ size }) => size),
+    ["said".length],
+  );
+  const garbage = await face.records.in(ns).db.selectFrom("garbage").select("uri").execute();
+  assert.deepEqual(garbage.map(({ uri }) => uri).sort(), [
+    `minio://headrace-logs/${run}`,
+    `minio://mlpipeline/v2/artifacts/add/${run}`,
+  ]);
 });

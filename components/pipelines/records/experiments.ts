@@ -50,7 +50,11 @@ export async function setExperimentStorage(
 }
 
 /** Archives the experiment's runs; answers the ids of those that were not archived before. */
-export async function archiveRunsOf(db: PipelineDatabase, { ns, id }: ExperimentRow): Promise<readonly string[]> {
+export async function archiveRunsOf(
+  db: PipelineDatabase,
+  { ns, id }: ExperimentRow,
+  now: number,
+): Promise<readonly string[]> {
   const rows = await db
     .selectFrom("pipeline_run")
     .select("run")
@@ -60,9 +64,10 @@ export async function archiveRunsOf(db: PipelineDatabase, { ns, id }: Experiment
     .execute();
   await db
     .updateTable("pipeline_run")
-    .set({ storage_state: "ARCHIVED" })
+    .set({ storage_state: "ARCHIVED", archived_at: now })
     .where("ns", "=", ns)
     .where("experiment", "=", id)
+    .where("storage_state", "=", "AVAILABLE")
     .execute();
   return rows.map((row) => row.run);
 }

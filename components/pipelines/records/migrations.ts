@@ -32,7 +32,23 @@ export const pipelineMigrations: readonly Migration[] = [
     name: "objects",
     up: (schema) => showAsObjects(schema as Kysely<PipelineTables>),
   },
+  {
+    component: "pipelines",
+    id: 5,
+    name: "retention",
+    up: (schema) => addArchiveTime((schema as Kysely<unknown>).schema),
+  },
 ];
+
+/** Retention asks for the oldest of those that are over, and of those that are archived. */
+async function addArchiveTime(schema: SchemaBuilder): Promise<void> {
+  await schema.alterTable("pipeline_run").addColumn("archived_at", column.time).execute();
+  await schema
+    .createIndex("run_by_storage")
+    .on("pipeline_run")
+    .columns(["storage_state", "archived_at", "created_at"])
+    .execute();
+}
 
 async function createTables(schema: SchemaBuilder): Promise<void> {
   await createExperiments(schema);

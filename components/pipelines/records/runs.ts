@@ -1,4 +1,4 @@
-import type { AttemptTable, RunTable, TaskTable } from "@headrace/records";
+import type { ArtifactTable, AttemptTable, RunTable, TaskTable } from "@headrace/records";
 import { type Insertable, type Selectable, sql } from "kysely";
 import { dropUnusedDocuments } from "./documents.ts";
 import {
@@ -108,10 +108,15 @@ export async function findContext(
   return row?.id;
 }
 
-export async function setRunStorage(db: PipelineDatabase, { ns, run }: RunRow, state: StorageState): Promise<void> {
+export async function setRunStorage(
+  db: PipelineDatabase,
+  { ns, run }: Pick<RunRow, "ns" | "run">,
+  state: StorageState,
+  now: number,
+): Promise<void> {
   await db
     .updateTable("pipeline_run")
-    .set({ storage_state: state })
+    .set({ storage_state: state, ...(state === "ARCHIVED" && { archived_at: now }) })
     .where("ns", "=", ns)
     .where("run", "=", run)
     .execute();
@@ -124,9 +129,9 @@ export async function setRunStorage(db: PipelineDatabase, { ns, run }: RunRow, s
 export async function deleteRun(
   db: PipelineDatabase,
   { ns, run, spec }: RunRow,
-): Promise<{ readonly tasks: readonly number[]; readonly artifacts: readonly number[] }> {
+): Promise<{ readonly tasks: readonly number[]; readonly artifacts: readonly Selectable<ArtifactTable>[] }> {
   const tasks = db.selectFrom("task").select("id").where("ns", "=", ns).where("run", "=", run);
-  const gone: number[] = [];
+  const gone: Selectable<ArtifactTable>[] = [];
   const artifacts = await db
     .selectFrom("task_artifact")
     .select("artifact")
@@ -144,8 +149,9 @@ export async function deleteRun(
       .limit(1)
       .executeTakeFirst();
     if (other) continue;
-    await db.deleteFrom("artifact").where("ns", "=", ns).where("id", "=", artifact).execute();
-    gone.push(artifact);
+    gone.push(
+      ...(await db.deleteFrom("artifact").where("ns", "=", ns).where("id", "=", artifact).returningAll().execute()),
+    );
   }
   await db.deleteFrom("attempt").where("ns", "=", ns).where("run", "=", run).execute();
   const removed = await tasks.execute();

@@ -91,6 +91,8 @@ export interface PipelineRunTable {
   run_again: string | null;
   created_at: number;
   scheduled_at: number;
+  /** When it was archived last; null if it never was, or before this was kept. */
+  archived_at: Generated<number | null>;
   /** The recurring run that made it, which may be gone, and which of its runs it is, from 1. */
   recurring_run: string | null;
   recurring_index: number | null;

@@ -297,5 +297,4 @@ function requireCurrentVersion(query: URLSearchParams): void {
 
 const placeOf = ({ bucket, object }: Pick<Call, "bucket" | "object">): ObjectPlace => ({ bucket, key: object });
 
-const noSuchKey = (key: string): S3Error =>
-  new S3Error("NoSuchKey", "The specified key does not exist.", { Key: key });
+const noSuchKey = (key: string): S3Error => new S3Error("NoSuchKey", "The specified key does not exist.", { Key: key });

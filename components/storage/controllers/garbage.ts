@@ -1,0 +1,214 @@
+import type { ArtifactStore, ObjectFiles } from "@headrace/artifacts";
+import { badRequest, isApiError, type Controller } from "@headrace/model";
+import type { Records } from "@headrace/records";
+import { pipelineBucket } from "../core/spaces.ts";
+
+/** Bytes that nobody needs, and why. */
+export interface GarbagePlace {
+  /** `deleted`: of a run that was deleted. `unknown`: of a run that no record knows. */
+  readonly why: "deleted" | "unknown";
+  readonly namespace: string;
+  readonly uri: string;
+}
+
+export interface Garbage {
+  readonly controller: Controller;
+  /** Everything that could be freed now, in the order of its URIs. */
+  survey(): Promise<readonly (GarbagePlace & { readonly bytes: number })[]>;
+  /** Frees what a survey finds. Rejects with what went wrong first, after trying the rest. */
+  collect(): Promise<readonly (GarbagePlace & { readonly bytes: number })[]>;
+}
+
+export interface GarbageOptions {
+  readonly objects: ObjectFiles;
+  readonly artifacts: ArtifactStore;
+  readonly records: Records;
+  readonly homeNamespace: string;
+  readonly onError: (error: unknown) => void;
+}
+
+const changes = "garbage";
+const logBucket = "headrace-logs";
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** Segments beneath a run's directory that name one artifact: task, attempt, name. */
+const artifactDepth = 3;
+
+/**
+ * Frees the bytes of what was deleted: a row says where they are, the bytes go, then the row. Killed in between, it goes on at the next
+ * start. What another run still uses stays until that is deleted too.
+ */
+export function createGarbage(options: GarbageOptions): Garbage {
+  const { artifacts, records, onError } = options;
+  const { db } = records.all();
+  // One after another: freeing is nobody's hurry, and takes the disk's time from steps.
+  let line: Promise<void> = Promise.resolve();
+
+  const rows = () => db.selectFrom("garbage").selectAll().orderBy("uri").execute();
+
+  /** URIs at or within a place that are an artifact's still. */
+  async function keptWithin(uri: string): Promise<readonly string[]> {
+    const found = await db
+      .selectFrom("artifact")
+      .select("uri")
+      .distinct()
+      .where("state", "!=", "DELETED")
+      // What begins with the URI and a slash lies between that and the character after the slash.
+      .where((eb) => eb.or([eb("uri", "=", uri), eb.and([eb("uri", ">=", `${uri}/`), eb("uri", "<", `${uri}0`)])]))
+      .execute();
+    return found.map((row) => row.uri);
+  }
+
+  /** Whether nothing is left at the place. */
+  async function free(namespace: string, uri: string): Promise<boolean> {
+    const store = artifacts.in(namespace);
+    const support = store.supports(uri);
+    if (!support.ok) throw badRequest(`Cannot free "${uri}" of namespace "${namespace}": ${support.reason}`);
+    const kept = await keptWithin(uri);
+    if (kept.length === 0) {
+      await store.remove(uri);
+      return true;
+    }
+    if (!kept.includes(uri)) for (const part of await partsWithout(store, uri, kept)) await store.remove(part);
+    return false;
+  }
+
+  /** The artifacts in a run's directory that do not hold, and are not, one that is kept. */
+  async function partsWithout(store: ArtifactStore, uri: string, kept: readonly string[]): Promise<readonly string[]> {
+    const files = await store.list(uri).catch((error: unknown) => {
+      if (isApiError(error, "NotFound")) return [];
+      throw error;
+    });
+    const parts = new Set(files.map(({ path }) => `${uri}/${path.split("/").slice(0, artifactDepth).join("/")}`));
+    return [...parts].filter(
+      (part) => !kept.some((each) => `${each}/`.startsWith(`${part}/`) || `${part}/`.startsWith(`${each}/`)),
+    );
+  }
+
+  async function handle({ ns, uri }: { readonly ns: string; readonly uri: string }): Promise<void> {
+    if (!(await free(ns, uri))) return;
+    await records
+      .in(ns)
+      .transaction(({ db: writer }) =>
+        writer.deleteFrom("garbage").where("ns", "=", ns).where("uri", "=", uri).execute(),
+      );
+    await handleAround(uri);
+  }
+
+  /** What was kept in a deleted run's directory may have been the last of it. */
+  async function handleAround(uri: string): Promise<void> {
+    const segments = uri.split("/");
+    const around = segments.slice(4).map((_, index) => segments.slice(0, index + 4).join("/"));
+    if (around.length === 0) return;
+    const outer = await db.selectFrom("garbage").selectAll().where("uri", "in", around).execute();
+    for (const row of outer) await handle(row);
+  }
+
+  function inLine<R>(act: () => Promise<R>): Promise<R> {
+    const turn = line.then(act);
+    line = turn.then(
+      () => {},
+      () => {},
+    );
+    return turn;
+  }
+
+  async function handleAll(): Promise<void> {
+    const failures: unknown[] = [];
+    for (const row of await rows()) await handle(row).catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
+  }
+
+  async function survey(): Promise<readonly GarbagePlace[]> {
+    const deleted = (await rows()).map(({ ns, uri }) => ({ why: "deleted", namespace: ns, uri }) as const);
+    const listed = new Set(deleted.map(({ uri }) => uri));
+    const unknown = (await unknownRuns(options)).filter(({ uri }) => !listed.has(uri));
+    return [...deleted, ...unknown].toSorted((a, b) => (a.uri < b.uri ? -1 : 1));
+  }
+
+  async function measured(places: readonly GarbagePlace[]) {
+    const found = [];
+    for (const place of places) {
+      const store = artifacts.in(place.namespace);
+      const kept = await keptWithin(place.uri);
+      const parts = kept.length === 0 ? [place.uri] : await partsWithout(store, place.uri, kept);
+      let bytes = 0;
+      for (const part of parts) bytes += (await store.stat(part))?.size ?? 0;
+      if (bytes > 0 || kept.length === 0) found.push({ ...place, bytes });
+    }
+    return found;
+  }
+
+  return {
+    survey: async () => measured(await survey()),
+    collect: () =>
+      inLine(async () => {
+        const found = await measured(await survey());
+        for (const { why, namespace, uri } of found) if (why === "unknown") await free(namespace, uri);
+        await handleAll();
+        return found;
+      }),
+    controller: {
+      name: "storage-garbage",
+      async start(signal) {
+        const since = await records.sequence();
+        void follow(since, signal);
+      },
+    },
+  };
+
+  async function follow(since: number, signal: AbortSignal): Promise<void> {
+    await inLine(handleAll).catch(onError);
+    try {
+      for await (const batch of records.changes({ kind: changes, since, signal })) {
+        for (const { ns, key } of batch) await inLine(() => handle({ ns, uri: key })).catch(onError);
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      // Too much was deleted at once to hear of each: look at all of it again.
+      if (!isApiError(error, "Expired")) onError(error);
+      void follow(await records.sequence(), signal);
+    }
+  }
+}
+
+/** Directories of runs, and of their logs, that no record knows: from before bytes were freed, or from a deletion amid their writing. */
+async function unknownRuns({ objects, records, homeNamespace }: GarbageOptions): Promise<readonly GarbagePlace[]> {
+  const found: { id: string; namespace: string; uri: string }[] = [];
+  const note = (namespace: string, bucket: string, folder: string): void => {
+    const id = folder.split("/").at(-2) ?? "";
+    if (uuid.test(id)) found.push({ id, namespace, uri: `minio://${bucket}/${folder.slice(0, -1)}` });
+  };
+  for await (const folder of foldersIn(objects, logBucket, "")) note(homeNamespace, logBucket, folder);
+  const roots = [{ namespace: homeNamespace, root: "v2/artifacts/" }];
+  for await (const folder of foldersIn(objects, pipelineBucket, "private-artifacts/")) {
+    roots.push({ namespace: folder.split("/")[1] ?? "", root: `${folder}v2/artifacts/` });
+  }
+  for (const { namespace, root } of roots) {
+    for await (const pipeline of foldersIn(objects, pipelineBucket, root)) {
+      for await (const run of foldersIn(objects, pipelineBucket, pipeline)) note(namespace, pipelineBucket, run);
+    }
+  }
+  const places: GarbagePlace[] = [];
+  for (let at = 0; at < found.length; at += 1000) {
+    const chunk = found.slice(at, at + 1000);
+    const known = await records
+      .all()
+      .db.selectFrom("run")
+      .select("id")
+      .where(
+        "id",
+        "in",
+        chunk.map(({ id }) => id),
+      )
+      .execute();
+    const ids = new Set(known.map(({ id }) => id));
+    for (const { id, namespace, uri } of chunk) if (!ids.has(id)) places.push({ why: "unknown", namespace, uri });
+  }
+  return places;
+}
+
+async function* foldersIn(objects: ObjectFiles, bucket: string, prefix: string): AsyncGenerator<string> {
+  for await (const { key, isFolder } of objects.entries(bucket, { prefix, after: "", shallow: true })) {
+    if (isFolder && key !== prefix) yield key;
+  }
+}
