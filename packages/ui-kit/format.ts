@@ -27,22 +27,33 @@ export function formatElapsed(ms: number): string {
   return seconds < 60 ? `${seconds} s` : formatDuration(seconds * 1000);
 }
 
+const dateFormats = new Map<string, Intl.DateTimeFormat>();
+
+/** Making a format costs more than drawing a row, so each is made once. */
+function dateFormat(locale: string, year: boolean, timeZone: string | undefined): Intl.DateTimeFormat {
+  const key = `${locale} ${year} ${timeZone ?? ""}`;
+  const known = dateFormats.get(key);
+  if (known) return known;
+  const format = new Intl.DateTimeFormat(locale, {
+    day: "numeric",
+    month: "short",
+    hour: "2-digit",
+    minute: "2-digit",
+    hour12: false,
+    ...(year && { year: "numeric" }),
+    ...(timeZone !== undefined && { timeZone }),
+  });
+  dateFormats.set(key, format);
+  return format;
+}
+
 /** Relative up to a day (`12 min ago`, `in 12 min`), then `24 Nov, 14:03`, with the year once it differs. Both arguments are milliseconds since the epoch. */
 export function formatTime(at: number, now: number, language: Language, timeZone?: string): string {
   const seconds = Math.floor((now - at) / 1000);
   if (seconds >= -5 && seconds < 86_400) return relative(Math.max(0, seconds), language);
   if (seconds < 0 && seconds > -86_400) return ahead(-seconds, language);
   const sameYear = new Date(at).getFullYear() === new Date(now).getFullYear();
-  const date: Intl.DateTimeFormatOptions = {
-    day: "numeric",
-    month: "short",
-    hour: "2-digit",
-    minute: "2-digit",
-    hour12: false,
-    ...(!sameYear && { year: "numeric" }),
-    ...(timeZone !== undefined && { timeZone }),
-  };
-  return new Intl.DateTimeFormat(language === "zh" ? "zh-CN" : "en-GB", date).format(at);
+  return dateFormat(language === "zh" ? "zh-CN" : "en-GB", !sameYear, timeZone).format(at);
 }
 
 function relative(seconds: number, language: Language): string {

@@ -169,6 +169,7 @@ export function GraphView(props: GraphViewProps) {
   const view = useRef<View>({ x: 0, y: 0, scale: 1 });
   /** Whether some of the drawing lies outside of the view, so that a map and a way to see all of it help. */
   const [beyond, setBeyond] = useState(false);
+  const size = useRef<{ readonly width: number; readonly height: number }>(undefined);
   const extent = useRef<GraphLayout>(undefined);
   extent.current = layout;
   const [cull, setCull] = useState<Placed & { readonly simple: boolean }>({
@@ -182,7 +183,8 @@ export function GraphView(props: GraphViewProps) {
   /** Moves the drawing without React; React draws anew only when other nodes come into reach or the detail changes. */
   const show = useCallback((next: View): void => {
     view.current = next;
-    const box = host.current?.getBoundingClientRect();
+    // Asking the page for a size between two moves would lay it out at each of them.
+    const box = size.current ?? host.current?.getBoundingClientRect();
     if (!box) return;
     canvas.current?.setAttribute("transform", `translate(${next.x} ${next.y}) scale(${next.scale})`);
     const [x, y, width, height] = [
@@ -229,7 +231,10 @@ export function GraphView(props: GraphViewProps) {
   useEffect(() => {
     const element = host.current;
     if (!element) return undefined;
-    const observer = new ResizeObserver(() => show(view.current));
+    const observer = new ResizeObserver(() => {
+      size.current = { width: element.clientWidth, height: element.clientHeight };
+      show(view.current);
+    });
     observer.observe(element);
     const wheel = (event: WheelEvent): void => {
       event.preventDefault();
