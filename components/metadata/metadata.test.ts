@@ -329,6 +329,27 @@ describe("what users put", () => {
     assert.deepEqual([last?.uri, last?.state, last?.custom_properties], ["d", undefined, {}]);
   });
 
+  test("keeps its name, unless it is a context", async () => {
+    await using store = await openStore();
+    const { type_id } = await ask(store, "PutContextType", { context_type: { name: "C" } });
+    const put = (contexts: readonly object[]) => ask(store, "PutContexts", { contexts });
+    const { context_ids } = await put([
+      { type_id, name: "a" },
+      { type_id, name: "b" },
+    ]);
+    const [a = 0] = context_ids;
+    await put([{ id: a, name: "c" }]);
+    const named = await ask(store, "GetContextsByID", { context_ids: [a] });
+    assert.equal(named.contexts[0]?.name, "c");
+    assert.equal((await store.failure("PutContexts", { contexts: [{ id: a, name: "b" }] }))[0], "ALREADY_EXISTS");
+    assert.match((await store.failure("PutContexts", { contexts: [{ id: a }] }))[1], /should not be empty/);
+    const { type_id: kind } = await ask(store, "PutArtifactType", { artifact_type: { name: "D" } });
+    const { artifact_ids } = await ask(store, "PutArtifacts", { artifacts: [{ type_id: kind, name: "x" }] });
+    await ask(store, "PutArtifacts", { artifacts: [{ id: artifact_ids[0], name: "y", uri: "u" }] });
+    const kept = await ask(store, "GetArtifactsByID", { artifact_ids });
+    assert.deepEqual([kept.artifacts[0]?.name, kept.artifacts[0]?.uri], ["x", "u"]);
+  });
+
   test("hangs together by contexts of users' own, without cycles", async () => {
     await using store = await openStore();
     const { step, input } = await store.run(run);

@@ -179,11 +179,16 @@ export class MetadataWriter {
     const type = (await this.#allTypes()).find((each) => each.id === row.type);
     if (!type) throw invalid(`Cannot find the type ${row.type} of ${id}`);
     const given = masked(storedFields(row), givenFields(kind, node), options.update_mask?.paths ?? []);
-    // A name is for ever: upstream leaves it as it is, too.
-    const fields = this.#fields(kind, { ...given, name: row.name ?? undefined }, type);
+    // Only contexts can be renamed: of other nodes upstream leaves the name as it is, too.
+    const name = kind === "context" ? given["name"] : (row.name ?? undefined);
+    if (kind === "context" && !name) throw invalid("Context name should not be empty");
+    const fields = this.#fields(kind, { ...given, name } as MetadataNode, type);
     const { id: _, ns: _ns, kind: _kind, type: _type, created_at: _created, updated_at: _updated, ...before } = row;
     if (isDeepStrictEqual({ ...before }, { ...fields }) && !options.touch) return id;
-    if (fields.external_id !== row.external_id) await this.#refuseTwin(kind, row.type, { name: null, ...pick(fields) });
+    await this.#refuseTwin(kind, row.type, {
+      name: fields.name === row.name ? null : fields.name,
+      external_id: fields.external_id === row.external_id ? null : fields.external_id,
+    });
     await this.#db
       .updateTable("metadata_node")
       .set({ ...fields, updated_at: Math.max(this.#now, row.updated_at + 1) })
@@ -395,6 +400,7 @@ const kindWord: Readonly<Record<NodeKind, string>> = {
 
 function storedFields(row: NodeRow): Readonly<Record<string, unknown>> {
   return {
+    name: row.name ?? undefined,
     uri: row.uri ?? undefined,
     external_id: row.external_id ?? undefined,
     [row.kind === "artifact" ? "state" : "last_known_state"]: row.state ?? undefined,
@@ -405,10 +411,11 @@ function storedFields(row: NodeRow): Readonly<Record<string, unknown>> {
 }
 
 function givenFields(kind: NodeKind, node: MetadataNode): Readonly<Record<string, unknown>> {
-  const { external_id, properties = {}, custom_properties = {}, system_metadata } = node;
+  const { name, external_id, properties = {}, custom_properties = {}, system_metadata } = node;
   const { uri, state } = node as Artifact;
   const { last_known_state } = node as Execution;
   return {
+    name,
     external_id,
     properties,
     custom_properties,
@@ -417,8 +424,6 @@ function givenFields(kind: NodeKind, node: MetadataNode): Readonly<Record<string
     ...(kind === "execution" && { last_known_state }),
   };
 }
-
-const pick = ({ external_id }: { readonly external_id: string | null }) => ({ external_id });
 
 const isEmpty = (content: unknown): boolean =>
   typeof content === "object" && content !== null && Object.keys(content).length === 0;
