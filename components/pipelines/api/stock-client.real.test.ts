@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { test, type TestContext } from "node:test";
 import { type ApiRequest, systemClock } from "@headrace/model";
 import { kfpPython, kfpVersion } from "../testing/compile.ts";
 import { listen } from "../testing/listen.ts";
@@ -11,9 +11,36 @@ import { type TestFace, testFace } from "../testing/platform.ts";
 import { lineageWriter } from "../testing/task-rows.ts";
 
 const ns = "kubeflow";
-const script = join(import.meta.dirname, "..", "testing", "stock_client.py");
 
 test(`the stock clients of kfp ${kfpVersion} find everything they call`, { timeout: 240_000 }, async (t) => {
+  await runStock(t, "stock_client.py", [
+    "healthz",
+    "experiments",
+    "pipelines",
+    "runs",
+    "recurring runs",
+    "PipelinesClient",
+    "namespace",
+  ]);
+});
+
+test(
+  `every command of the program kfp ${kfpVersion} works, and what it leaves out of kfp-server-api`,
+  { timeout: 240_000 },
+  async (t) => {
+    await runStock(t, "stock_cli.py", [
+      "kfp experiment",
+      "kfp pipeline",
+      "kfp run",
+      "kfp recurring-run",
+      "kfp delete",
+      "kfp-server-api",
+    ]);
+  },
+);
+
+/** Runs the Python script, which must say what it passed, and end well. */
+async function runStock(t: TestContext, script: string, passes: readonly string[]): Promise<void> {
   const python = await kfpPython();
   if (!python) return t.skip("the SDK cannot be installed here");
   await using face = await testFace({ clock: systemClock });
@@ -21,18 +48,19 @@ test(`the stock clients of kfp ${kfpVersion} find everything they call`, { timeo
   await using listener = await listen((request) => handleAndSettle(face, settled, request));
   const home = await mkdtemp(join(tmpdir(), "headrace-kfp-home-"));
   try {
-    const { code, output } = await runPython(python, [script, listener.url], home);
+    const path = join(import.meta.dirname, "..", "testing", script);
+    const { code, output } = await runPython(python, [path, listener.url], home);
     assert.equal(code, 0, output);
     const passed = output.match(/^passed .*$/gm) ?? [];
     assert.deepEqual(
       passed.map((line) => line.slice("passed ".length)),
-      ["healthz", "experiments", "pipelines", "runs", "recurring runs", "PipelinesClient", "namespace"],
+      passes,
     );
     assert.deepEqual(face.bugs, []);
   } finally {
     await rm(home, { recursive: true });
   }
-});
+}
 
 /** Stands in for the steps that nobody runs: once a client has looked at a run, it ends as its name says. */
 async function handleAndSettle(face: TestFace, settled: Set<string>, request: ApiRequest) {
