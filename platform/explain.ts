@@ -4,6 +4,7 @@ const kinds: Readonly<Record<string, { readonly kind: string; readonly group: st
   run: { kind: "Run", group: "headrace.io", plural: "runs" },
   task: { kind: "Task", group: "headrace.io", plural: "tasks" },
   pod: { kind: "Pod", group: "", plural: "pods" },
+  pvc: { kind: "PersistentVolumeClaim", group: "", plural: "persistentvolumeclaims" },
 };
 
 /** `GET …/explain/{kind}/{name}`: why something waits or failed, from every component that has something to say. */

@@ -1,30 +1,64 @@
 import type { ResourceClient } from "@headrace/client";
-import type { ContainerStatus, Event, Pod } from "@headrace/k8s";
-import { findCondition, type ObjectRef, type Reason } from "@headrace/model";
-import type { Informer } from "@headrace/runtime";
+import type { ContainerStatus, Event, PersistentVolumeClaim, Pod } from "@headrace/k8s";
+import { findCondition, type KubeObject, type ObjectRef, type Reason } from "@headrace/model";
+import type { StorageView } from "./controllers/storage-view.ts";
+import { isInUseBy } from "./core/pod-claims.ts";
 
 /** What is asked of the events of a namespace. */
 type Events = Pick<ResourceClient<Event>, "list">;
 
-/** Why a pod waits or failed. Says nothing of other kinds, and nothing of pods that are well. */
-export function createExplain(pods: Informer<Pod>, events: Events): (ref: ObjectRef) => Promise<readonly Reason[]> {
+/** Why a pod or a claim waits or failed. Says nothing of other kinds, and nothing of what is well. */
+export function createExplain(
+  { pods, claims, podsWith }: StorageView,
+  events: Events,
+): (ref: ObjectRef) => Promise<readonly Reason[]> {
   return async (ref) => {
-    if (ref.kind !== "Pod") return [];
-    const pod = pods.get(ref);
+    if (ref.kind === "PersistentVolumeClaim") {
+      const claim = claims.get(ref);
+      return claim ? explainClaim(claim, podsWith(ref), events) : [];
+    }
+    const pod = ref.kind === "Pod" ? pods.get(ref) : undefined;
     if (!pod) return [];
     const reasons = explainPod(pod);
     return reasons.length > 0 || pod.status?.phase !== "Pending" ? reasons : lastWarning(pod, events);
   };
 }
 
+async function explainClaim(
+  claim: PersistentVolumeClaim,
+  users: readonly Pod[],
+  events: Events,
+): Promise<readonly Reason[]> {
+  if (claim.metadata.deletionTimestamp !== undefined) {
+    const names = users.filter(isInUseBy).map(({ metadata }) => metadata.name);
+    return [{ summary: `The claim is being deleted, once these pods have ended: ${names.join(", ") || "none"}` }];
+  }
+  if (claim.status?.phase === "Lost")
+    return [
+      {
+        summary: `The claim has lost its volume "${claim.spec.volumeName}", and what was in it`,
+        remedy: "Delete the claim and make a new one",
+      },
+    ];
+  if (claim.status?.phase === "Bound") return [];
+  const said = await lastEvent(claim, events, "");
+  return [
+    { summary: `The claim waits for a volume${said === undefined ? "" : `: ${said.reason}${tail(said.message)}`}` },
+  ];
+}
+
 /** Of a pod that its node has and that does not start (volumes, for one), only the events say why. */
-async function lastWarning({ metadata }: Pod, events: Events): Promise<readonly Reason[]> {
+async function lastWarning(pod: Pod, events: Events): Promise<readonly Reason[]> {
+  const last = await lastEvent(pod, events, ",type=Warning");
+  return last === undefined ? [] : [{ summary: `The pod waits: ${last.reason}${tail(last.message)}` }];
+}
+
+async function lastEvent({ metadata }: KubeObject, events: Events, more: string): Promise<Event | undefined> {
   const { namespace = "", uid = "" } = metadata;
-  const { items } = await events.list({ namespace, fieldSelector: `involvedObject.uid=${uid},type=Warning` });
-  const last = items
+  const { items } = await events.list({ namespace, fieldSelector: `involvedObject.uid=${uid}${more}` });
+  return items
     .toSorted((one, other) => Date.parse(one.lastTimestamp ?? "") - Date.parse(other.lastTimestamp ?? ""))
     .at(-1);
-  return last === undefined ? [] : [{ summary: `The pod waits: ${last.reason}${tail(last.message)}` }];
 }
 
 /** Pure. */

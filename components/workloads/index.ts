@@ -73,7 +73,7 @@ export function createWorkloads(options: WorkloadsOptions): Component {
         ...(options.keepFinishedPods !== undefined && { keep: options.keepFinishedPods }),
       }),
     ],
-    explain: createExplain(pods, client.resource(Event)),
+    explain: createExplain(view, client.resource(Event)),
   };
 }
 

@@ -14,13 +14,15 @@ import {
   StorageClass,
   type PersistentVolumeClaimSpec,
 } from "@headrace/k8s";
-import { findCondition, isApiError } from "@headrace/model";
+import { type Component, findCondition, isApiError } from "@headrace/model";
 import { eventually, testIds } from "@headrace/model/testing";
 import { ifPresent } from "@headrace/runtime";
 import { createWorkloads, storageAdmission } from "./index.ts";
 import { createNode, pod, setPhase } from "./testing/builders.ts";
 
 interface Bench {
+  /** What is said of a claim. */
+  explain(name: string): Promise<readonly string[]>;
   readonly client: Client;
   readonly directory: string;
   restart(): Promise<void>;
@@ -35,8 +37,9 @@ async function withStorage(work: (bench: Bench) => Promise<void>): Promise<void>
   admission.push(storageAdmission(client));
   const errors: unknown[] = [];
   let stop = new AbortController();
+  let workloads: Component | undefined;
   const start = async (): Promise<void> => {
-    const workloads = createWorkloads({
+    workloads = createWorkloads({
       client,
       clock,
       ids: testIds(),
@@ -53,6 +56,10 @@ async function withStorage(work: (bench: Bench) => Promise<void>): Promise<void>
     await work({
       client,
       directory,
+      async explain(name) {
+        const reasons = await workloads?.explain?.({ kind: "PersistentVolumeClaim", namespace: "default", name });
+        return (reasons ?? []).map(({ summary }) => summary);
+      },
       async restart() {
         stop.abort();
         await clock.settle();
@@ -144,6 +151,7 @@ describe("claims", () => {
       await bench.client.resource(Pod).create(pod("late", { spec: using("data") }));
       await waitsFor(bench, "late", '0/1 nodes are available: persistentvolumeclaim "data" is being deleted.');
       assert.ok((await claims(bench).get(key("data"))).metadata.deletionTimestamp);
+      assert.deepEqual(await bench.explain("data"), ["The claim is being deleted, once these pods have ended: user"]);
       await setPhase(bench.client, "user", "Succeeded");
       await goneClaim(bench, "data");
       await noVolumes(bench);
@@ -226,6 +234,9 @@ describe("claims", () => {
       );
       assert.equal(await message("unknown", "ProvisioningFailed"), 'storageclass.storage.k8s.io "gold" not found');
       assert.match(await message("block", "ProvisioningFailed"), /block volumes are not supported/);
+      assert.deepEqual(await bench.explain("unknown"), [
+        'The claim waits for a volume: ProvisioningFailed: storageclass.storage.k8s.io "gold" not found',
+      ]);
       await bench.client.resource(Pod).create(pod("user", { spec: using("unknown") }));
       await waitsFor(bench, "user", "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.");
       await bench.client.resource(StorageClass).create({
