@@ -1,6 +1,6 @@
 /**
- * `npm run screenshots -- DIR`: runs the digits example and a pipeline that fails on a fresh Headrace, and writes pictures of the list of
- * runs and of both runs' pages, in both themes, 1280 pixels wide.
+ * `npm run screenshots -- DIR`: runs the digits example and a pipeline that fails on a fresh Headrace, defines a pipeline, a schedule and
+ * an experiment, and writes pictures of their pages, in both themes, 1280 pixels wide.
  */
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -41,9 +41,10 @@ try {
     const digits = await runPipeline("examples/digits/pipeline.py", "digits", home);
     await runPipeline("examples/digits/pipeline.py", "digits again", home);
     const broken = await runPipeline(await writeFailing(scratch), "broken", home);
+    const defined = await define(gateway, digits);
     const browser = await launchBrowser(process.env);
     try {
-      for (const picture of pictures(digits, broken)) await take(browser, gateway, picture, target);
+      for (const picture of pictures(digits, broken, defined)) await take(browser, gateway, picture, target);
     } finally {
       await browser.close();
     }
@@ -54,13 +55,66 @@ try {
   await rm(scratch, { recursive: true, force: true });
 }
 
-function pictures(digits: string, broken: string): readonly Picture[] {
+interface Defined {
+  readonly pipeline: string;
+  readonly experiment: string;
+  readonly schedule: string;
+}
+
+/** A pipeline of the run's own, two runs of it in an experiment, and a schedule. */
+async function define(gateway: string, run: string): Promise<Defined> {
+  const call = async (path: string, body?: object): Promise<Record<string, string | object>> => {
+    const options = body && { method: "POST", body: JSON.stringify(body) };
+    const response = await fetch(`${gateway}/apis/v2beta1/${path}`, options);
+    if (!response.ok) throw new RangeError(`${path}: ${response.status} ${await response.text()}`);
+    return (await response.json()) as Record<string, string | object>;
+  };
+  const { pipeline_spec } = await call(`runs/${run}`);
+  const made = await call("pipelines/create", {
+    pipeline: { name: "digits", description: "From handwritten digits to a published model", tags: { team: "vision" } },
+    pipeline_version: { pipeline_spec },
+  });
+  const pipeline = String(made["pipeline_id"]);
+  const { experiment_id } = await call("experiments", { display_name: "digits baseline" });
+  const common = { experiment_id, pipeline_version_reference: { pipeline_id: pipeline } };
+  for (const name of ["baseline 1", "baseline 2"]) await call("runs", { ...common, display_name: name });
+  const nightly = await call("recurringruns", {
+    ...common,
+    display_name: "nightly",
+    trigger: { cron_schedule: { cron: "0 0 2 * * *" } },
+    max_concurrency: "1",
+    mode: "ENABLE",
+  });
+  return { pipeline, experiment: String(experiment_id), schedule: String(nightly["recurring_run_id"]) };
+}
+
+function pictures(digits: string, broken: string, defined: Defined): readonly Picture[] {
   const open = (step: RegExp) => (page: Page) => page.getByRole("button", { name: step }).first().click();
   return [
     { name: "runs", path: "/runs", ready: "td a.name" },
     { name: "run", path: `/runs/details/${digits}`, ready: ".graph .node" },
-    { name: "step", path: `/runs/details/${digits}`, ready: ".graph .node", prepare: open(/^pick-best/) },
+    { name: "step", path: `/runs/details/${digits}?task=pick-best`, ready: ".panel h2" },
     { name: "failed-run", path: `/runs/details/${broken}`, ready: ".graph .node", prepare: open(/^divide/) },
+    { name: "pipelines", path: "/pipelines", ready: "td a.name", prepare: open(/^Show the versions/) },
+    {
+      name: "pipeline",
+      path: `/pipelines/details/${defined.pipeline}`,
+      ready: ".graph .node",
+      prepare: open(/^load-digits/),
+    },
+    { name: "pipeline-spec", path: `/pipelines/details/${defined.pipeline}/spec`, ready: ".source-view .line" },
+    { name: "upload", path: "/pipeline_versions/new", ready: ".form" },
+    { name: "new-run", path: `/runs/new?pipelineId=${defined.pipeline}`, ready: ".preview-code" },
+    {
+      name: "new-schedule",
+      path: `/runs/new?pipelineId=${defined.pipeline}&recurring=1`,
+      ready: ".next-times li",
+      prepare: (page) => page.locator(".next-times").scrollIntoViewIfNeeded(),
+    },
+    { name: "experiments", path: "/experiments", ready: "td a.name" },
+    { name: "experiment", path: `/experiments/details/${defined.experiment}`, ready: "td a.name" },
+    { name: "schedules", path: "/recurringruns", ready: "td a.name" },
+    { name: "schedule", path: `/recurringrun/details/${defined.schedule}/settings`, ready: ".facts" },
   ];
 }
 
