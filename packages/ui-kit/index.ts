@@ -35,7 +35,7 @@ export {
   shortId,
 } from "./format.ts";
 export { GraphView, type GraphEdge, type GraphNode } from "./graph-view.tsx";
-export { KitProvider, useKit, useKitMessages, useMessages, useNow, usePage, type Kit } from "./kit.tsx";
+export { KitProvider, useKit, useKitMessages, useMessages, useNow, useNowWhile, usePage, type Kit } from "./kit.tsx";
 export { stateKey } from "./kit-messages.ts";
 export { LiveLists, type LivePhase, type LiveQuery } from "./live-list.ts";
 export { LogView } from "./log-view.tsx";
@@ -76,4 +76,4 @@ export { Bytes, CopyButton, CopyId, DefinitionList, Duration, Sentence, Time } f
 export { Ticker } from "./ticker.ts";
 export { useAnswer, useFreshAnswer, type Answer } from "./use-answer.ts";
 export { useLiveList, useLiveNamed, type LiveListResult } from "./use-live-list.ts";
-export { rowWindow } from "./window.ts";
+export { rowWindow, scrollToRow } from "./window.ts";

@@ -48,6 +48,15 @@ export function useNow(): number {
   return useSyncExternalStore(ticker.subscribe, ticker.now);
 }
 
+/** The same while something goes on; undefined, and never anew, once it is over. */
+export function useNowWhile(goesOn: boolean): number | undefined {
+  const { ticker } = useKit();
+  return useSyncExternalStore(goesOn ? ticker.subscribe : standStill, goesOn ? ticker.now : never);
+}
+
+const standStill = (): (() => void) => () => undefined;
+const never = (): undefined => undefined;
+
 /** Says what the page is: the document's title and the trail in the top bar. */
 export function usePage(title: string, crumbs: readonly Crumb[]): void {
   const { crumbs: trail } = useKit();

@@ -136,6 +136,26 @@ test("a bounded list loads its beginning only, says that there is more, and foll
   list.stop();
 });
 
+test("changes of a list of thousands are gathered, and shown before anybody notices", async () => {
+  const { server, clock } = setUp();
+  server.items = Array.from({ length: 2500 }, (_, index) => object(`n${index}`, "1"));
+  const list = new LiveList(server, {}, { clock, soon: (callback) => callback() });
+  let shown = 0;
+  list.start();
+  await settle();
+  clock.advance(1000);
+  list.subscribe(() => shown++);
+  for (let round = 2; round < 12; round++) {
+    server.send({ type: "MODIFIED", object: object("n7", String(round)) });
+    await settle();
+    clock.advance(16);
+  }
+  assert.ok(shown >= 1 && shown <= 3, `${shown} times in 160 ms`);
+  clock.advance(120);
+  assert.equal(list.snapshot().items[7]?.metadata.resourceVersion, "11");
+  list.stop();
+});
+
 test("a list that says it is complete has all its items, even before the next frame", async () => {
   const { server, clock } = setUp();
   server.items = ["a", "b", "c"].map((name) => object(name, "1"));

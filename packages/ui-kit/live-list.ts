@@ -35,6 +35,10 @@ export interface LiveOptions {
   readonly windowSize?: number;
 }
 
+/** Showing thousands anew takes more than a frame: changes of such lists are gathered, for less than a reader notices. */
+const largeList = 2000;
+const largeListPauseMs = 120;
+
 const retryDelays = [250, 500, 1000, 2000, 5000, 10_000] as const;
 
 /**
@@ -49,6 +53,7 @@ export class LiveList<T extends KubeObject> {
   #objects = new Map<string, T>();
   #snapshot: LiveSnapshot<T> = { items: [], phase: "loading", complete: false };
   #more = false;
+  #publishedAt = Number.NEGATIVE_INFINITY;
   #dirty = false;
   #running: AbortController | undefined;
 
@@ -161,10 +166,15 @@ export class LiveList<T extends KubeObject> {
   #changed(): void {
     if (this.#dirty) return;
     this.#dirty = true;
-    this.#options.soon(() => {
+    const { clock, soon } = this.#options;
+    const publish = (): void => {
       this.#dirty = false;
+      this.#publishedAt = clock.monotonic();
       this.#publish({ ...this.#snapshot, items: [...this.#objects.values()], more: this.#more });
-    });
+    };
+    const pauseMs = this.#objects.size < largeList ? 0 : largeListPauseMs - (clock.monotonic() - this.#publishedAt);
+    if (pauseMs <= 0) soon(publish);
+    else clock.after(pauseMs, () => soon(publish));
   }
 
   #show(change: Pick<LiveSnapshot<T>, "phase"> & Partial<LiveSnapshot<T>>): void {

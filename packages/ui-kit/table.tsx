@@ -385,20 +385,22 @@ export function useScrollView(scroller: React.RefObject<HTMLElement | null>, row
   useEffect(() => {
     const element = scroller.current;
     if (!element) return undefined;
-    const read = (): void => {
-      const rowHeight = Number.parseFloat(getComputedStyle(element).getPropertyValue(rowToken)) || 32;
-      const next = { top: element.scrollTop, height: element.clientHeight, width: element.clientWidth, rowHeight };
-      setView((before) =>
-        before.top === next.top &&
-        before.height === next.height &&
-        before.width === next.width &&
-        before.rowHeight === next.rowHeight
-          ? before
-          : next,
-      );
-    };
-    read();
-    const observer = new ResizeObserver(read);
+    const merge = (next: Partial<ScrollView>): void =>
+      setView((before) => {
+        const after = { ...before, ...next };
+        return isSameView(before, after) ? before : after;
+      });
+    // Sizes are asked for when they change: asking between two scrolls would lay the page out at each of them.
+    const measure = (): void =>
+      merge({
+        top: element.scrollTop,
+        height: element.clientHeight,
+        width: element.clientWidth,
+        rowHeight: Number.parseFloat(getComputedStyle(element).getPropertyValue(rowToken)) || 32,
+      });
+    const read = (): void => merge({ top: element.scrollTop });
+    measure();
+    const observer = new ResizeObserver(measure);
     observer.observe(element);
     element.addEventListener("scroll", read, { passive: true });
     return () => {
@@ -407,6 +409,10 @@ export function useScrollView(scroller: React.RefObject<HTMLElement | null>, row
     };
   }, [scroller, rowToken]);
   return view;
+}
+
+function isSameView(a: ScrollView, b: ScrollView): boolean {
+  return a.top === b.top && a.height === b.height && a.width === b.width && a.rowHeight === b.rowHeight;
 }
 
 function nextRow(key: string, index: number, count: number, page: number): number | undefined {

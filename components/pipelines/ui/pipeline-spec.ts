@@ -94,16 +94,17 @@ function dependencies(task: Json): readonly string[] {
 function inOrder(tasks: readonly SpecTask[]): readonly SpecTask[] {
   const byName = new Map(tasks.map((task) => [task.name, task]));
   const placed = new Set<SpecTask>();
-  const visit = (task: SpecTask, above: ReadonlySet<SpecTask>): void => {
-    if (placed.has(task) || above.has(task)) return;
-    const path = new Set([...above, task]);
+  const begun = new Set<SpecTask>();
+  const visit = (task: SpecTask): void => {
+    if (begun.has(task)) return;
+    begun.add(task);
     for (const name of task.dependsOn) {
       const before = byName.get(name);
-      if (before) visit(before, path);
+      if (before) visit(before);
     }
     placed.add(task);
   };
-  for (const task of tasks) visit(task, new Set());
+  for (const task of tasks) visit(task);
   return [...placed];
 }
 
@@ -111,7 +112,7 @@ function loopSource(iterator: unknown, producers: readonly string[]): string {
   const items = record(record(iterator)["items"]);
   const source = text(items["inputParameter"]) || text(items["inputArtifact"]);
   // Loops over constants are given generated names, which say nothing.
-  return /loop-item-param-\d+/.test(source) ? "" : channelName(source, producers);
+  return source === "" || /loop-item-param-\d+/.test(source) ? "" : channelName(source, producers);
 }
 
 /**

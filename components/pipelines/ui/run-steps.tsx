@@ -6,7 +6,7 @@ import {
   Table,
   Time,
   useMessages,
-  useNow,
+  useNowWhile,
   useQueryItem,
   urgency,
   type TableColumn,
@@ -26,6 +26,7 @@ import {
   type CriticalPath,
   type RunNode,
 } from "./run-tree.ts";
+import { useStepSearch } from "./step-search.tsx";
 import { sayDetail, sayLabel, type Words } from "./run-words.ts";
 import { isRunOver } from "./state.ts";
 
@@ -44,6 +45,7 @@ export function RunSteps({ tree, run, selected, onSelect }: RunStepsProps) {
   const [viewText, setView] = useQueryItem("view");
   const view = views.find((name) => name === viewText) ?? "graph";
   const [critical, setCritical] = useQueryItem("critical");
+  const search = useStepSearch(tree, selected?.key, onSelect);
   const tools = (
     <>
       <Switch
@@ -62,47 +64,60 @@ export function RunSteps({ tree, run, selected, onSelect }: RunStepsProps) {
           {t("view.critical")}
         </button>
       ) : null}
+      {search.field}
     </>
   );
   const path = useMemo(() => (critical === "" ? undefined : criticalPath(tree)), [critical, tree]);
-  if (view === "graph")
-    return <RunGraph tree={tree} selected={selected} onSelect={onSelect} tools={tools} critical={path} />;
+  const shared = { tree, run, selected, onSelect, found: search.found };
   return (
-    <>
-      <div className="view-tools">{tools}</div>
-      {view === "table" ? (
-        <StepTable tree={tree} selected={selected} onSelect={onSelect} t={t} />
+    <div className="steps-view" onKeyDown={search.onKeyDown}>
+      {view === "graph" ? (
+        <RunGraph {...shared} tools={tools} critical={path} />
       ) : (
-        <RunTimeline tree={tree} run={run} selected={selected} onSelect={onSelect} critical={path} />
+        <>
+          <div className="view-tools">{tools}</div>
+          {view === "table" ? <StepTable {...shared} t={t} /> : <RunTimeline {...shared} critical={path} />}
+        </>
       )}
-    </>
+    </div>
   );
 }
 
 interface RunGraphProps {
   readonly tree: RunNode;
+  readonly run: Run;
+  readonly found: ReadonlySet<string> | undefined;
   readonly selected: RunNode | undefined;
   readonly onSelect: (key: string | undefined) => void;
   readonly tools: React.ReactNode;
   readonly critical: CriticalPath | undefined;
 }
 
-function RunGraph({ tree, selected, onSelect, tools, critical }: RunGraphProps) {
+function RunGraph({ tree, run, found, selected, onSelect, tools, critical }: RunGraphProps) {
   const t = useMessages(pipelineMessages);
-  const now = useNow();
+  const now = useNowWhile(!isRunOver(run));
   const [open, setOpen] = useState<Readonly<Record<string, boolean>>>({});
   const [chosen, setChosen] = useState<Readonly<Record<string, number>>>({});
   // What is selected is also shown: its groups are open and its loops show its iteration.
   const decisive = useMemo(() => decisiveIterations(tree, critical), [tree, critical]);
-  const shown = { ...decisive, ...chosen, ...(selected && placesOf(tree, selected.key)) };
-  const model = graphModel(tree, {
-    open: { ...open, ...(selected && ancestors(selected.path)) },
-    shown,
-    critical,
-    label: (node) => sayLabel(node, t),
-    detail: (node) => sayDetail(node, t, now),
-  });
-  const paths = useMemo(() => critical && new Set([...critical.keys()].map(withoutIterations)), [critical]);
+  const shown = useMemo(
+    () => ({ ...decisive, ...chosen, ...(selected && placesOf(tree, selected.key)) }),
+    [decisive, chosen, tree, selected],
+  );
+  const model = useMemo(
+    () =>
+      graphModel(tree, {
+        open: { ...open, ...(selected && ancestors(selected.path)) },
+        shown,
+        critical,
+        label: (node) => sayLabel(node, t),
+        detail: (node) => sayDetail(node, t, now),
+      }),
+    [tree, open, shown, selected, critical, t, now],
+  );
+  // What is looked for matters more than what took longest.
+  const keys = found ?? critical;
+  const paths = useMemo(() => keys && new Set([...keys.keys()].map(withoutIterations)), [keys]);
   const keyOf = (id: string): string | undefined => model.byId.get(id)?.key;
   return (
     <GraphView
@@ -164,17 +179,25 @@ interface StepRow {
 
 function StepTable({
   tree,
+  found,
   selected,
   onSelect,
   t,
 }: {
   readonly tree: RunNode;
+  readonly found: ReadonlySet<string> | undefined;
   readonly selected: RunNode | undefined;
   readonly onSelect: (key: string) => void;
   readonly t: Words;
 }) {
   const [sort, setSort] = useState<TableSort>({ column: "order", descending: false });
-  const rows = useMemo(() => flatten(tree).map((row, order): StepRow => ({ ...row, order })), [tree]);
+  const rows = useMemo(
+    () =>
+      flatten(tree)
+        .map((row, order): StepRow => ({ ...row, order }))
+        .filter(({ node }) => found?.has(node.key) !== false),
+    [tree, found],
+  );
   const columns = useMemo(() => stepColumns(t), [t]);
   return (
     <Table

@@ -1,9 +1,19 @@
-import { formatDuration, parseTime, rowWindow, StateMark, useMessages, useNow, useScrollView } from "@headrace/ui-kit";
+import {
+  formatDuration,
+  parseTime,
+  rowWindow,
+  scrollToRow,
+  StateMark,
+  useMessages,
+  useNowWhile,
+  useScrollView,
+} from "@headrace/ui-kit";
 import { useMemo, useRef, type KeyboardEvent } from "react";
 import type { Run } from "../resources/index.ts";
 import { pipelineMessages } from "./messages.ts";
 import { flatten, isGroup, type CriticalPath, type RunNode } from "./run-tree.ts";
 import { sayLabel, spanOf } from "./run-words.ts";
+import { isRunOver } from "./state.ts";
 import { timelineRows, timeTicks } from "./timeline.ts";
 
 export interface RunTimelineProps {
@@ -12,26 +22,33 @@ export interface RunTimelineProps {
   readonly selected: RunNode | undefined;
   readonly onSelect: (key: string | undefined) => void;
   readonly critical: CriticalPath | undefined;
+  /** Keys of the steps that somebody looks for; without it, all. */
+  readonly found: ReadonlySet<string> | undefined;
 }
 
 /** When each step ran: one row each, waiting before the bar, tries as notches in it. */
-export function RunTimeline({ tree, run, selected, onSelect, critical }: RunTimelineProps) {
+export function RunTimeline({ tree, run, selected, onSelect, critical, found }: RunTimelineProps) {
   const t = useMessages(pipelineMessages);
-  const now = useNow();
+  const now = useNowWhile(!isRunOver(run));
   const scroller = useRef<HTMLDivElement>(null);
   const view = useScrollView(scroller, "--row-compact");
-  const end = parseTime(run.status.finishedAt) ?? now;
-  const start = parseTime(run.status.startedAt) ?? parseTime(run.metadata.creationTimestamp) ?? now;
-  const nodes = useMemo(() => flatten(tree), [tree]);
-  const rows = timelineRows(nodes, start, end);
+  const start = parseTime(run.status.startedAt) ?? parseTime(run.metadata.creationTimestamp) ?? now ?? 0;
+  const end = parseTime(run.status.finishedAt) ?? now ?? start;
+  const nodes = useMemo(() => flatten(tree).filter(({ node }) => found?.has(node.key) !== false), [tree, found]);
   const ticks = timeTicks(end - start);
-  const visible = rowWindow(rows.length, view.rowHeight, view.top, view.height);
+  const visible = rowWindow(nodes.length, view.rowHeight, view.top, view.height);
+  const rows = timelineRows(nodes.slice(visible.start, visible.end), start, end);
   const keys = (event: KeyboardEvent<HTMLDivElement>): void => {
     const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
     if (step === 0) return;
     event.preventDefault();
-    const index = rows.findIndex((row) => row.node.key === selected?.key);
-    onSelect(rows[Math.max(0, Math.min(rows.length - 1, index + step))]?.node.key);
+    const index = nodes.findIndex((row) => row.node.key === selected?.key);
+    const next = Math.max(0, Math.min(nodes.length - 1, index + step));
+    onSelect(nodes[next]?.node.key);
+    const element = scroller.current;
+    // The axis covers one row.
+    if (element)
+      element.scrollTop = scrollToRow(next, view.rowHeight, element.scrollTop, element.clientHeight - view.rowHeight);
   };
   return (
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- takes the focus for the arrow keys
@@ -56,7 +73,7 @@ export function RunTimeline({ tree, run, selected, onSelect, critical }: RunTime
         </span>
       </div>
       <div style={{ height: visible.before }} />
-      {rows.slice(visible.start, visible.end).map((row) => {
+      {rows.map((row) => {
         const { node } = row;
         const isSelected = node.key === selected?.key;
         const scale = (at: number): string => `${Math.max(0, Math.min(100, (at / ticks.span) * 100))}%`;

@@ -61,8 +61,8 @@ export function sayLabel(node: RunNode, t: Words): string {
   return node.label;
 }
 
-/** The second line of a node. `now` is given only for what still runs. */
-export function sayDetail(node: RunNode, t: Words, now: number): string {
+/** The second line of a node. `now` is given only while the run goes on. */
+export function sayDetail(node: RunNode, t: Words, now: number | undefined): string {
   if (node.kind === "loop" && node.children.length > 0)
     return t("detail.iterations", { count: node.task?.status.iterations ?? node.children.length });
   const status = node.task?.status;

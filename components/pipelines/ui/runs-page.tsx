@@ -56,7 +56,10 @@ export function RunsPage() {
   const toggle = (id: string, hide: boolean): void =>
     measures.isMeasure(id) ? measures.toggle(id, hide) : toggleFact(id, hide);
   const filter = useMemo(() => parseFilter(text), [text]);
-  const kept = useMemo(() => live.items.filter((run) => (archived === "only" ? run.spec.archived : archived !== "" || !run.spec.archived)), [live.items, archived]);
+  const kept = useMemo(
+    () => live.items.filter((run) => (archived === "only" ? run.spec.archived : archived !== "" || !run.spec.archived)),
+    [live.items, archived],
+  );
   const rows = useMemo(() => kept.filter((run) => matchesFilter(filter, filterable(run))), [kept, filter]);
   const [checked, setChecked] = useState<ReadonlySet<string>>(new Set());
   // What has left the list, by the filter or for good, is not acted upon.
