@@ -1,5 +1,5 @@
 import type { Client } from "@headrace/client";
-import { Pod } from "@headrace/k8s";
+import { PersistentVolumeClaim, Pod } from "@headrace/k8s";
 import type { KubeObject, Reason } from "@headrace/model";
 import { tasks } from "@headrace/pipelines/resources";
 import { connect } from "../connection.ts";
@@ -10,12 +10,12 @@ export interface ExplainFlags {
   readonly namespace?: string;
 }
 
-/** Says why something waits or failed. `ref` is `run/ID`, `task/NAME` or `pod/NAME`. Resolves to the exit status. */
+/** Says why something waits or failed. `ref` is `run/ID`, `task/NAME`, `pod/NAME` or `pvc/NAME`. Resolves to the exit status. */
 export async function explain(ref: string, flags: ExplainFlags, home: string, terminal: Terminal): Promise<number> {
   const [kind = "", ...rest] = ref.split("/");
   const find = finders[kind];
   if (find === undefined || rest.length !== 1)
-    throw new CommandError(`Cannot explain "${ref}"`, { remedy: "Write run/ID, task/NAME or pod/NAME" });
+    throw new CommandError(`Cannot explain "${ref}"`, { remedy: "Write run/ID, task/NAME, pod/NAME or pvc/NAME" });
   const connection = connect(home);
   const { namespace = "", name = "" } = (await find(connection.client, rest[0] ?? "", flags.namespace ?? "")).metadata;
   const { reasons } = (await connection.call(
@@ -48,6 +48,11 @@ const finders: Readonly<Record<string, Find>> = {
   pod: async (client, name, namespace) => {
     const { items } = await client.resource(Pod).list({ namespace, fieldSelector: `metadata.name=${name}` });
     return theOne("pod", name, items);
+  },
+  pvc: async (client, name, namespace) => {
+    const fieldSelector = `metadata.name=${name}`;
+    const { items } = await client.resource(PersistentVolumeClaim).list({ namespace, fieldSelector });
+    return theOne("pvc", name, items);
   },
 };
 
