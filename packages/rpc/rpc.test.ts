@@ -195,6 +195,30 @@ describe("a port for HTTP/1.1 and HTTP/2", () => {
     socket.destroy();
   });
 
+  test("outlives those who speak nonsense", async () => {
+    await using server = await serveGreeter();
+    const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+    const reset = Buffer.from([0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 8]);
+    const noise = Buffer.from(Array.from({ length: 500 }, (_, at) => (at * 7919) % 251));
+    const gone = [
+      Buffer.concat([preface, noise]),
+      Buffer.concat([preface, settings, noise]),
+      Buffer.concat([preface, settings, ...Array.from({ length: 2000 }, () => reset)]),
+      Buffer.concat([preface.subarray(0, 10), noise]),
+      noise,
+    ].map(async (bytes) => {
+      const socket = connect(server.port, "127.0.0.1").on("error", () => {});
+      socket.resume();
+      socket.end(bytes);
+      await new Promise((resolve) => socket.once("close", resolve));
+    });
+    await Promise.all(gone);
+    const call = clientOf(createGrpcTransport({ baseUrl: server.url }));
+    assert.deepEqual(await call("Echo", { note: { id: 1 } }), { id: 1 });
+    assert.deepEqual(server.bugs, []);
+  });
+
   test("closes while a call goes on: the call is stopped, and the port is free", async () => {
     const server = await serveGreeter();
     const call = clientOf(createGrpcTransport({ baseUrl: server.url }));

@@ -165,7 +165,7 @@ function nodeMethods(options: MetadataOptions, { kind, word, node, type }: Kind)
       async (request, call) => {
         const view = await viewFor(options, call);
         const ids = listOf<number>(request[`${kind}_ids`]);
-        const nodes = await view.all(kind, { ids: [...new Set(ids)] });
+        const nodes = await view.all(kind, { ids });
         if (request["populate_artifact_types"] !== true) return { [many]: nodes };
         const shown = new Set(nodes.map(({ type_id }) => type_id));
         return {

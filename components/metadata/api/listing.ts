@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { RpcError } from "@headrace/rpc";
 import { FilterError } from "../core/errors.ts";
 import { matches, type Row } from "../core/evaluate.ts";
@@ -95,6 +96,8 @@ async function find(view: MetadataView, kind: NodeKind, finding: Finding): Promi
     const last = nodes.at(-1);
     if (!last || nodes.length < size) break;
     after = cursorOf(last, order);
+    // Others have their turn in between.
+    await setImmediate();
   }
   return found.slice(0, limit);
 }

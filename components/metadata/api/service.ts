@@ -62,7 +62,7 @@ function edgeReads(options: MetadataOptions): RpcService["methods"] {
       defineMessage("ml_metadata.GetArtifactsByURIResponse", { artifacts: listOf(1, artifact) }),
       async ({ uris = [] }, call) => {
         const view = await viewFor(options, call);
-        return { artifacts: await view.all("artifact", { uris: [...new Set(uris)] }) };
+        return { artifacts: await view.all("artifact", { uris }) };
       },
     ),
     GetEventsByExecutionIDs: unary(

@@ -1,4 +1,5 @@
-import { type Records, type TaskType } from "@headrace/records";
+import { setImmediate } from "node:timers/promises";
+import type { Records, TaskType } from "@headrace/records";
 import { RpcError } from "@headrace/rpc";
 import { type Expression, type SqlBool, type SelectQueryBuilder, sql } from "kysely";
 import type { NodeKind } from "../core/filter.ts";
@@ -48,8 +49,10 @@ export interface Page {
   readonly limit: number;
 }
 
-/** Values of one statement, and rows of one answer without paging. */
+/** Values of one statement. */
 const maxBound = 10_000;
+/** Nodes that are read in one go, and that one answer without paging may hold. */
+const rowsAtOnce = 1_000;
 export const mostRows = 50_000;
 
 type NamespaceColumn = `${"artifact" | "task" | "context"}.ns` | `metadata_${"node" | "event" | "link" | "parent"}.ns`;
@@ -109,22 +112,29 @@ export class MetadataView {
   async all(kind: NodeKind, search: Search): Promise<readonly MetadataNode[]> {
     const found: MetadataNode[] = [];
     for (const chunk of chunked(search)) {
-      const nodes = await this.page(kind, chunk, { order: byId, limit: mostRows + 1 - found.length });
-      found.push(...nodes);
-      if (found.length > mostRows) throw tooMany();
+      let last: MetadataNode | undefined;
+      do {
+        const after = last && { value: last.id ?? 0, id: last.id ?? 0 };
+        const nodes = await this.page(kind, chunk, { order: byId, after, limit: rowsAtOnce });
+        for (const node of nodes) found.push(node);
+        if (found.length > mostRows) throw tooMany();
+        last = nodes.length === rowsAtOnce ? nodes.at(-1) : undefined;
+        // Others have their turn in between.
+        if (last) await setImmediate();
+      } while (last);
     }
     return found;
   }
 
   async byIds(kind: NodeKind, ids: readonly number[]): Promise<ReadonlyMap<number, MetadataNode>> {
-    const nodes = await this.all(kind, { ids: [...new Set(ids)] });
+    const nodes = await this.all(kind, { ids });
     return new Map(nodes.map((node) => [node.id ?? 0, node]));
   }
 
   /** Events at either end of nodes, in the order in which they came. */
   async events(end: "artifact" | "execution", ids: readonly number[]): Promise<readonly Event[]> {
     const found: Event[] = [];
-    for (const some of inChunks([...new Set(ids)])) {
+    for (const some of inChunks(distinct(ids))) {
       const lineage = await this.#lineageEvents(end, some);
       const own = await this.#ownEvents(end, some);
       found.push(...lineage, ...own);
@@ -143,7 +153,7 @@ export class MetadataView {
       const list = found.get(node) ?? [];
       if (!list.includes(context)) found.set(node, [...list, context]);
     };
-    for (const some of inChunks([...new Set(ids)])) {
+    for (const some of inChunks(distinct(ids))) {
       const runs = await this.#runsOfNodes(kind, some);
       const contexts = await this.#contextsOfRuns([...new Set(runs.map(({ run }) => run))]);
       for (const { node, run } of runs) for (const context of contexts.get(run) ?? []) note(node, context);
@@ -173,7 +183,7 @@ export class MetadataView {
       list.push(relative);
       found.set(id, list);
     };
-    for (const some of inChunks([...new Set(ids)])) {
+    for (const some of inChunks(distinct(ids))) {
       for (const { child, parent } of await this.#lineageRelatives(side, some)) {
         if (side === "parents") note(child, parent);
         else note(parent, child);
@@ -632,18 +642,26 @@ function parsed<T>(json: string | null): T | undefined {
   return json === null ? undefined : (JSON.parse(json) as T);
 }
 
+/** Throws RpcError for more than one answer could hold. */
+function distinct<T>(items: readonly T[]): readonly T[] {
+  const different = [...new Set(items)];
+  if (different.length > mostRows) throw tooMany(`${different.length} nodes are asked for, ${mostRows} are allowed`);
+  return different;
+}
+
 function* inChunks<T>(items: readonly T[]): Generator<readonly T[]> {
   for (let from = 0; from < items.length; from += maxBound) yield items.slice(from, from + maxBound);
 }
 
 /** Long lists of ids or URIs are looked for a part at a time. */
 function* chunked(search: Search): Generator<Search> {
-  if (search.ids) for (const ids of inChunks(search.ids.toSorted((a, b) => a - b))) yield { ...search, ids };
-  else if (search.uris) for (const uris of inChunks(search.uris)) yield { ...search, uris };
-  else if (search.externalIds) for (const externalIds of inChunks(search.externalIds)) yield { ...search, externalIds };
+  const { ids, uris, externalIds } = search;
+  if (ids) for (const some of inChunks(distinct(ids).toSorted((a, b) => a - b))) yield { ...search, ids: some };
+  else if (uris) for (const some of inChunks(distinct(uris))) yield { ...search, uris: some };
+  else if (externalIds) for (const some of inChunks(distinct(externalIds))) yield { ...search, externalIds: some };
   else yield search;
 }
 
 function tooMany(what = `there are more than ${mostRows}`): RpcError {
-  return new RpcError("RESOURCE_EXHAUSTED", `Cannot answer at once: ${what}. Ask with options, page by page`);
+  return new RpcError("RESOURCE_EXHAUSTED", `Cannot answer at once: ${what}. Ask for a part at a time`);
 }
