@@ -69,15 +69,18 @@ function FoundExperiment({
   readonly onChanged: () => void;
 }) {
   const t = useMessages(experimentsMessages);
-  const { request } = useKit();
+  const { request, namespace } = useKit();
   const navigate = useNavigate();
   const { tab: wanted } = useParams();
   const tab = tabNames.find((name) => name === wanted) ?? "runs";
-  const { live, groups } = useRunsBy(experimentOf);
+  const { live, groups } = useRunsBy(experimentOf, {
+    namespace: experiment.namespace,
+    fieldSelector: `spec.experiment.id=${experiment.id}`,
+  });
   const all = groups.get(experiment.id) ?? noRuns;
   const active = all.filter((run) => !run.spec.archived);
   const archived = all.filter((run) => run.spec.archived);
-  const stamp = useLiveStamp(scheduledWorkflows, { namespace: experiment.namespace });
+  const stamp = useLiveStamp(scheduledWorkflows, { namespace });
   const schedules = useFreshAnswer(experiment.id, stamp, (signal) =>
     listSchedules(request, { experiment: experiment.id }, signal),
   );
@@ -164,7 +167,7 @@ function FoundExperiment({
             key={tab}
             runs={tab === "archived" ? archived : active}
             live={live}
-            without={["experiment"]}
+            without={["experiment", "namespace"]}
             failed={t("runs.failed")}
             empty={
               <EmptyState

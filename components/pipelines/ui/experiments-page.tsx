@@ -32,7 +32,7 @@ import { archiveExperiment, listExperiments, type Experiment } from "./experimen
 import { experimentsMessages } from "./experiments-messages.ts";
 import { LastRuns } from "./last-runs.tsx";
 import { archivedExperimentsPath, experimentPath, experimentsPath, newExperimentPath, newRunPath } from "./places.ts";
-import { beganAt, useRunsBy } from "./runs-of.ts";
+import { beganAt, recentRuns, useRunsBy } from "./runs-of.ts";
 
 export type ExperimentWords = Translate<keyof (typeof experimentsMessages)["en"]>;
 
@@ -49,7 +49,7 @@ function Experiments({ archived }: { readonly archived: boolean }) {
   const [text, setText] = useQueryItem("q");
   const [sort, setSort] = useTableSort({ column: "last", descending: true });
   usePage(t("experiments"), [{ label: t("experiments") }]);
-  const { groups } = useRunsBy(experimentOf);
+  const { groups } = useRunsBy(experimentOf, { namespace, most: recentRuns });
   // There is no watch of experiments; whoever makes one mostly runs something in it.
   const answer = useFreshAnswer(`experiments/${namespace}`, [...groups.keys()].toSorted().join(), (signal) =>
     listExperiments(request, namespace, signal),

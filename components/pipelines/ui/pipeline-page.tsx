@@ -92,7 +92,8 @@ function FoundPipeline({ pipeline, versions, onChanged }: Found) {
   const { version: wanted, tab: tabText } = useParams();
   const tab = tabNames.find((name) => name === tabText) ?? "graph";
   const version = wanted === undefined ? versions[0] : versions.find(({ id }) => id === wanted);
-  const { live, groups } = useRunsBy(pipelineOf);
+  // Runs of a shared pipeline may lie anywhere.
+  const { live, groups } = useRunsBy(pipelineOf, { namespace: pipeline.namespace });
   const runs = groups.get(pipeline.id) ?? noRuns;
   const [asking, setAsking] = useState<Asking>();
   const close = (): void => setAsking(undefined);

@@ -38,7 +38,7 @@ import { useLiveStamp } from "./live-stamp.ts";
 import { isMultiUser, listPipelines, listVersions, type Pipeline, type PipelineVersion } from "./pipelines-api.ts";
 import { pipelinesMessages } from "./pipelines-messages.ts";
 import { newRunPath, newVersionPath, pipelinePath } from "./places.ts";
-import { useRunsBy } from "./runs-of.ts";
+import { recentRuns, useRunsBy } from "./runs-of.ts";
 import { TagList } from "./tag-list.tsx";
 
 export type PipelineWords = Translate<keyof (typeof pipelinesMessages)["en"]>;
@@ -71,8 +71,8 @@ export function PipelinesPage() {
   const from = canShare && scope === "shared" ? "" : namespace;
   const stamp = useLiveStamp(pipelineKind, { namespace: from });
   const answer = useFreshAnswer(`pipelines/${from}`, stamp, (signal) => listPipelines(request, from, signal));
-  const { groups } = useRunsBy(pipelineOf);
-  const { groups: byVersion } = useRunsBy(versionOf);
+  const { groups } = useRunsBy(pipelineOf, { namespace, most: recentRuns });
+  const { groups: byVersion } = useRunsBy(versionOf, { namespace, most: recentRuns });
   const [open, toggle] = useOpenPipelines();
   const filter = useMemo(() => parseFilter(text), [text]);
   const all = answer.state === "ready" ? answer.value : none;

@@ -1,4 +1,4 @@
-import { parseTime, useKit, useLiveList, type LiveListResult } from "@headrace/ui-kit";
+import { parseTime, useKit, useLiveList, type LiveListResult, type LiveQuery } from "@headrace/ui-kit";
 import { useMemo } from "react";
 import { runs as runKind, type Run } from "../resources/index.ts";
 
@@ -22,13 +22,22 @@ function groupRuns(runs: readonly Run[], keyOf: (run: Run) => string | undefined
   return groups;
 }
 
-/** The live runs of the chosen namespace by what they belong to. `keyOf` must be a function that stays the same. */
-export function useRunsBy(keyOf: (run: Run) => string | undefined): {
+/** Strips show the last runs of each; what came before the latest of all is not worth reading for them. */
+export const recentRuns = 2000;
+
+/**
+ * Live runs by what they belong to: those of `query`, else all of the chosen namespace. `keyOf` must be a function that
+ * stays the same.
+ */
+export function useRunsBy(
+  keyOf: (run: Run) => string | undefined,
+  query?: LiveQuery,
+): {
   readonly live: LiveListResult<Run>;
   readonly groups: ReadonlyMap<string, readonly Run[]>;
 } {
   const { namespace } = useKit();
-  const live = useLiveList(runKind, { namespace });
+  const live = useLiveList(runKind, query ?? { namespace });
   const groups = useMemo(() => groupRuns(live.items, keyOf), [live.items, keyOf]);
   return { live, groups };
 }

@@ -50,9 +50,9 @@ const scheduleOf = (run: Run): string | undefined => run.spec.recurringRun;
 /** The page of one recurring run: finds it, or says that there is none. */
 export function SchedulePage() {
   const t = useMessages(schedulesMessages);
-  const { request } = useKit();
+  const { request, namespace } = useKit();
   const { schedule: id = "" } = useParams();
-  const stamp = useLiveStamp(scheduledWorkflows, {});
+  const stamp = useLiveStamp(scheduledWorkflows, { namespace });
   const answer = useFreshAnswer(id, stamp, (signal) => getSchedule(request, id, signal));
   const name = answer.state === "ready" ? answer.value.displayName : id;
   usePage(name, [
@@ -74,13 +74,13 @@ export function SchedulePage() {
 
 function FoundSchedule({ schedule, onChanged }: { readonly schedule: Schedule; readonly onChanged: () => void }) {
   const t = useMessages(schedulesMessages);
-  const { request } = useKit();
+  const { request, namespace } = useKit();
   const navigate = useNavigate();
   const { tab: wanted } = useParams();
   const tab = tabNames.find((name) => name === wanted) ?? "runs";
-  const { live, groups } = useRunsBy(scheduleOf);
+  const { live, groups } = useRunsBy(scheduleOf, { namespace: schedule.namespace });
   const runs = groups.get(schedule.id) ?? noRuns;
-  const ticks = useTicks("");
+  const ticks = useTicks(namespace);
   const names = useNames();
   const spec = useSpec(schedule);
   const [deleting, setDeleting] = useState(false);
@@ -165,7 +165,7 @@ function FoundSchedule({ schedule, onChanged }: { readonly schedule: Schedule; r
           <RunsTable
             runs={runs}
             live={live}
-            without={["pipeline", "experiment"]}
+            without={["pipeline", "experiment", "namespace"]}
             failed={t("runs.failed")}
             empty={<EmptyState sentence={t("runs.none")} />}
           />

@@ -26,7 +26,7 @@ import { LastRuns } from "./last-runs.tsx";
 import { newRunMessages } from "./new-run-messages.ts";
 import { listPipelines } from "./pipelines-api.ts";
 import { experimentPath, newRunPath, pipelinePath, schedulePath } from "./places.ts";
-import { useRunsBy } from "./runs-of.ts";
+import { recentRuns, useRunsBy } from "./runs-of.ts";
 import { enableSchedule, type Schedule } from "./schedules-api.ts";
 import { schedulesMessages } from "./schedules-messages.ts";
 import { useTicks, type Ticks } from "./ticks.ts";
@@ -58,7 +58,7 @@ export function ScheduleTable({
   const navigate = useNavigate();
   const all = answer.state === "ready" ? answer.value : none;
   const rows = kept ?? all;
-  const { groups } = useRunsBy(scheduleOf);
+  const { groups } = useRunsBy(scheduleOf, { namespace, most: recentRuns });
   const ticks = useTicks(namespace);
   const names = useNames();
   const columns = useScheduleColumns({ groups, ticks, names });
