@@ -15,7 +15,8 @@ export function commandLinePage(program: Command): string {
     "",
     "`headrace` is in `node_modules/.bin` of a checkout. Results go to standard output, everything about them to standard error.",
     "The exit status is 0 for success, 1 for a failure or a failed run, 3 for `status` if nothing runs. `HEADRACE_HOME` names",
-    "the data directory (else `~/.headrace`), `HEADRACE_CACHE` that of environments (else `~/.cache/headrace`).",
+    "the data directory (else `~/.headrace`), `HEADRACE_CACHE` that of environments (else `~/.cache/headrace`),",
+    "`CRON_SCHEDULE_TIMEZONE` the time zone of cron expressions (else UTC).",
     "",
     "## Options of every command",
     "",
@@ -29,23 +30,30 @@ export function commandLinePage(program: Command): string {
 }
 
 function commandSection(command: Command): readonly string[] {
+  return sectionOf(command, command.name(), "##");
+}
+
+/** A group of commands, such as `runs`, has a section for each of them below its own. */
+function sectionOf(command: Command, name: string, mark: string): readonly string[] {
   const words = command.registeredArguments.map(argumentWord);
   const options = command.options.length > 0 ? ["[options]"] : [];
   const example = exampleOf(command);
+  const usage = command.commands.length > 0 ? [] : [`\`headrace ${[name, ...options, ...words].join(" ")}\``, ""];
   return [
-    `## ${command.name()}`,
+    `${mark} ${name}`,
     "",
-    `\`headrace ${[command.name(), ...options, ...words].join(" ")}\``,
-    "",
+    ...usage,
     `${command.description()}.`,
     "",
     ...(command.options.length > 0 ? [...optionLines(command.options), ""] : []),
     ...(example === undefined ? [] : ["```sh", example, "```", ""]),
+    ...command.commands.flatMap((inner) => sectionOf(inner, `${name} ${inner.name()}`, `${mark}#`)),
   ];
 }
 
 function argumentWord(argument: Argument): string {
-  return argument.required ? `<${argument.name()}>` : `[${argument.name()}]`;
+  const name = `${argument.name()}${argument.variadic ? "..." : ""}`;
+  return argument.required ? `<${name}>` : `[${name}]`;
 }
 
 function optionLines(options: readonly Option[]): readonly string[] {

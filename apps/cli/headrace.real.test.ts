@@ -169,14 +169,9 @@ describe("the command line", { timeout: 180_000, skip: sdk.skip }, () => {
       "name=you",
     );
     const id = made.trim();
-    assert.match(await ok("recurring-runs", "list"), /often +DISABLED +every 1s/);
-    assert.equal(await ok("recurring-runs", "list", "--output", "name"), `recurring-run/${id}\n`);
-    await ok("recurring-runs", "enable", "often");
-    const [shown] = JSON.parse(await ok("recurring-runs", "get", id.slice(0, 8), "--output", "json"));
-    assert.deepEqual([shown.status, shown.trigger], ["ENABLED", { periodic_schedule: { interval_second: "1" } }]);
+    await ok("recurring-runs", "enable", id.slice(0, 8));
+    assert.match(await ok("recurring-runs", "list"), new RegExp(`${id} +often +ENABLED +every 1s`));
     assert.match(await ok("recurring-runs", "delete", "often"), /Deleted "often"/);
-    const { code, stderr } = await headrace(["recurring-runs", "create", "x", "--file", pipeline, "--every", "soon"]);
-    assert.deepEqual([code, /every "soon"/.test(stderr)], [1, true], stderr);
   });
 
   test("stops, and nothing is left: no process, socket or control group", async () => {

@@ -65,8 +65,9 @@ test("commands and flags that messages and comments name exist", () => {
 function faultOf(program: ReturnType<typeof createProgram>, line: string): string | undefined {
   const [name = "", ...words] = line.split(/\s+/);
   if (name.startsWith("-")) return ["--help", "--version", "-V", "-h"].includes(name) ? undefined : "no such flag";
-  const command = program.commands.find((each) => each.name() === name);
-  if (command === undefined) return "no such command";
+  const group = program.commands.find((each) => each.name() === name);
+  if (group === undefined) return "no such command";
+  const command = group.commands.find((each) => each.name() === words[0]) ?? group;
   const flags = new Set([...command.options, ...program.options].flatMap(({ short, long }) => [short, long]));
   const unknown = words.map((word) => word.split("=")[0]).filter((word) => word?.startsWith("-"));
   return unknown.find((flag) => !flags.has(flag));
