@@ -19,6 +19,16 @@ export async function actOnRun(request: Requester, runId: string, verb: RunVerb)
   await request.json(`${runPath(runId)}:${verb}`, { method: "POST", body: {} });
 }
 
+/** Runs a task of a finished run again, and what came after it. */
+export async function retryFrom(
+  request: Requester,
+  { id, namespace }: { readonly id: string; readonly namespace: string },
+  taskKey: string,
+): Promise<void> {
+  const path = `/apis/headrace.io/v1/namespaces/${encodeURIComponent(namespace)}/runs/${encodeURIComponent(id)}/retry`;
+  await request.json(path, { method: "POST", body: { from: [taskKey] } });
+}
+
 /** Where the bytes of an artifact are. The server sends them so that they cannot act as a page of ours. */
 export function artifactPath(namespace: string, id: number): string {
   return `/apis/headrace.io/v1/namespaces/${encodeURIComponent(namespace)}/artifacts/${id}/content`;

@@ -20,8 +20,10 @@ import {
 import { Fragment, useState } from "react";
 import type { Run, Task, TaskArtifact, TaskAttempt, TaskValues } from "../resources/index.ts";
 import { openLog } from "./api.ts";
+import { CacheNote } from "./cache-note.tsx";
 import { typeName } from "./artifacts.ts";
 import { pipelineMessages } from "./messages.ts";
+import { RetryFrom } from "./retry-from.tsx";
 import { findNode, isGroup, type RunNode } from "./run-tree.ts";
 import { sayLabel, type Words } from "./run-words.ts";
 import type { State } from "@headrace/ui-kit";
@@ -49,6 +51,7 @@ export function TaskPanel({ node, tree, run, onClose, onSelect, onArtifact }: Ta
         <h2>{sayLabel(node, t)}</h2>
         <IterationNote node={node} tree={tree} t={t} />
         <span className="grow" />
+        {node.task ? <RetryFrom run={run} taskKey={node.key} /> : null}
         <button type="button" className="quiet" aria-label={kit("close")} title={kit("close")} onClick={onClose}>
           ×
         </button>
@@ -274,6 +277,10 @@ function TaskFacts({
               {status.cachedFrom.run.slice(0, 8)}
             </Link>
           ) : undefined,
+        ],
+        [
+          t("fact.cache"),
+          node.task && !isGroup(node) && status?.finishedAt !== undefined ? <CacheNote task={node.task} /> : undefined,
         ],
         [
           t("fact.inputs"),
