@@ -72,6 +72,8 @@ export interface PlatformOptions {
   readonly sandboxed?: boolean;
   /** `HOST:PORT` of artifact stores on this machine itself; others need not be named. */
   readonly allowedStores?: readonly string[];
+  /** Names or addresses, with a port or without, that pipelines may be fetched from though they are not on the public internet. */
+  readonly allowedFetches?: readonly string[];
   /** IANA name of the time zone in which cron expressions are read; UTC unless told otherwise. */
   readonly cronTimeZone?: string;
   /** pip's, uv's and the proxies' variables, PATH and HOME: for building environments. */
@@ -200,6 +202,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
     clock,
     ids,
     sharedFolders: shares,
+    packageHosts: options.allowedFetches ?? [],
     timeZone: requireTimeZone(options.cronTimeZone ?? "UTC"),
     namespaceRoot: (namespace) => storage.pipelineRoot(namespace),
     retention: readRetention(options.retention ?? {}),

@@ -32,6 +32,12 @@ export function createProgram(surroundings: Surroundings): Command {
     .addOption(new Option("--auth <mode>", "who may call").choices(["local", "token"]).default("local"))
     .option("--share <dir[:ro]>", "show a folder of yours at the same path in steps (repeatable)", collect, [])
     .option("--allow-store <host:port>", "let artifacts be kept in a store on this machine (repeatable)", collect, [])
+    .option(
+      "--allow-fetch <host[:port]>",
+      "let pipelines be fetched from a host that is not on the public internet (repeatable)",
+      collect,
+      [],
+    )
     .option("--no-sandbox", "run steps as plain processes of yours: lightweight Python alone, and nothing confines it")
     .option("--detach", "return once it is ready, and leave it running", false)
     .addHelpText("after", "\nExample:\n  headrace up --detach")
@@ -120,6 +126,27 @@ export function createProgram(surroundings: Surroundings): Command {
     .addHelpText("after", "\nExample:\n  headrace gc --dry-run")
     .action(async (flags, command) =>
       finish(command, async (terminal) => (await import("./commands/gc.ts")).gc(flags, surroundings, terminal)),
+    );
+
+  program
+    .command("backup <file>")
+    .description("Write all of a running Headrace to one file: a tar, or a compressed one if its name ends with .gz")
+    .addHelpText("after", "\nExample:\n  headrace backup headrace.tar.gz")
+    .action(async (file, _flags, command) =>
+      finish(command, async (terminal) =>
+        (await import("./commands/backup.ts")).backup(file, surroundings.home, terminal),
+      ),
+    );
+
+  program
+    .command("restore <file>")
+    .description("Make a data directory of what `headrace backup` wrote")
+    .option("--data-dir <dir>", "where it goes: not there yet, or empty (default: $HEADRACE_HOME or ~/.headrace)")
+    .addHelpText("after", "\nExample:\n  headrace restore headrace.tar.gz --data-dir ~/restored")
+    .action(async (file, flags, command) =>
+      finish(command, async (terminal) =>
+        (await import("./commands/restore.ts")).restore(file, flags, surroundings.home, terminal),
+      ),
     );
 
   program

@@ -15,6 +15,7 @@ export interface UpFlags {
   readonly share: readonly string[];
   readonly sandbox: boolean;
   readonly allowStore: readonly string[];
+  readonly allowFetch: readonly string[];
   readonly detach: boolean;
 }
 
@@ -49,6 +50,7 @@ async function serve(home: string, flags: UpFlags, surroundings: Surroundings, t
     shares: flags.share,
     sandboxed: flags.sandbox,
     allowedStores: flags.allowStore,
+    allowedFetches: flags.allowFetch,
     packaging: surroundings.packaging,
     ...(surroundings.cronTimeZone !== undefined && { cronTimeZone: surroundings.cronTimeZone }),
     ...(surroundings.retention && { retention: surroundings.retention }),
@@ -91,5 +93,6 @@ function backgroundFlags(flags: UpFlags): readonly string[] {
     flags.auth,
     ...flags.share.flatMap((share) => ["--share", share]),
     ...flags.allowStore.flatMap((store) => ["--allow-store", store]),
+    ...flags.allowFetch.flatMap((host) => ["--allow-fetch", host]),
   ];
 }
