@@ -15,7 +15,7 @@ import {
   type TaskFacts,
   type Values,
 } from "../core/graph.ts";
-import type { ArtifactType, ContainerExecutor, Pipeline } from "../core/ir.ts";
+import type { ArtifactType, Component, ContainerExecutor, Pipeline } from "../core/ir.ts";
 import { isList, isObject, type JsonValue, parseObject } from "../core/json.ts";
 import { claimNames, type Resolve } from "../core/kubernetes-settings.ts";
 import { fillMacros } from "../core/macros.ts";
@@ -54,6 +54,7 @@ export class ActiveRun {
   /** When steps with earlier attempts were decided, by row: their next attempts are no older. */
   readonly setBackAt = new Map<number, number>();
   readonly #runAgain: readonly string[];
+  #importsIntoWorkspace: boolean | undefined;
   readonly #idOf = new Map<Node, number>();
   readonly #nodeOf = new Map<number, Node>();
 
@@ -138,7 +139,8 @@ export class ActiveRun {
 
   /** Artifacts, by number, whose importers put them into the workspace. */
   #workspaceArtifacts(): ReadonlySet<number> {
-    if (this.pipeline.settings.workspace === undefined) return nothing;
+    this.#importsIntoWorkspace ??= importsIntoWorkspace(this.pipeline.root);
+    if (!this.#importsIntoWorkspace) return nothing;
     const importers = [...this.graph.nodes()].filter(
       ({ component: { body }, state }) => body.kind === "importer" && body.downloadToWorkspace && state === "SUCCEEDED",
     );
@@ -151,6 +153,12 @@ export class ActiveRun {
 /** URI beneath which all of a run's artifacts go that its steps are given places for. */
 export function runDirectory(root: string, row: { readonly pipeline_name: string; readonly run: string }): string {
   return [root.replace(/\/*(?:\?.*)?$/, ""), ...[row.pipeline_name, row.run].map(pathSegment)].join("/");
+}
+
+/** Whether anything of the pipeline is imported into a workspace: what no pipeline does is not looked for. */
+function importsIntoWorkspace({ body }: Component): boolean {
+  if (body.kind === "dag") return [...body.tasks.values()].some(({ component }) => importsIntoWorkspace(component));
+  return body.kind === "importer" && body.downloadToWorkspace;
 }
 
 /** What names may hold and paths should not. */
