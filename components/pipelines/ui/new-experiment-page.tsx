@@ -38,7 +38,7 @@ export function NewExperimentPage() {
   const code = `${pythonClient(location.origin)}${pythonCall("client.create_experiment", [
     ["", name.trim()],
     description === "" ? undefined : ["description", description],
-    namespace === "" ? undefined : ["namespace", namespace],
+    ["namespace", namespace || undefined],
   ])}\n`;
   return (
     <FormPage
