@@ -3,7 +3,7 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { delimiter, dirname, resolve } from "node:path";
-import { findNode } from "../apps/cli/bin/find-node.js";
+import { explainStatus, findNode } from "../apps/cli/bin/find-node.js";
 
 const [command, ...args] = process.argv.slice(2);
 const path = [dirname(findNode()), resolve("node_modules/.bin"), process.env.PATH].join(delimiter);
@@ -13,4 +13,7 @@ child.on("error", (error) => {
   console.error(`Cannot run ${command}: ${error.message}`);
   process.exit(1);
 });
-child.on("exit", (code, signal) => process.exit(signal === null ? code : 128 + constants.signals[signal]));
+child.on("exit", (code, signal) => {
+  explainStatus(code);
+  process.exit(signal === null ? code : 128 + constants.signals[signal]);
+});

@@ -5,7 +5,7 @@ import module from "node:module";
 import { constants, homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { findNode, isNewEnough } from "./find-node.js";
+import { explainStatus, findNode, isNewEnough } from "./find-node.js";
 
 if (isNewEnough) {
   const cache = process.env.HEADRACE_CACHE || join(homedir(), ".cache", "headrace");
@@ -17,5 +17,8 @@ if (isNewEnough) {
   const isOnTerminal = [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY);
   process.on("SIGINT", () => isOnTerminal || child.kill("SIGINT"));
   for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
-  child.on("exit", (code, signal) => process.exit(signal === null ? code : 128 + constants.signals[signal]));
+  child.on("exit", (code, signal) => {
+    explainStatus(code);
+    process.exit(signal === null ? code : 128 + constants.signals[signal]);
+  });
 }
