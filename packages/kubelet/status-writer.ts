@@ -1,5 +1,6 @@
 import type { PodStatus } from "@headrace/k8s";
 import { isApiError } from "@headrace/model";
+import { afterThisTurn } from "@headrace/runtime";
 import type { NodeServices } from "./node-services.ts";
 import { finalForObject, persist } from "./retry.ts";
 
@@ -36,6 +37,7 @@ export class StatusWriter {
   /** Resolves when the present status is in the API, or never will be. */
   async publishForCertain(): Promise<void> {
     await this.#writing;
+    await afterThisTurn();
     const { clock, signal, onError } = this.#services;
     await persist({ clock, signal, onError, final: finalForObject }, () => this.#write());
   }

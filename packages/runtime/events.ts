@@ -2,6 +2,7 @@ import type { Client } from "@headrace/client";
 import { Event } from "@headrace/k8s";
 import { formatTime, isApiError, type Clock, type Ids, type KubeObject } from "@headrace/model";
 import { createLimitedMap } from "./limited-map.ts";
+import { afterThisTurn } from "./pause.ts";
 
 export interface EventMessage {
   readonly type: "Normal" | "Warning";
@@ -156,7 +157,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       }
       waiting += 1;
       // One after the other for each object, so that a repetition finds what it repeats; those of many objects share commits.
-      const tail = (tails.get(identity) ?? Promise.resolve())
+      const tail = (tails.get(identity) ?? afterThisTurn())
         .then(() => write(object, event))
         .catch(() => void (dropped += 1))
         .finally(() => {

@@ -21,7 +21,7 @@ export { createInformer, type Change, type Informer, type InformerOptions } from
 export { runAsLeader, type LeaderOptions } from "./leader.ts";
 export { createLimitedMap, type LimitedMap } from "./limited-map.ts";
 export { formatKey, keyOf, parseKey, type IndexFunction } from "./object-cache.ts";
-export { pause } from "./pause.ts";
+export { afterThisTurn, pause } from "./pause.ts";
 export { createWorkQueue, type WorkQueue } from "./work-queue.ts";
 export {
   addFinalizer,

@@ -13,3 +13,11 @@ export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<vo
     }
   });
 }
+
+/**
+ * Resolves once this turn of the event loop is over, with all that follows from it at once: for what nobody waits for, so that it
+ * takes its time while the disk or another process is waited for, and not before.
+ */
+export function afterThisTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,7 +1,7 @@
 import type { Client, ResourceClient } from "@headrace/client";
 import { Pod } from "@headrace/k8s";
 import { ApiError, type Clock, isApiError, type ObjectKey } from "@headrace/model";
-import { createInformer, ifPresent, type Informer, removeFinalizer } from "@headrace/runtime";
+import { afterThisTurn, createInformer, ifPresent, type Informer, removeFinalizer } from "@headrace/runtime";
 import { attemptLabel, runLabel, stepFinalizer, taskLabel } from "../core/pod.ts";
 import type { Jobs } from "./jobs.ts";
 
@@ -172,6 +172,7 @@ export class Pods {
 
   /** A pod that will not run any more is let go once its attempt is recorded; one that nobody reports is recorded as it is. */
   async #letGo(ref: AttemptRef, pod: Pod): Promise<void> {
+    await afterThisTurn();
     if (!(await this.#news.isOpen(ref))) {
       await removeFinalizer(this.#client, keyOf(pod), stepFinalizer);
       return;
