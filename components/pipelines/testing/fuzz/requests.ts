@@ -56,6 +56,9 @@ const queryNames = [
   "pipeline_name",
 ] as const;
 
+/** A server may take no more of a request's head than it likes, and hang up: that is no answer to look at. */
+const maxQueryText = 1500;
+
 const verbs = ["archive", "unarchive", "terminate", "retry", "enable", "disable", "read", "fly"] as const;
 
 export function requestMaker(routes: readonly Route[], chance: Chance): RequestMaker {
@@ -113,7 +116,8 @@ function queryOf(chance: Chance, known: (name: string) => unknown): Record<strin
   const names = Array.from({ length: count }, () =>
     chance.percent(95) ? chance.pick(queryNames) : hostileText(chance),
   );
-  return Object.fromEntries(names.map((name) => [name, queryValue(name, chance, known)]));
+  const short = (text: string): string => text.slice(0, maxQueryText);
+  return Object.fromEntries(names.map((name) => [short(name), short(queryValue(name, chance, known))]));
 }
 
 function queryValue(name: string, chance: Chance, known: (name: string) => unknown): string {
