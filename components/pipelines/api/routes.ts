@@ -8,6 +8,7 @@ import { healthRoutes } from "./health.ts";
 import { versionRoutes } from "./pipeline-versions.ts";
 import { pipelineRoutes } from "./pipelines.ts";
 import { recurringRunRoutes } from "./recurring-runs.ts";
+import { runDefaultRoutes } from "./run-defaults.ts";
 import { runPipelineRoutes } from "./run-pipeline.ts";
 import { runRoutes } from "./runs.ts";
 import { stepReportRoutes } from "./step-reports.ts";
@@ -25,6 +26,7 @@ export function apiRoutes(context: ApiContext): readonly Route[] {
     ...uploadRoutes(context),
     ...runRoutes(context),
     ...runPipelineRoutes(context),
+    ...runDefaultRoutes(context),
     ...taskRoutes(context),
     ...recurringRunRoutes(context),
     ...artifactRoutes(context),

@@ -54,7 +54,7 @@ export const newRunMessages = defineMessages({
     root: "Pipeline root",
     "root.help": "Where its artifacts go. Empty: as the pipeline or the server says.",
     account: "Service account",
-    "account.help": "What its steps may do. Empty: pipeline-runner.",
+    "account.help": "What its steps may do. Empty: that of the installation.",
     caching: "Take steps from the cache where the pipeline allows it",
     "caching.off":
       "Every step runs. The pipeline is sent with caching switched off, so the run is not listed with its version.",
@@ -165,7 +165,7 @@ export const newRunMessages = defineMessages({
     root: "流水线根路径",
     "root.help": "制品的存放位置。留空则按流水线或服务器的设置。",
     account: "服务账号",
-    "account.help": "决定各步骤的权限。留空则为 pipeline-runner。",
+    "account.help": "决定各步骤的权限。留空则用安装的默认账号。",
     caching: "在流水线允许的情况下使用缓存",
     "caching.off": "每个步骤都会运行。发送的是关闭了缓存的流水线，因此该运行不会列在其版本之下。",
     submit: "开始运行",

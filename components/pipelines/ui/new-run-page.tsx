@@ -31,6 +31,7 @@ import { readParameters, textsOf } from "./parameter-values.ts";
 import { isMultiUser, listPipelines, listVersions, type Pipeline, type PipelineVersion } from "./pipelines-api.ts";
 import { newVersionPath, schedulePath, schedulesPath } from "./places.ts";
 import { pipelineInputs } from "./planned-task.ts";
+import { useRunDefaults } from "./run-defaults.ts";
 import { runPath } from "./runs-of.ts";
 import { instantOf, triggerOf } from "./trigger-draft.ts";
 import { triggerFaults, TriggerFields } from "./trigger-fields.tsx";
@@ -69,6 +70,7 @@ function NewRun({ clone }: { readonly clone: Awaited<ReturnType<typeof readClone
   const set = (change: Partial<RunDraft>): void => setDraft((before) => ({ ...before, ...change }));
   const choices = useChoices(draft.pipeline);
   const { pipeline, version, experiment } = chosenOf(draft, choices);
+  const defaults = useRunDefaults(experiment?.namespace ?? namespace);
   const spec = draft.pipeline === "" ? clone?.spec : version?.spec;
   const inputs = useMemo(() => readInputs(spec), [spec]);
   const given = useGiven(clone?.given, inputs, draft, set);
@@ -87,7 +89,7 @@ function NewRun({ clone }: { readonly clone: Awaited<ReturnType<typeof readClone
     pipeline: spec === undefined ? t("pipeline.needed") : undefined,
     name: name.trim() === "" ? t("name.needed") : undefined,
     experiment: choices.multiUser && experiment === undefined ? t("experiment.needed") : undefined,
-    ...(draft.recurring && triggerFaults(draft.trigger, clock.now(), t)),
+    ...(draft.recurring && triggerFaults(draft.trigger, { now: clock.now(), zone: defaults.cronTimeZone }, t)),
   };
   const wanted = requestFor(
     { ...draft, name: name.trim() },
@@ -174,9 +176,8 @@ function NewRun({ clone }: { readonly clone: Awaited<ReturnType<typeof readClone
         <TriggerFields
           draft={draft.trigger}
           onChange={(change) => set({ trigger: { ...draft.trigger, ...change } })}
-          faults={{
-            ...triggerFaults(draft.trigger, clock.now(), t),
-          }}
+          zone={defaults.cronTimeZone}
+          faults={triggerFaults(draft.trigger, { now: clock.now(), zone: defaults.cronTimeZone }, t)}
         />
       ) : null}
       <FormSection title={t("parameters")}>
@@ -219,10 +220,16 @@ function NewRun({ clone }: { readonly clone: Awaited<ReturnType<typeof readClone
           mono
           value={draft.pipelineRoot}
           onChange={(pipelineRoot) => set({ pipelineRoot })}
-          placeholder={rootOf(spec)}
+          placeholder={rootOf(spec) || defaults.pipelineRoot}
           help={t("root.help")}
         />
-        <ServiceAccountField draft={draft} set={set} namespace={experiment?.namespace ?? namespace} t={t} />
+        <ServiceAccountField
+          draft={draft}
+          set={set}
+          namespace={experiment?.namespace ?? namespace}
+          standard={defaults.serviceAccount}
+          t={t}
+        />
       </FormSection>
     </FormPage>
   );
@@ -464,11 +471,13 @@ function ServiceAccountField({
   draft,
   set,
   namespace,
+  standard,
   t,
 }: {
   readonly draft: RunDraft;
   readonly set: SetDraft;
   readonly namespace: string;
+  readonly standard: string;
   readonly t: NewRunWords;
 }) {
   const { request } = useKit();
@@ -486,14 +495,14 @@ function ServiceAccountField({
       value={draft.serviceAccount}
       onChange={(serviceAccount) => set({ serviceAccount })}
       offers={accounts.state === "ready" ? accounts.value : []}
-      placeholder="pipeline-runner"
+      placeholder={standard}
       help={t("account.help")}
     />
   );
 }
 
-/** The pipeline's own root, to show what an empty field means. */
+/** The pipeline's own root, if it has one. */
 function rootOf(spec: unknown): string {
   const bare = isRecord(spec) && isRecord(spec["pipeline_spec"]) ? spec["pipeline_spec"] : spec;
-  return textOf(bare, "defaultPipelineRoot") || "minio://mlpipeline/v2/artifacts";
+  return textOf(bare, "defaultPipelineRoot");
 }

@@ -33,6 +33,7 @@ import { newRunMessages } from "./new-run-messages.ts";
 import { listVersions } from "./pipelines-api.ts";
 import { experimentPath, newRunPath, pipelinePath, schedulePath, schedulesPath } from "./places.ts";
 import { PlanGraph } from "./plan-graph.tsx";
+import { useRunDefaults } from "./run-defaults.ts";
 import { useRunsBy } from "./runs-of.ts";
 import { RunsTable } from "./runs-table.tsx";
 import { enableSchedule, getSchedule, type Schedule } from "./schedules-api.ts";
@@ -41,7 +42,7 @@ import { statusOf, useNames } from "./schedule-table.tsx";
 import { SpecSource } from "./spec-source.tsx";
 import { useTicks, type Ticks } from "./ticks.ts";
 import { nextTimes } from "./trigger-draft.ts";
-import { sayMoment, serverZone } from "./trigger-fields.tsx";
+import { sayMoment } from "./trigger-fields.tsx";
 import { sayTrigger } from "./trigger-words.ts";
 
 const tabNames = ["runs", "settings", "graph", "spec"] as const;
@@ -289,17 +290,18 @@ function Settings({ schedule, last }: { readonly schedule: Schedule; readonly la
 /** The next five times on the server's clock. */
 function NextTicks({ schedule, last }: { readonly schedule: Schedule; readonly last: string | undefined }) {
   const { language, clock } = useKit();
+  const { cronTimeZone: zone } = useRunDefaults(schedule.namespace);
   const { trigger, startAt, endAt } = schedule;
   if (trigger === undefined || (typeof Temporal === "undefined" && "cron" in trigger)) return null;
-  const times = nextTimes({ trigger, startAt, endAt, last: parseTime(last) }, clock.now(), 5, serverZone);
+  const times = nextTimes({ trigger, startAt, endAt, last: parseTime(last) }, clock.now(), 5, zone);
   return (
     <>
       {times.map((time) => (
         <span className="line-of number" key={time}>
-          {sayMoment(time, language)}
+          {sayMoment(time, zone, language)}
         </span>
       ))}
-      <span className="faint">{serverZone}</span>
+      <span className="faint">{zone}</span>
     </>
   );
 }

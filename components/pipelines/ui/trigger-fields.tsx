@@ -17,9 +17,6 @@ import { newRunMessages } from "./new-run-messages.ts";
 import { instantOf, intervalUnits, nextTimes, triggerOf, withSeconds, type TriggerDraft } from "./trigger-draft.ts";
 import { sayTrigger, type NewRunWords } from "./trigger-words.ts";
 
-/** What the server reads cron expressions in, unless its administrator chose another. */
-export const serverZone = "UTC";
-
 const presets = {
   hourly: "0 0 * * * *",
   nightly: "0 0 2 * * *",
@@ -33,14 +30,20 @@ export interface TriggerFaults {
   readonly concurrency?: string | undefined;
 }
 
+/** From when on, in milliseconds since the epoch, and on whose clock: the IANA name of the server's time zone. */
+export interface TriggerMoment {
+  readonly now: number;
+  readonly zone: string;
+}
+
 /** What is wrong with the fields of a trigger. */
-export function triggerFaults(draft: TriggerDraft, now: number, t: NewRunWords): TriggerFaults {
+export function triggerFaults(draft: TriggerDraft, at: TriggerMoment, t: NewRunWords): TriggerFaults {
   const trigger = triggerOf(draft);
   const [start, end] = [instantOf(draft.start), instantOf(draft.end)];
   const concurrency = Number(draft.maxConcurrency);
   return {
     trigger:
-      trigger === undefined ? t(draft.kind === "cron" ? "trigger.needed" : "trigger.everyNeeded") : faultOf(draft, now),
+      trigger === undefined ? t(draft.kind === "cron" ? "trigger.needed" : "trigger.everyNeeded") : faultOf(draft, at),
     end: start !== undefined && end !== undefined && end <= start ? t("trigger.ends") : undefined,
     concurrency:
       Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= 10
@@ -49,21 +52,21 @@ export function triggerFaults(draft: TriggerDraft, now: number, t: NewRunWords):
   };
 }
 
-function faultOf(draft: TriggerDraft, now: number): string | undefined {
-  const ahead = lookAhead(draft, now);
+function faultOf(draft: TriggerDraft, at: TriggerMoment): string | undefined {
+  const ahead = lookAhead(draft, at);
   return "error" in ahead ? ahead.error : undefined;
 }
 
 function lookAhead(
   draft: TriggerDraft,
-  now: number,
+  { now, zone }: TriggerMoment,
 ): { readonly times: readonly number[] } | { readonly error: string } | { readonly untold: true } {
   const trigger = triggerOf(draft);
   if (trigger === undefined) return { times: [] };
   if (typeof Temporal === "undefined" && "cron" in trigger) return { untold: true };
   try {
     const limits = { startAt: instantOf(draft.start), endAt: instantOf(draft.end) };
-    return { times: nextTimes({ trigger, ...limits }, now, 5, serverZone) };
+    return { times: nextTimes({ trigger, ...limits }, now, 5, zone) };
   } catch (error) {
     return { error: errorText(error).replace(/^cron: Invalid value: "[^"]*": /, "") };
   }
@@ -74,8 +77,11 @@ export function TriggerFields({
   draft,
   onChange,
   faults,
+  zone,
 }: {
   readonly draft: TriggerDraft;
+  /** The server's. */
+  readonly zone: string;
   readonly onChange: (change: Partial<TriggerDraft>) => void;
   readonly faults: TriggerFaults;
 }) {
@@ -138,7 +144,7 @@ export function TriggerFields({
           />
         </div>
       )}
-      <NextTimes draft={draft} t={t} language={language} />
+      <NextTimes draft={draft} zone={zone} t={t} language={language} />
       <div className="field-row">
         <TextField
           label={t("trigger.start")}
@@ -178,16 +184,18 @@ export function TriggerFields({
 /** The trigger as a sentence, and when it would fire. */
 function NextTimes({
   draft,
+  zone,
   t,
   language,
 }: {
   readonly draft: TriggerDraft;
+  readonly zone: string;
   readonly t: NewRunWords;
   readonly language: Language;
 }) {
   const now = useNow();
   const second = Math.floor(now / 1000);
-  const ahead = useMemo(() => lookAhead(draft, second * 1000), [draft, second]);
+  const ahead = useMemo(() => lookAhead(draft, { now: second * 1000, zone }), [draft, second, zone]);
   if ("error" in ahead) return null;
   return (
     <div className="field next-times" aria-live="polite">
@@ -201,12 +209,12 @@ function NextTimes({
           <ol aria-label={t("trigger.next")}>
             {ahead.times.map((time) => (
               <li key={time}>
-                <time dateTime={new Date(time).toISOString()}>{sayMoment(time, language)}</time>{" "}
+                <time dateTime={new Date(time).toISOString()}>{sayMoment(time, zone, language)}</time>{" "}
                 <span className="faint">{soon(time, now, language)}</span>
               </li>
             ))}
           </ol>
-          <p className="field-help">{t("trigger.zone", { zone: serverZone })}</p>
+          <p className="field-help">{t("trigger.zone", { zone })}</p>
         </>
       )}
     </div>
@@ -214,7 +222,7 @@ function NextTimes({
 }
 
 /** `Thu 26 Nov, 02:00:00` on the server's clock. */
-export function sayMoment(time: number, language: Language): string {
+export function sayMoment(time: number, zone: string, language: Language): string {
   return new Intl.DateTimeFormat(language === "zh" ? "zh-CN" : "en-GB", {
     weekday: "short",
     day: "numeric",
@@ -223,7 +231,7 @@ export function sayMoment(time: number, language: Language): string {
     minute: "2-digit",
     second: "2-digit",
     hour12: false,
-    timeZone: serverZone,
+    timeZone: zone,
   }).format(time);
 }
 
