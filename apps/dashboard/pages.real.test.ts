@@ -68,6 +68,66 @@ const otherPages = [
   ["/recurringruns", /^(Schedules|定时计划)/],
 ] as const;
 
+const artifact = (schemaTitle: string) => ({ artifactType: { schemaTitle, schemaVersion: "0.0.1" } });
+const makeCode = `import json, sys
+made, rate, chart, rows = json.loads(sys.argv[1])["outputs"], float(sys.argv[2]), sys.argv[3], sys.argv[4]
+open(chart, "w").write("<p id=it></p><script>it.textContent = 'drawn'</script>")
+open(rows, "w").write("id,name\\n1,amber\\n2,basalt\\n")
+scores = made["artifacts"]["scores"]["artifacts"][0]
+json.dump({"artifacts": {"scores": {"artifacts": [{**scores, "metadata": {"accuracy": rate}}]}}}, open(made["outputFile"], "w"))`;
+
+/** One step makes a chart, rows and a metric, and another takes the rows. */
+const makingPipeline = {
+  schemaVersion: "2.1.0",
+  sdkVersion: "kfp-2.17.3",
+  pipelineInfo: { name: "making" },
+  deploymentSpec: {
+    executors: {
+      "exec-make": step(makeCode, [
+        "{{$}}",
+        "{{$.inputs.parameters['rate']}}",
+        "{{$.outputs.artifacts['chart'].path}}",
+        "{{$.outputs.artifacts['rows'].path}}",
+      ]),
+      "exec-take": step("import sys; print(open(sys.argv[1]).read())", ["{{$.inputs.artifacts['rows'].path}}"]),
+    },
+  },
+  components: {
+    "comp-make": {
+      executorLabel: "exec-make",
+      inputDefinitions: { parameters: { rate: { parameterType: "NUMBER_DOUBLE" } } },
+      outputDefinitions: {
+        artifacts: {
+          chart: artifact("system.HTML"),
+          rows: artifact("system.Dataset"),
+          scores: artifact("system.Metrics"),
+        },
+      },
+    },
+    "comp-take": { executorLabel: "exec-take", inputDefinitions: { artifacts: { rows: artifact("system.Dataset") } } },
+  },
+  root: {
+    inputDefinitions: { parameters: { rate: { parameterType: "NUMBER_DOUBLE" } } },
+    dag: {
+      tasks: {
+        make: {
+          componentRef: { name: "comp-make" },
+          taskInfo: { name: "make" },
+          inputs: { parameters: { rate: { componentInputParameter: "rate" } } },
+        },
+        take: {
+          componentRef: { name: "comp-take" },
+          taskInfo: { name: "take" },
+          dependentTasks: ["make"],
+          inputs: {
+            artifacts: { rows: { taskOutputArtifact: { outputArtifactKey: "rows", producerTask: "make" } } },
+          },
+        },
+      },
+    },
+  },
+};
+
 describe("the dashboard", { skip }, () => {
   let scratch: string;
   let platform: Platform;
@@ -146,6 +206,45 @@ describe("the dashboard", { skip }, () => {
       await page.getByRole("button", { name: "Timeline" }).click();
       await page.getByRole("option", { selected: true }).filter({ hasText: "train" }).waitFor();
       assert.match(decodeURIComponent(page.url()), /task=for-loop-1\[1\]\/train/);
+    });
+  });
+
+  const make = (name: string, rate: number): Promise<string> =>
+    post("runs", { display_name: name, pipeline_spec: makingPipeline, runtime_config: { parameters: { rate } } });
+
+  test("what steps made appears by itself, can be looked at, and leads to who made and used it", async () => {
+    await visit("/artifacts?q=run:makes", async (page) => {
+      await make("makes", 0.5);
+      await page.getByRole("link", { name: "rows" }).click();
+      await page.getByRole("cell", { name: "basalt" }).waitFor();
+      await page.getByText("2 rows, 2 columns").waitFor();
+      await page.getByRole("navigation").getByRole("link", { name: "Lineage" }).click();
+      await page.getByRole("button", { name: /^take/ }).waitFor();
+      await page.getByRole("button", { name: /^make/ }).click();
+      await page.locator(".panel").getByRole("link", { name: "Open" }).click();
+      await sentence(page, /^Step root\/make of run makes/);
+      await page.getByRole("button", { name: "chart" }).click();
+      await page.frameLocator(".html-frame").getByText("drawn").waitFor();
+    });
+    await visit("/executions?q=take", async (page) => {
+      await page.getByRole("row").filter({ hasText: "makes" }).getByRole("link", { name: "take" }).waitFor();
+    });
+  });
+
+  test("runs are told apart by a metric, and put side by side", async () => {
+    await make("worse", 0.25);
+    await make("better", 0.75);
+    await visit("/runs?q=pipeline:making", async (page) => {
+      await page.getByRole("columnheader", { name: "accuracy" }).waitFor();
+      await page.getByRole("row").filter({ hasText: "0.75" }).getByRole("checkbox").check();
+      await page.getByRole("row").filter({ hasText: "0.25" }).getByRole("checkbox").check();
+      await page.getByRole("link", { name: "Compare" }).click();
+      const row = page.getByRole("row").filter({ hasText: "accuracy" });
+      await row.getByText("0.25").waitFor();
+      await row.getByText("0.75").waitFor();
+      await page.frameLocator(".html-frame").first().getByText("drawn").waitFor();
+      await page.getByRole("button", { name: /^Remove worse/ }).click();
+      await page.getByRole("link", { name: "Choose runs" }).waitFor();
     });
   });
 
