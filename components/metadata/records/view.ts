@@ -49,8 +49,9 @@ export interface Page {
   readonly limit: number;
 }
 
-/** Values of one statement. */
+/** Values of one statement; SQLite binds 32,766 at most, and runs are looked for in one. */
 const maxBound = 10_000;
+const mostRuns = 30_000;
 /** Nodes that are read in one go, and that one answer without paging may hold. */
 const rowsAtOnce = 1_000;
 export const mostRows = 50_000;
@@ -241,9 +242,9 @@ export class MetadataView {
       .execute();
     const runs = rows.filter(({ kind }) => kind === runType).map(({ ref }) => ref);
     const pipelines = rows.filter(({ kind }) => kind === pipelineType).map(({ ns, ref }) => ({ ns, name: ref }));
-    const below = pipelines.length > 0 ? await this.#facts.runsOf(pipelines, maxBound + 1) : [];
+    const below = pipelines.length > 0 ? await this.#facts.runsOf(pipelines, mostRuns + 1) : [];
     const all = [...new Set([...runs, ...below.map(({ run }) => run)])];
-    if (all.length > maxBound) throw tooMany("the context has more runs than can be looked through at once");
+    if (all.length > mostRuns) throw tooMany(`the context has more than ${mostRuns} runs`);
     return all;
   }
 
