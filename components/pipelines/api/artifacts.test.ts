@@ -162,6 +162,20 @@ test("lineage is asked of something, which must exist and be the caller's to rea
   assert.equal((await face.call("GET", edges, { query: { run_ids: run, type: "SIDEWAYS" } })).status, 400);
 });
 
+test("the newest task that succeeded with a fingerprint is found, and nothing where none did", async () => {
+  const { face, run } = await faceWithLineage();
+  await using _ = face;
+  const rows = lineageWriter(face.records, { ns, id: run });
+  await rows.task({ name: "old", uid: "u-old", fingerprint: "f" });
+  await rows.task({ name: "new", uid: "u-new", fingerprint: "f", state: "CACHED" });
+  await rows.task({ name: "failed", uid: "u-failed", fingerprint: "f", state: "FAILED" });
+  const find = async (body: unknown) => face.call("POST", "/apis/v2beta1/tasks:findCached", { body });
+  const { task } = (await find({ cache_fingerprint: "f" })).json as { task: { task_id: string } };
+  assert.equal(task.task_id, "u-new");
+  assert.deepEqual((await find({ cache_fingerprint: "other", namespace: ns })).json, {});
+  assert.equal((await find({})).status, 400);
+});
+
 test("a run's tasks come in pages, by parent, sorted and filtered", async () => {
   const { face, run } = await faceWithLineage();
   await using _ = face;

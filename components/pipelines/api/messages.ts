@@ -243,6 +243,8 @@ export const taskMessage = message("PipelineTask", {
 });
 export type TaskMessage = TypeOf<typeof taskMessage>;
 
+export const cachedTaskQuestion = message("FindCachedTaskRequest", { namespace: text, cache_fingerprint: text });
+
 export const taskListMessage = message("ListTasksResponse", {
   tasks: listOf(taskMessage),
   total_size: int32,

@@ -1,17 +1,26 @@
-import { type ApiRequest, type Route, type RouteParams } from "@headrace/model";
+import { type ApiRequest, badRequest, type Route, type RouteParams } from "@headrace/model";
 import { taskArtifactsOf } from "../records/artifacts.ts";
 import {
   attemptsOf,
   findTask,
+  findTaskByFingerprint,
   listTasks,
   neighboursOf,
   type RunRow,
   taskColumns,
   type TaskRow,
 } from "../records/runs.ts";
-import { type ApiContext, notFound, routeMaker, tablesOf } from "./context.ts";
+import {
+  type ApiContext,
+  namespaceFor,
+  notFound,
+  readMessage,
+  requireAccess,
+  routeMaker,
+  tablesOf,
+} from "./context.ts";
 import { type ListHabits, pageFields, readListRequest } from "./listing.ts";
-import { taskListMessage, taskMessage, type TaskMessage } from "./messages.ts";
+import { cachedTaskQuestion, taskListMessage, taskMessage, type TaskMessage } from "./messages.ts";
 import { permittedRun } from "./runs.ts";
 import { jsonResponse, unimplemented } from "./status.ts";
 import { surroundingsOf, taskMessages } from "./task-view.ts";
@@ -27,6 +36,7 @@ export function taskRoutes(context: ApiContext): readonly Route[] {
     route("GET", `${collection}/{task}`, get),
     route("POST", collection, refuse),
     route("PATCH", `${collection}/{task}`, refuse),
+    route("POST", "/apis/v2beta1/tasks:findCached", findCached),
   ];
 }
 
@@ -51,13 +61,24 @@ async function get(context: ApiContext, { user }: ApiRequest, { run = "", task =
   return jsonResponse(taskMessage.write(message));
 }
 
+/** The newest task of a namespace that succeeded with a fingerprint: what a step of the same would be spared by. An empty answer if none did. */
+async function findCached(context: ApiContext, request: ApiRequest) {
+  const { namespace, cache_fingerprint = "" } = await readMessage(request, cachedTaskQuestion);
+  if (cache_fingerprint === "") throw badRequest("cache_fingerprint: Required value");
+  const ns = namespaceFor(context, namespace, "tasks");
+  await requireAccess(context, request.user, "list", "runs", ns);
+  const found = await findTaskByFingerprint(tablesOf(context, ns).db, ns, cache_fingerprint);
+  const [task] = found ? await messagesOf(context, found, [found]) : [];
+  return jsonResponse(task ? { task: taskMessage.write(task) } : {});
+}
+
 async function refuse(): Promise<never> {
   throw unimplemented("Cannot write tasks: the engine does; they can be read");
 }
 
 async function messagesOf(
   context: ApiContext,
-  row: RunRow,
+  row: Pick<RunRow, "ns" | "run">,
   tasks: readonly TaskRow[],
 ): Promise<readonly TaskMessage[]> {
   const { ns, run } = row;

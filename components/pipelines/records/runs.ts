@@ -267,6 +267,23 @@ export async function findTask(
     .executeTakeFirst();
 }
 
+/** The newest that succeeded, itself or by another's result. */
+export async function findTaskByFingerprint(
+  db: PipelineDatabase,
+  ns: string,
+  fingerprint: string,
+): Promise<TaskRow | undefined> {
+  return db
+    .selectFrom("task")
+    .selectAll()
+    .where("ns", "=", ns)
+    .where("fingerprint", "=", fingerprint)
+    .where("state", "in", ["SUCCEEDED", "CACHED"])
+    .orderBy("id", "desc")
+    .limit(1)
+    .executeTakeFirst();
+}
+
 /** The tasks around several of one run: what they are in, and what is in them. In the order of their creation. */
 export async function neighboursOf(
   db: PipelineDatabase,

@@ -1,6 +1,7 @@
 import type { Shape } from "../../api/message.ts";
 import {
   artifactMessage,
+  cachedTaskQuestion,
   experimentMessage,
   filterMessage,
   pipelineAndVersionMessage,
@@ -25,6 +26,7 @@ export const bodyShapes: Readonly<Record<string, Shape>> = {
   [`POST ${v2}/runs`]: runMessage.shape,
   [`POST ${v2}/recurringruns`]: recurringRunMessage.shape,
   [`POST ${v2}/runs/{run}/tasks`]: taskMessage.shape,
+  [`POST ${v2}/tasks:findCached`]: cachedTaskQuestion.shape,
   [`POST ${v2}/artifacts`]: artifactMessage.shape,
   "POST /apis/headrace.io/v1/namespaces/{ns}/runs/{run}/retry": retryMessage.shape,
 };
