@@ -43,7 +43,7 @@ export function FormPage(props: FormPageProps) {
           }}
         >
           {children}
-          {failure === undefined ? null : <ErrorPanel what={failure.what} error={failure.error} />}
+          {failure === undefined ? null : <Failure {...failure} />}
           <footer className="form-end">
             <button type="submit" className="primary" disabled={busy}>
               {verb}
@@ -57,6 +57,17 @@ export function FormPage(props: FormPageProps) {
         {preview === undefined ? null : <aside className="form-preview">{preview}</aside>}
       </div>
     </article>
+  );
+}
+
+/** Why it failed, brought into view: the form may be longer than the window. */
+function Failure({ what, error }: { readonly what: string; readonly error: unknown }) {
+  const place = useRef<HTMLDivElement>(null);
+  useEffect(() => place.current?.scrollIntoView({ block: "nearest" }), [error]);
+  return (
+    <div className="form-failure" ref={place}>
+      <ErrorPanel what={what} error={error} />
+    </div>
   );
 }
 

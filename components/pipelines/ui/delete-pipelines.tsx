@@ -23,7 +23,10 @@ export function DeletePipelines({
     const schedules = await listSchedules(request, { namespace }, signal);
     return {
       versions: counts.reduce((sum, count) => sum + count, 0),
-      schedules: schedules.filter((it) => it.enabled && ids.has(it.pipeline)).map((it) => it.displayName),
+      // One that is bound to a version keeps what that version was; one that follows the latest is left with nothing.
+      schedules: schedules
+        .filter((it) => it.enabled && it.version === "" && ids.has(it.pipeline))
+        .map((it) => it.displayName),
     };
   });
   const [only] = pipelines;

@@ -87,12 +87,15 @@ function NewRun({ clone }: { readonly clone: Awaited<ReturnType<typeof readClone
   const read = readParameters(inputs.specs, given);
   const faults = {
     pipeline: spec === undefined ? t("pipeline.needed") : undefined,
-    name: name.trim() === "" ? t("name.needed") : undefined,
+    // While there is no pipeline there is no name to offer either: one complaint is enough.
+    name: spec !== undefined && name.trim() === "" ? t("name.needed") : undefined,
     experiment: choices.multiUser && experiment === undefined ? t("experiment.needed") : undefined,
     ...(draft.recurring && triggerFaults(draft.trigger, { now: clock.now(), zone: defaults.cronTimeZone }, t)),
   };
+  // Runs are told with the account that they got; what everybody gets need not be asked for.
+  const serviceAccount = draft.serviceAccount.trim() === defaults.serviceAccount ? "" : draft.serviceAccount.trim();
   const wanted = requestFor(
-    { ...draft, name: name.trim() },
+    { ...draft, name: name.trim(), serviceAccount },
     { pipeline, version, experiment, spec, given: read.given },
   );
   const submit = async (): Promise<void> => {
@@ -123,7 +126,7 @@ function NewRun({ clone }: { readonly clone: Awaited<ReturnType<typeof readClone
       failure={
         failure === undefined ? undefined : { what: t(draft.recurring ? "failedRecurring" : "failed"), error: failure }
       }
-      preview={wanted ? <Preview wanted={wanted} t={t} /> : <CodePreview title={t("code")} codes={[]} />}
+      preview={wanted ? <Preview wanted={wanted} t={t} /> : <p className="preview-note">{t("code.wait")}</p>}
     >
       {choices.error === undefined ? null : (
         <ErrorPanel what={t("lists.failed")} error={choices.error} onRetry={choices.retry} />
@@ -349,7 +352,7 @@ function requestFor(
     name: draft.name,
     description: draft.description,
     experiment: experiment && { id: experiment.id, name: experiment.displayName },
-    serviceAccount: draft.serviceAccount.trim(),
+    serviceAccount: draft.serviceAccount,
     pipelineRoot: draft.pipelineRoot.trim(),
     parameters: given,
     caching: draft.caching,

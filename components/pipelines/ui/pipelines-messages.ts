@@ -37,7 +37,7 @@ export const pipelinesMessages = defineMessages({
     "delete.undone": "This cannot be undone.",
     "delete.takesVersions": "{count} {count|version goes|versions go} with {pipelines|it|them}.",
     "delete.takesSchedules":
-      "{count} {count|schedule runs|schedules run} it: {names}. {count|It|They} will fail at the next tick.",
+      "{count} {count|schedule follows|schedules follow} the latest version and will fail at the next tick: {names}.",
     "delete.keepsRuns": "Runs stay, with what they ran.",
     "delete.phrase": "{count} pipelines",
     "delete.failed": "{name} could not be deleted: {why}",
@@ -188,7 +188,7 @@ export const pipelinesMessages = defineMessages({
     "delete.manyVersions": "删除 {count} 个版本？",
     "delete.undone": "此操作无法撤销。",
     "delete.takesVersions": "{pipelines|它|它们}的 {count} 个版本也会删除。",
-    "delete.takesSchedules": "{count} 个定时计划在使用它：{names}。下次触发时将失败。",
+    "delete.takesSchedules": "{count} 个定时计划跟随最新版本，下次触发时将失败：{names}。",
     "delete.keepsRuns": "运行会保留，包括其内容。",
     "delete.phrase": "{count} 个流水线",
     "delete.failed": "无法删除 {name}：{why}",
