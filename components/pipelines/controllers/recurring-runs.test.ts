@@ -25,6 +25,8 @@ interface Clockwork extends AsyncDisposable {
   /** Ends all runs that have not ended. */
   endRuns(id: string): Promise<void>;
   pass(ms: number): Promise<void>;
+  /** Sets the clock on the wall, as an administrator or a time server does. */
+  jump(ms: number): void;
   get(id: string): Promise<Readonly<Record<string, unknown>>>;
 }
 
@@ -40,7 +42,15 @@ interface Run {
 }
 
 async function clockwork(timeZone = "UTC"): Promise<Clockwork> {
-  const clock = testClock(begin);
+  const machine = testClock(begin);
+  let jumped = 0;
+  const clock: TestClock = {
+    ...machine,
+    now: () => machine.now() + jumped,
+    get pending() {
+      return machine.pending;
+    },
+  };
   const face = await testFace({ clock });
   const errors: unknown[] = [];
   let life = new AbortController();
@@ -99,6 +109,7 @@ async function clockwork(timeZone = "UTC"): Promise<Clockwork> {
       await clock.advance(ms);
       await rest();
     },
+    jump: (ms) => void (jumped += ms),
     get: async (id) => (await face.call("GET", `${path}/${id}`)).json,
     async [Symbol.asyncDispose]() {
       life.abort();
@@ -152,6 +163,28 @@ test("no more runs go on at a time than may; those held back begin, in order, as
   await works.pass(5 * minute);
   await works.endRuns(single);
   assert.deepEqual(await works.ticks(single), [6, 10]);
+});
+
+test("a clock that is set forward is caught up with within a minute, and one that is set back repeats nothing", async () => {
+  await using works = await clockwork();
+  await works.start();
+  const every5 = { periodic_schedule: { interval_second: 300 } };
+  const each = await works.create({ trigger: every5 });
+  const latest = await works.create({ trigger: every5, no_catchup: true });
+  works.jump(17 * minute);
+  await works.pass(minute);
+  assert.deepEqual([await works.ticks(each), await works.ticks(latest)], [[5, 10, 15], [15]]);
+  works.jump(-10 * minute);
+  await works.pass(11 * minute);
+  assert.deepEqual([await works.ticks(each), await works.ticks(latest)], [[5, 10, 15], [15]]);
+  await works.pass(2 * minute);
+  assert.deepEqual(
+    [await works.ticks(each), await works.ticks(latest)],
+    [
+      [5, 10, 15, 20],
+      [15, 20],
+    ],
+  );
 });
 
 test("one that is disabled, deleted or past its end makes no runs", async () => {
