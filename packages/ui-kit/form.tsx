@@ -63,7 +63,9 @@ export function FormPage(props: FormPageProps) {
 /** Why it failed, brought into view: the form may be longer than the window. */
 function Failure({ what, error }: { readonly what: string; readonly error: unknown }) {
   const place = useRef<HTMLDivElement>(null);
-  useEffect(() => place.current?.scrollIntoView({ block: "nearest" }), [error]);
+  useEffect(() => {
+    place.current?.scrollIntoView({ block: "nearest" });
+  }, [error]);
   return (
     <div className="form-failure" ref={place}>
       <ErrorPanel what={what} error={error} />

@@ -24,6 +24,8 @@ import {
   useQueryItem,
   useQueryString,
   type LiveListResult,
+  Link,
+  shortId,
 } from "@headrace/ui-kit";
 import { useMemo } from "react";
 import { runLabel, runs as runKind, tasks as taskKind, type Run, type Task } from "../resources/index.ts";
@@ -31,6 +33,7 @@ import { fetchPipelineSpec } from "./api.ts";
 import { ArtifactPanel, ArtifactTable, MetricsView } from "./artifact-view.tsx";
 import { producedArtifacts } from "./artifacts.ts";
 import { pipelineMessages } from "./messages.ts";
+import { experimentPath, pipelinePath, schedulePath } from "./places.ts";
 import { readPipelineSpec } from "./pipeline-spec.ts";
 import { RunActions } from "./run-actions.tsx";
 import { RunSteps } from "./run-steps.tsx";
@@ -186,14 +189,33 @@ function Facts({ run, tree }: { readonly run: Run; readonly tree: RunNode }) {
       items={[
         [t("fact.steps"), total === 0 ? undefined : <StatusStrip bars={bars} label={t("steps.of", { done, total })} />],
         [t("fact.started"), <Time at={run.status.startedAt ?? run.metadata.creationTimestamp} />],
-        [t("fact.pipeline"), run.spec.pipeline.name || undefined],
-        [t("fact.experiment"), run.spec.experiment.name || undefined],
+        [t("fact.pipeline"), <PipelineOf run={run} />],
+        [
+          t("fact.experiment"),
+          run.spec.experiment.name === "" ? undefined : (
+            <Link to={experimentPath(run.spec.experiment.id)}>{run.spec.experiment.name}</Link>
+          ),
+        ],
+        [
+          t("fact.schedule"),
+          run.spec.recurringRun === undefined ? undefined : (
+            <Link to={schedulePath(run.spec.recurringRun)}>
+              <code>{shortId(run.spec.recurringRun)}</code>
+            </Link>
+          ),
+        ],
         [t("fact.environment"), <code>{run.metadata.namespace}</code>],
         [t("fact.id"), <CopyId id={run.metadata.name ?? ""} />],
         [t("fact.archived"), run.spec.archived ? t("fact.yes") : undefined],
       ]}
     />
   );
+}
+
+/** Its version, where it was made from one; a run may have brought its pipeline along. */
+function PipelineOf({ run }: { readonly run: Run }) {
+  const { id, versionId, name } = run.spec.pipeline;
+  return id === undefined ? name : <Link to={pipelinePath(id, versionId)}>{name}</Link>;
 }
 
 function Parameters({ run }: { readonly run: Run }) {
