@@ -28,7 +28,6 @@ const reasons: readonly (readonly [RegExp, string])[] = [
     /no provider is configured for s3:\/\//,
     "refused at once: no store is configured for the pipeline root `s3://change/me`; upstream takes it, and it fails at its first step",
   ],
-  [/asks for something that is not supported/, "asks for what steps cannot have yet: the component's README lists it"],
 ];
 
 /**
