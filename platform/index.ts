@@ -1,3 +1,4 @@
+export { restoreBackup } from "./restore.ts";
 export { StartError } from "./errors.ts";
 export { awaitRelease, findRunning, openHome, type Home, type HomePaths, type Running } from "./home.ts";
 export { createPlatform, type Platform, type PlatformOptions } from "./platform.ts";

@@ -40,6 +40,7 @@ import { openSqliteStore } from "@headrace/store";
 import { createWorkloads, serviceAccountAdmission, storageAdmission } from "@headrace/workloads";
 import { localUrl, namesOf } from "./addresses.ts";
 import { StartError } from "./errors.ts";
+import { backupRoute } from "./backup.ts";
 import { explainRoute } from "./explain.ts";
 import { openMemoryDirectory } from "./memory-directory.ts";
 import { hostProxy } from "./proxy.ts";
@@ -287,6 +288,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
       ...rpcRoutes({ services: metadata.services, report: onError }),
       explainRoute(components),
       ...userTokenRoutes(identity.users),
+      backupRoute({ home, store, hold: storage.hold }),
     ],
     kubeHandler: toServer,
     ...(options.dashboard !== undefined && {

@@ -129,6 +129,27 @@ export function createProgram(surroundings: Surroundings): Command {
     );
 
   program
+    .command("backup <file>")
+    .description("Write all of a running Headrace to one file: a tar, or a compressed one if its name ends with .gz")
+    .addHelpText("after", "\nExample:\n  headrace backup headrace.tar.gz")
+    .action(async (file, _flags, command) =>
+      finish(command, async (terminal) =>
+        (await import("./commands/backup.ts")).backup(file, surroundings.home, terminal),
+      ),
+    );
+
+  program
+    .command("restore <file>")
+    .description("Make a data directory of what `headrace backup` wrote")
+    .option("--data-dir <dir>", "where it goes: not there yet, or empty (default: $HEADRACE_HOME or ~/.headrace)")
+    .addHelpText("after", "\nExample:\n  headrace restore headrace.tar.gz --data-dir ~/restored")
+    .action(async (file, flags, command) =>
+      finish(command, async (terminal) =>
+        (await import("./commands/restore.ts")).restore(file, flags, surroundings.home, terminal),
+      ),
+    );
+
+  program
     .command("doctor")
     .description("Say what this machine can and cannot do for Headrace, with the remedies")
     .option("--self-test", "try from within containers what steps must not be able to do", false)

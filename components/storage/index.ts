@@ -33,6 +33,8 @@ export interface StorageOptions {
 export interface Storage extends Component {
   /** The S3 API. Requests carry signatures, so that it needs no authenticator before it. */
   readonly s3: Handler;
+  /** Frees no bytes of deleted runs while this runs. */
+  hold<R>(act: () => Promise<R>): Promise<R>;
   /** Where a namespace keeps what a URI names, by its ConfigMap `kfp-launcher`. */
   provider(namespace: string, uri: RemoteUri): Provider;
   /** Where a namespace's runs put what they make, if its ConfigMap says. */
@@ -61,6 +63,7 @@ export function createStorage(options: StorageOptions): Storage {
       garbage.controller,
     ],
     s3: createS3({ ...options, keys, homeNamespace, locks: new Locks() }),
+    hold: garbage.hold,
     provider: launcher.provider,
     pipelineRoot: launcher.pipelineRoot,
   };

@@ -15,4 +15,4 @@ export type {
 export { CompactedError, ObjectTooLarge, StoreConflict, StoreUnavailable } from "./errors.ts";
 export { createMemoryStore, type MemoryStoreOptions } from "./memory.ts";
 export type { SealedResources } from "./seal.ts";
-export { openSqliteStore, type SqliteStoreOptions } from "./sqlite.ts";
+export { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from "./sqlite.ts";

@@ -1,4 +1,4 @@
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { backup, DatabaseSync, type StatementSync } from "node:sqlite";
 import { systemClock, type Clock } from "@headrace/model";
 import { StoreUnavailable } from "./errors.ts";
 import type { Journal, JournalBatch, JournalRow } from "./journal.ts";
@@ -17,6 +17,17 @@ export interface SqliteStoreOptions {
   readonly sealed?: SealedResources;
 }
 
+export interface SqliteStore extends Store {
+  /**
+   * Writes a consistent copy of the file to a path where nothing is, while the store goes on working. The copy is for another
+   * Headrace to open: this one's is held exclusively.
+   */
+  copyTo(path: string): Promise<void>;
+}
+
+/** Pages of a copy that are written at a time; between two lots writers have their turn. */
+const copiedPages = 1000;
+
 /** What `meta` says under VERSION. A file with a newer one is refused. */
 const formatVersion = 1;
 
@@ -30,22 +41,27 @@ export async function openSqliteStore({
   clock = systemClock,
   sealed,
   ...limits
-}: SqliteStoreOptions): Promise<Store> {
-  const journal = openJournal(path, createSeal(sealed));
+}: SqliteStoreOptions): Promise<SqliteStore> {
+  const { journal, database } = openJournal(path, createSeal(sealed));
   try {
-    return createObjectLog({ journal, clock, gather: setImmediate, ...limits });
+    const log = createObjectLog({ journal, clock, gather: setImmediate, ...limits });
+    return Object.assign(log, {
+      async copyTo(target: string) {
+        await backup(database, target, { rate: copiedPages });
+      },
+    });
   } catch (error) {
     journal.close();
     throw error;
   }
 }
 
-function openJournal(path: string, seal: Seal): Journal {
+function openJournal(path: string, seal: Seal): { journal: Journal; database: DatabaseSync } {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path);
     prepare(database);
-    return createJournal(database, path, seal);
+    return { journal: createJournal(database, path, seal), database };
   } catch (cause) {
     database?.close();
     if (cause instanceof StoreUnavailable) throw cause;

@@ -16,6 +16,8 @@ export interface Garbage {
   /** Everything that could be freed now, in the order of its URIs. */
   survey(): Promise<readonly (GarbagePlace & { readonly bytes: number })[]>;
   /** Frees what a survey finds. Rejects with what went wrong first, after trying the rest. */
+  /** Frees nothing while this runs. */
+  hold<R>(act: () => Promise<R>): Promise<R>;
   collect(): Promise<readonly (GarbagePlace & { readonly bytes: number })[]>;
 }
 
@@ -140,6 +142,7 @@ export function createGarbage(options: GarbageOptions): Garbage {
 
   return {
     survey: async () => measured(await survey()),
+    hold: inLine,
     collect: () =>
       inLine(async () => {
         const found = await measured(await survey());
