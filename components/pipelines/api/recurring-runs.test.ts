@@ -70,6 +70,14 @@ test("a new recurring run is shown with what it was made of, whole numbers as te
   assert.deepEqual((await face.call("GET", `${path}/${json["recurring_run_id"]}`)).json, json);
 });
 
+test("without a trigger it happens once", async () => {
+  await using face = await testFace();
+  for (const trigger of [undefined, {}]) {
+    const id = await created(face, { trigger });
+    assert.deepEqual((await face.call("GET", `${path}/${id}`)).json["trigger"], {});
+  }
+});
+
 test("without a mode it is disabled, as upstream; enabling and disabling it changes when it was updated", async () => {
   const clock = testClock();
   await using face = await testFace({ clock });
@@ -116,7 +124,6 @@ test("what cannot be is refused, and the field is named", async () => {
     [{ max_concurrency: 0 }, 400, /max_concurrency: Invalid value: 0: must be at least 1 and at most 10/],
     [{ max_concurrency: 11 }, 400, /max_concurrency/],
     [{ max_concurrency: undefined }, 400, /max_concurrency/],
-    [{ trigger: undefined }, 400, /trigger: Required value/],
     [{ trigger: { ...daily, periodic_schedule: { interval_second: 1 } } }, 400, /trigger: cron_schedule and/],
     [{ trigger: { periodic_schedule: {} } }, 400, /interval_second: Invalid value: 0/],
     [{ trigger: { periodic_schedule: { interval_second: -1 } } }, 400, /interval_second: Invalid/],

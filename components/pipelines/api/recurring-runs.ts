@@ -149,7 +149,7 @@ function readConcurrency({ max_concurrency = 0 }: RecurringRunMessage): number {
   return max_concurrency;
 }
 
-/** Either a cron expression or an interval, each with a start and an end. */
+/** Either a cron expression or an interval, each with a start and an end; neither of them, as upstream, is a run right now. */
 function readTrigger({ clock, timeZone }: ApiContext, { trigger = {} }: RecurringRunMessage) {
   const { cron_schedule, periodic_schedule } = trigger;
   if (cron_schedule && periodic_schedule)
@@ -163,7 +163,7 @@ function readTrigger({ clock, timeZone }: ApiContext, { trigger = {} }: Recurrin
       throw badRequest(`${place}: Invalid value: "${cron}": there is no such time within the next five years`);
     return { cron, interval_seconds: null, start_at, end_at };
   }
-  if (!periodic_schedule) throw badRequest("trigger: Required value: cron_schedule or periodic_schedule");
+  if (!periodic_schedule) return { cron: null, interval_seconds: null, start_at, end_at };
   const { interval_second = 0 } = periodic_schedule;
   if (interval_second < 1 || interval_second > maxInterval) {
     throw badRequest(
@@ -327,7 +327,8 @@ function triggerOf(row: RecurringRunRow): NonNullable<RecurringRunMessage["trigg
     ...(row.end_at !== null && { end_time: row.end_at }),
   };
   if (row.cron !== null) return { cron_schedule: { ...limits, cron: row.cron } };
-  return { periodic_schedule: { ...limits, interval_second: row.interval_seconds ?? 0 } };
+  if (row.interval_seconds === null) return {};
+  return { periodic_schedule: { ...limits, interval_second: row.interval_seconds } };
 }
 
 /** The version that it is bound to while that exists, or the pipeline whose latest version each run takes. */

@@ -132,6 +132,17 @@ test("each tick makes a run that says by whom and for when; the engine hears of 
   assert.equal(works.clock.pending, 1);
 });
 
+test("one without a trigger makes one run, when it is made, and no other", async () => {
+  await using works = await clockwork();
+  await works.start();
+  const id = await works.create({ trigger: undefined });
+  await works.pass(60 * minute);
+  works.kill();
+  await works.start();
+  assert.deepEqual(await works.ticks(id), [0]);
+  assert.equal(works.clock.pending, 0);
+});
+
 test("what came due while nobody was there happens at the start: each tick, or only the latest", async () => {
   await using works = await clockwork();
   const each = await works.create();

@@ -89,7 +89,7 @@ function toObject(
   row: RecurringRunRow,
   { history, zone, now }: { history: History; zone: string; now: number },
 ): ScheduledWorkflow {
-  const state = row.error !== null ? "Error" : row.enabled ? "Enabled" : "Disabled";
+  const { state, message } = conditionOf(row, history);
   return {
     apiVersion: "kubeflow.org/v1beta1",
     kind: "ScheduledWorkflow",
@@ -107,13 +107,25 @@ function toObject(
           type: state,
           status: "True",
           reason: state,
-          message: row.error ?? `The schedule is ${row.enabled ? "enabled" : "disabled"}.`,
+          message,
         },
       ],
       trigger: triggerStatusOf(row, zone, now),
       workflowHistory: history,
     },
   };
+}
+
+/** The one condition that holds, as upstream has it, where those that happen once have words of their own. */
+function conditionOf(row: RecurringRunRow, { active }: History) {
+  if (row.error !== null) return { state: "Error", message: row.error } as const;
+  if (row.cron !== null || row.interval_seconds !== null) {
+    if (row.enabled) return { state: "Enabled", message: "The schedule is enabled." } as const;
+    return { state: "Disabled", message: "The schedule is disabled." } as const;
+  }
+  if (row.last_at !== null && active.length === 0)
+    return { state: "Succeeded", message: "The one-off schedule has succeeded." } as const;
+  return { state: "Running", message: "The one-off schedule is running." } as const;
 }
 
 function specOf(row: RecurringRunRow): ScheduledWorkflow["spec"] {
@@ -133,10 +145,12 @@ function specOf(row: RecurringRunRow): ScheduledWorkflow["spec"] {
     enabled: row.enabled === 1,
     maxConcurrency: row.max_concurrency,
     noCatchup: row.no_catchup === 1,
-    trigger:
-      row.cron !== null
-        ? { cronSchedule: { ...limits, cron: row.cron } }
-        : { periodicSchedule: { ...limits, intervalSecond: row.interval_seconds ?? 0 } },
+    trigger: {
+      ...(row.cron !== null && { cronSchedule: { ...limits, cron: row.cron } }),
+      ...(row.interval_seconds !== null && {
+        periodicSchedule: { ...limits, intervalSecond: row.interval_seconds },
+      }),
+    },
     ...(isObject(workflow) && Object.keys(workflow).length > 0 && { workflow }),
     experimentId: row.experiment,
     ...(row.pipeline !== null && { pipelineId: row.pipeline }),

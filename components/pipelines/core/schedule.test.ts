@@ -120,6 +120,21 @@ describe("what is due", () => {
       next: "03:45:00",
     },
     {
+      what: "its creation, of one that happens once",
+      schedule: { trigger: undefined, createdAt: at("00:01:00.250") },
+      now: "00:01:01",
+      ticks: ["00:01:00"],
+      next: undefined,
+    },
+    {
+      what: "nothing more of it",
+      schedule: { trigger: undefined },
+      last: "00:00:00",
+      now: "05:00:00",
+      ticks: [],
+      next: undefined,
+    },
+    {
       what: "nothing of an expression that never comes",
       schedule: byCron("0 0 0 31 4 *"),
       now: "23:00:00",

@@ -2,7 +2,8 @@ import { nextCronTime, parseCron } from "./cron.ts";
 
 /** When a recurring run is to happen. Times in milliseconds since the epoch, counted in whole seconds as upstream does. */
 export interface Schedule {
-  readonly trigger: Trigger;
+  /** Undefined for one that happens once, when it is made. */
+  readonly trigger: Trigger | undefined;
   readonly createdAt: number;
   readonly startAt: number | undefined;
   /** A tick at this very time still happens. */
@@ -29,6 +30,7 @@ export function due(
   schedule: Schedule,
   { last, now, limit, zone }: { last: number | undefined; now: number; limit: number; zone: string },
 ): Due {
+  if (schedule.trigger === undefined) return dueOnce(wholeSeconds(schedule.createdAt), { last, now, limit });
   const beat = beatOf(schedule.trigger, zone);
   const until = schedule.endAt ?? Number.POSITIVE_INFINITY;
   const after = (time: number): number | undefined => {
@@ -44,6 +46,11 @@ export function due(
     next = after(next);
   }
   return { ticks, next };
+}
+
+function dueOnce(tick: number, { last, now, limit }: { last: number | undefined; now: number; limit: number }): Due {
+  if (last !== undefined) return { ticks: [], next: undefined };
+  return tick <= now && limit > 0 ? { ticks: [tick], next: undefined } : { ticks: [], next: tick };
 }
 
 const wholeSeconds = (ms: number): number => Math.floor(ms / 1000) * 1000;

@@ -1,6 +1,6 @@
 import { type RunState } from "@headrace/records";
 import { type Insertable, type Selectable, sql, type Updateable } from "kysely";
-import { type Schedule } from "../core/schedule.ts";
+import type { Schedule, Trigger } from "../core/schedule.ts";
 import { dropUnusedDocuments } from "./documents.ts";
 import { type ListColumn, type Listing, type Page, takePage, textColumn, timeColumn } from "./listing.ts";
 import { isAfter, type ObjectSearch } from "./object-search.ts";
@@ -184,9 +184,14 @@ export async function recurringRunsOfRuns(
     .execute();
 }
 
+function triggerOf({ cron, interval_seconds }: RecurringRunRow): Trigger | undefined {
+  if (cron !== null) return { cron };
+  return interval_seconds === null ? undefined : { intervalMs: interval_seconds * 1000 };
+}
+
 export function scheduleOf(row: RecurringRunRow): Schedule {
   return {
-    trigger: row.cron === null ? { intervalMs: (row.interval_seconds ?? 1) * 1000 } : { cron: row.cron },
+    trigger: triggerOf(row),
     createdAt: row.created_at,
     startAt: row.start_at ?? undefined,
     endAt: row.end_at ?? undefined,

@@ -110,7 +110,7 @@ export interface RecurringRunTable {
   enabled: number;
   max_concurrency: number;
   no_catchup: number;
-  /** Either this or the interval. */
+  /** Either this or the interval, or neither for what happens once. */
   cron: string | null;
   interval_seconds: number | null;
   start_at: number | null;

@@ -60,7 +60,7 @@ export const scheduledWorkflows = defineResource({
   status: s.object(
     {},
     {
-      conditions: conditions("Enabled", "Disabled", "Error"),
+      conditions: conditions("Enabled", "Disabled", "Running", "Succeeded", "Error"),
       trigger: s.object(
         {},
         {
@@ -85,7 +85,7 @@ export type ScheduledWorkflow = ResourceOf<typeof scheduledWorkflows>;
 
 function scheduleOf({ cronSchedule, periodicSchedule }: TypeOf<typeof trigger> = {}): string | undefined {
   if (cronSchedule) return cronSchedule.cron;
-  return periodicSchedule && `every ${periodicSchedule.intervalSecond ?? 0}s`;
+  return periodicSchedule === undefined ? "once" : `every ${periodicSchedule.intervalSecond ?? 0}s`;
 }
 
 const ago = (time: string | undefined, now: number): string | undefined => time && age(time, now);
