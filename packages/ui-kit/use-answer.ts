@@ -1,4 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from "react";
+import { RequestError } from "./errors.ts";
+import { useKit } from "./kit.tsx";
 
 export type Answer<T> =
   | { readonly state: "loading" }
@@ -29,32 +31,48 @@ export function useAnswer<T>(
   return { ...answer, retry: useCallback(() => setRound((it) => it + 1), []) };
 }
 
+/** Changes come in bursts, and who has just deleted something is about to leave: the page waits for so long before it asks anew. */
+const restMs = 150;
+
 /**
  * The same for what changes while it is looked at and has no watch: asked anew when `stamp` is another one and when the
- * window comes back into view. What was answered stays until the next answer; a failure to refresh leaves it standing.
+ * window comes back into view. What was answered stays until the next answer; a failure to refresh leaves it standing,
+ * unless it says that there is no such thing any more.
  */
 export function useFreshAnswer<T>(
   key: string | undefined,
   stamp: string | number,
   ask: (signal: AbortSignal) => Promise<T>,
 ): Answer<T> & { retry(): void } {
-  const [answer, setAnswer] = useState<Answer<T> & { readonly key?: string | undefined }>({ state: "loading" });
+  const { clock } = useKit();
+  const [answer, setAnswer] = useState<Answer<T> & { readonly key?: string }>({ state: "loading" });
   const [round, setRound] = useState(0);
   const retry = useCallback(() => setRound((it) => it + 1), []);
-  const latest = useRef(ask);
-  latest.current = ask;
+  const latest = useRef({ ask, answer });
+  latest.current = { ask, answer };
   useEffect(() => {
     if (key === undefined) return undefined;
     const controller = new AbortController();
-    const kept = (error: unknown) => (before: Answer<T> & { readonly key?: string | undefined }) =>
-      before.state === "ready" && before.key === key ? before : ({ state: "failed", error, key } as const);
-    latest.current(controller.signal).then(
-      (value) => !controller.signal.aborted && setAnswer({ state: "ready", value, key }),
-      (error: unknown) => !controller.signal.aborted && setAnswer(kept(error)),
-    );
-    return () => controller.abort();
+    const { signal } = controller;
+    const fail = (error: unknown): void =>
+      setAnswer((before) =>
+        before.state === "ready" && before.key === key && !isGone(error) ? before : { state: "failed", error, key },
+      );
+    const send = (): void => {
+      latest.current.ask(signal).then(
+        (value) => !signal.aborted && setAnswer({ state: "ready", value, key }),
+        (error: unknown) => !signal.aborted && fail(error),
+      );
+    };
+    const isRefresh = latest.current.answer.state === "ready" && latest.current.answer.key === key;
+    const rest = isRefresh ? clock.after(restMs, send) : undefined;
+    if (!isRefresh) send();
+    return () => {
+      rest?.[Symbol.dispose]();
+      controller.abort();
+    };
     // `ask` is a fresh closure on each render; `key` and `stamp` say when it must be asked.
-  }, [key, stamp, round]);
+  }, [key, stamp, round, clock]);
   useEffect(() => {
     const seen = (): void => {
       if (document.visibilityState === "visible") retry();
@@ -64,3 +82,5 @@ export function useFreshAnswer<T>(
   }, [retry]);
   return answer.key === key ? { ...answer, retry } : { state: "loading", retry };
 }
+
+const isGone = (error: unknown): boolean => error instanceof RequestError && error.status === 404;
