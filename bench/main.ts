@@ -3,6 +3,7 @@
  * machine to machine and from hour to hour; only ratios inside one run count.
  */
 const benches: Readonly<Record<string, () => Promise<{ main: () => Promise<void> }>>> = {
+  dashboard: () => import("./dashboard/main.ts"),
   pipelines: () => import("./pipelines/main.ts"),
   sandbox: () => import("./sandbox.ts"),
 };
