@@ -51,8 +51,8 @@ export function ArtifactsPage() {
   const live = useLiveList(artifactKindOf, { namespace, most: reach.most });
   const filter = useMemo(() => parseFilter(text), [text]);
   const found = useMemo(
-    () => live.items.filter((artifact) => matchesFilter(filter, filterable(artifact))),
-    [live.items, filter],
+    () => (text === "" ? live.items : live.items.filter((artifact) => matchesFilter(filter, filterable(artifact)))),
+    [live.items, text, filter],
   );
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
   const grouped = view === "runs";

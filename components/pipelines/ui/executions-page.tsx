@@ -47,7 +47,10 @@ export function ExecutionsPage() {
   const live = useLiveList(taskKind, { namespace, most: reach.most });
   const steps = useMemo(() => live.items.filter(isStep), [live.items]);
   const filter = useMemo(() => parseFilter(text), [text]);
-  const rows = useMemo(() => steps.filter((task) => matchesFilter(filter, filterable(task))), [steps, filter]);
+  const rows = useMemo(
+    () => (text === "" ? steps : steps.filter((task) => matchesFilter(filter, filterable(task)))),
+    [steps, text, filter],
+  );
   const columns = useMemo(() => stepColumns(t, namespace === ""), [t, namespace]);
   const [hidden, toggle] = useHiddenColumns("headrace.columns.steps", columns);
   return (

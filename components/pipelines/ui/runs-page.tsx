@@ -60,7 +60,10 @@ export function RunsPage() {
     () => live.items.filter((run) => (archived === "only" ? run.spec.archived : archived !== "" || !run.spec.archived)),
     [live.items, archived],
   );
-  const rows = useMemo(() => kept.filter((run) => matchesFilter(filter, filterable(run))), [kept, filter]);
+  const rows = useMemo(
+    () => (text === "" ? kept : kept.filter((run) => matchesFilter(filter, filterable(run)))),
+    [kept, text, filter],
+  );
   const [checked, setChecked] = useState<ReadonlySet<string>>(new Set());
   // What has left the list, by the filter or for good, is not acted upon.
   const chosen = useMemo(() => rows.filter((run) => checked.has(runId(run))), [rows, checked]);
