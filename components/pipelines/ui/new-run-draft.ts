@@ -17,6 +17,10 @@ export interface RunDraft {
   readonly serviceAccount: string;
   readonly pipelineRoot: string;
   readonly caching: boolean;
+  /** A duration such as `24h`; empty for any age. */
+  readonly cacheMaxAge: string;
+  /** A failed step keeps only those from running that wait for it. */
+  readonly keepGoing: boolean;
   readonly texts: ParameterTexts;
   readonly recurring: boolean;
   readonly trigger: TriggerDraft;
@@ -34,6 +38,8 @@ export function freshDraft(openedAt: number): RunDraft {
     serviceAccount: "",
     pipelineRoot: "",
     caching: true,
+    cacheMaxAge: "",
+    keepGoing: false,
     texts: {},
     recurring: false,
     trigger: freshTrigger,
@@ -78,8 +84,15 @@ async function cloneOfRun(request: Requester, id: string, signal: AbortSignal): 
       experiment: textOf(run, "experiment_id"),
       serviceAccount: textOf(run, "service_account"),
       pipelineRoot: textOf(config, "pipeline_root"),
+      ...readOptions(recordOf(run, "plugins_input")),
     },
   };
+}
+
+/** What of a run KFP has no words for: it stands in the plugin `headrace`. */
+function readOptions(plugins: unknown): Pick<RunDraft, "cacheMaxAge" | "keepGoing"> {
+  const own = recordOf(plugins, "headrace");
+  return { cacheMaxAge: textOf(own, "cacheMaxAge"), keepGoing: own["keepGoing"] === true };
 }
 
 function cloneOfSchedule(schedule: Schedule): Clone {
@@ -96,6 +109,7 @@ function cloneOfSchedule(schedule: Schedule): Clone {
       pipelineRoot: schedule.pipelineRoot,
       recurring: true,
       trigger: triggerDraftOf(schedule),
+      ...readOptions(schedule.plugins),
     },
   };
 }

@@ -20,6 +20,7 @@ import {
   type Requester,
 } from "@headrace/ui-kit";
 import { useEffect, useMemo, useState } from "react";
+import { readRunOptions } from "../core/run-options.ts";
 import { CodePreview } from "./code-preview.tsx";
 import { listExperiments, type Experiment } from "./experiments-api.ts";
 import { textOf } from "./listing.ts";
@@ -90,6 +91,7 @@ function NewRun({ clone }: { readonly clone: Awaited<ReturnType<typeof readClone
     // While there is no pipeline there is no name to offer either: one complaint is enough.
     name: spec !== undefined && name.trim() === "" ? t("name.needed") : undefined,
     experiment: choices.multiUser && experiment === undefined ? t("experiment.needed") : undefined,
+    cacheAge: isAge(draft.cacheMaxAge) ? undefined : t("cacheAge.wrong"),
     ...(draft.recurring && triggerFaults(draft.trigger, { now: clock.now(), zone: defaults.cronTimeZone }, t)),
   };
   // Runs are told with the account that they got; what everybody gets need not be asked for.
@@ -217,6 +219,24 @@ function NewRun({ clone }: { readonly clone: Awaited<ReturnType<typeof readClone
           onChange={(caching) => set({ caching })}
           help={draft.caching ? undefined : t("caching.off")}
         />
+        {draft.caching ? (
+          <TextField
+            label={t("cacheAge")}
+            optional
+            mono
+            value={draft.cacheMaxAge}
+            onChange={(cacheMaxAge) => set({ cacheMaxAge })}
+            placeholder="24h"
+            help={t("cacheAge.help")}
+            error={faults.cacheAge}
+          />
+        ) : null}
+        <CheckField
+          label={t("keepGoing")}
+          checked={draft.keepGoing}
+          onChange={(keepGoing) => set({ keepGoing })}
+          help={t("keepGoing.help")}
+        />
         <TextField
           label={t("root")}
           optional
@@ -321,6 +341,16 @@ function useGiven(
   return draft.texts;
 }
 
+/** Whether the server would read it as a duration. */
+function isAge(text: string): boolean {
+  try {
+    readRunOptions(text.trim() === "" ? {} : { headrace: { cacheMaxAge: text.trim() } });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function changed(texts: RunDraft["texts"], name: string, text: string | undefined): RunDraft["texts"] {
   const others = Object.entries(texts).filter(([key]) => key !== name);
   return Object.fromEntries(text === undefined ? others : [...others, [name, text]]);
@@ -356,6 +386,8 @@ function requestFor(
     pipelineRoot: draft.pipelineRoot.trim(),
     parameters: given,
     caching: draft.caching,
+    cacheMaxAge: draft.caching ? draft.cacheMaxAge.trim() : "",
+    keepGoing: draft.keepGoing,
     source:
       draft.pipeline === "" || version === undefined
         ? { spec }

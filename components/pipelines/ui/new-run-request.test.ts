@@ -13,6 +13,8 @@ const asked: RunRequest = {
   pipelineRoot: "",
   parameters: { epochs: 3, layers: [64, 32] },
   caching: true,
+  cacheMaxAge: "",
+  keepGoing: false,
   source: { pipeline: "p-1", version: "v-1", always: false, spec },
 };
 
@@ -87,4 +89,10 @@ client.run_pipeline(
 
 test("the body that is shown leaves a whole pipeline out", () => {
   assert.match(jsonOf({ ...asked, caching: false }), /^POST \/apis\/v2beta1\/runs\n\n[^]*"pipeline_spec": "…"/);
+});
+
+test("what KFP has no words for is sent as a plugin's input, and the Python says that it cannot", () => {
+  const wanted = { ...asked, keepGoing: true, cacheMaxAge: "24h" };
+  assert.deepEqual(requestOf(wanted).body["plugins_input"], { headrace: { keepGoing: true, cacheMaxAge: "24h" } });
+  assert.match(pythonOf(wanted, "http://h"), /^# kfp has no argument for .*keepGoing/);
 });

@@ -13,6 +13,9 @@ export interface RunRequest {
   readonly parameters: JsonObject;
   /** False switches caching off for every step. */
   readonly caching: boolean;
+  /** A duration such as `24h`; empty for any age. */
+  readonly cacheMaxAge: string;
+  readonly keepGoing: boolean;
   /** A version, the latest of each time, or a pipeline of the run's own. */
   readonly source:
     | { readonly pipeline: string; readonly version: string; readonly always: boolean; readonly spec: unknown }
@@ -42,6 +45,7 @@ export function requestOf(it: RunRequest): { readonly path: string; readonly bod
     ...sourceOf(it),
     ...(Object.keys(config).length > 0 && { runtime_config: config }),
     ...(it.serviceAccount !== "" && { service_account: it.serviceAccount }),
+    ...pluginsOf(it),
   };
   if (!it.schedule) return { path: "/apis/v2beta1/runs", body };
   const { catchUp, maxConcurrency } = it.schedule;
@@ -55,6 +59,12 @@ export function requestOf(it: RunRequest): { readonly path: string; readonly bod
       mode: "ENABLE",
     },
   };
+}
+
+/** What KFP has no words for. */
+function pluginsOf({ keepGoing, cacheMaxAge }: Pick<RunRequest, "keepGoing" | "cacheMaxAge">) {
+  const headrace: JsonObject = { ...(keepGoing && { keepGoing }), ...(cacheMaxAge !== "" && { cacheMaxAge }) };
+  return Object.keys(headrace).length > 0 && { plugins_input: { headrace } };
 }
 
 function sourceOf({ source, caching }: RunRequest): JsonObject {
@@ -99,7 +109,11 @@ export function pythonOf(it: RunRequest, host: string): string {
     it.caching ? undefined : (["enable_caching", false] as const),
     it.serviceAccount === "" ? undefined : (["service_account", it.serviceAccount] as const),
   ];
-  if (!schedule) return `${pythonClient(host)}${experiment}${pythonCall("client.run_pipeline", shared)}\n`;
+  // The calls of kfp's client have no argument for it, and leaving it out in silence would be another run.
+  const plugins = pluginsOf(it);
+  const missing = plugins === false ? "" : `# kfp has no argument for ${JSON.stringify(plugins)}: send it as JSON.\n`;
+  const start = `${missing}${pythonClient(host)}${experiment}`;
+  if (!schedule) return `${start}${pythonCall("client.run_pipeline", shared)}\n`;
   const { trigger } = schedule;
   const call = pythonCall("client.create_recurring_run", [
     ...shared,
@@ -110,7 +124,7 @@ export function pythonOf(it: RunRequest, host: string): string {
     ["max_concurrency", schedule.maxConcurrency],
     schedule.catchUp ? undefined : ["no_catchup", true],
   ]);
-  return `${pythonClient(host)}${experiment}${call}\n`;
+  return `${start}${call}\n`;
 }
 
 /** The request's body for reading: a whole pipeline in it would hide the rest. */

@@ -26,6 +26,8 @@ export interface Schedule {
   /** Runs of it at the same time. */
   readonly maxConcurrency: number;
   readonly error: string;
+  /** What is said beyond KFP's own fields. */
+  readonly plugins: Readonly<Record<string, unknown>>;
 }
 
 const schedulesRoot = "/apis/v2beta1/recurringruns";
@@ -94,5 +96,6 @@ function readSchedule(value: unknown): Schedule {
     catchUp: row["no_catchup"] !== true,
     maxConcurrency: Number(row["max_concurrency"] ?? 1),
     error: textOf(recordOf(value, "error"), "message"),
+    plugins: recordOf(value, "plugins_input"),
   };
 }
