@@ -39,12 +39,12 @@ try {
   const gateway = await headrace.ready;
   try {
     const digits = await runPipeline("examples/digits/pipeline.py", "digits", home);
-    await runPipeline("examples/digits/pipeline.py", "digits again", home);
+    const again = await runPipeline("examples/digits/pipeline.py", "digits again", home);
     const broken = await runPipeline(await writeFailing(scratch), "broken", home);
     const defined = await define(gateway, digits);
     const browser = await launchBrowser(process.env);
     try {
-      for (const picture of pictures(digits, broken, defined)) await take(browser, gateway, picture, target);
+      for (const picture of pictures([digits, again], broken, defined)) await take(browser, gateway, picture, target);
     } finally {
       await browser.close();
     }
@@ -88,7 +88,13 @@ async function define(gateway: string, run: string): Promise<Defined> {
   return { pipeline, experiment: String(experiment_id), schedule: String(nightly["recurring_run_id"]) };
 }
 
-function pictures(digits: string, broken: string, defined: Defined): readonly Picture[] {
+function pictures(runs: readonly [string, string], broken: string, defined: Defined): readonly Picture[] {
+  const [digits] = runs;
+  const lineage = async (page: Page): Promise<void> => {
+    await page.locator("td a.name").first().click();
+    await page.getByRole("link", { name: "Lineage" }).click();
+    await page.locator(".graph .node").first().waitFor();
+  };
   const open = (step: RegExp) => (page: Page) => page.getByRole("button", { name: step }).first().click();
   return [
     { name: "runs", path: "/runs", ready: "td a.name" },
@@ -114,6 +120,10 @@ function pictures(digits: string, broken: string, defined: Defined): readonly Pi
     { name: "experiments", path: "/experiments", ready: "td a.name" },
     { name: "experiment", path: `/experiments/details/${defined.experiment}`, ready: "td a.name" },
     { name: "schedules", path: "/recurringruns", ready: "td a.name" },
+    { name: "artifacts", path: "/artifacts", ready: "td a.name" },
+    { name: "lineage", path: "/artifacts?q=name:best", ready: "td a.name", prepare: lineage },
+    { name: "steps", path: "/executions", ready: "td a.name" },
+    { name: "compare", path: `/compare?runlist=${runs.join(",")}&all=1`, ready: ".bars" },
     { name: "schedule", path: `/recurringrun/details/${defined.schedule}/settings`, ready: ".facts" },
   ];
 }
