@@ -195,6 +195,20 @@ test("what is deleted is gone; a policy that nobody knows deletes nothing", asyn
   assert.deepEqual(face.bugs, []);
 });
 
+test("with several users it is where its experiment is, and lists say whose they are", async () => {
+  await using face = await testFace({ tenancy: { multiUser: true } });
+  const experiment = async (namespace: string) => {
+    const body = { display_name: "e", namespace };
+    return (await face.call("POST", "/apis/v2beta1/experiments", { body })).json["experiment_id"];
+  };
+  const refused = await create(face);
+  assert.deepEqual([refused.status, /experiment_id: Required/.test(refused.text)], [400, true], refused.text);
+  await created(face, { display_name: "ana's", experiment_id: await experiment("ana") });
+  await created(face, { display_name: "ben's", experiment_id: await experiment("ben") });
+  assert.deepEqual(names(await face.call("GET", path, { query: { namespace: "ana" } })), ["ana's"]);
+  assert.equal((await face.call("GET", path)).status, 400);
+});
+
 test("each verb is asked for by name, in the namespace of what it is about", async () => {
   const asked: string[] = [];
   await using face = await testFace({

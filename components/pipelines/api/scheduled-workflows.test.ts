@@ -122,6 +122,16 @@ test("one can be made of a pipeline by its id, and is deleted with the choice of
   assert.equal((await face.call("GET", `${path}/${made.metadata.uid}`)).status, 404);
 });
 
+test("it cannot be in another namespace than its experiment", async () => {
+  await using face = await testFace({ clock: testClock(), tenancy: { multiUser: true } });
+  const body = { display_name: "e", namespace: "ben" };
+  const { experiment_id } = (await face.call("POST", "/apis/v2beta1/experiments", { body })).json;
+  const spec = { pipelineId: "p", experimentId: String(experiment_id) };
+  await assert.rejects(schedules(face).create(schedule(spec)), refused("Invalid", /spec\.experimentId: Not found/));
+  const alone = schedules(face).create(schedule({ pipelineId: "p" }));
+  await assert.rejects(alone, refused("Invalid", /spec\.experimentId: Required value/));
+});
+
 test("what cannot be kept is refused with its place", async () => {
   await using face = await testFace({ clock: testClock() });
   const pipelineId = await uploaded(face);
