@@ -8,7 +8,7 @@ import {
   type ObjectKey,
 } from "@headrace/model";
 import type { Change, Records } from "@headrace/records";
-import { createController, formatKey, parseKey, type Source } from "@headrace/runtime";
+import { createController, createLimitedMap, formatKey, parseKey, type Source } from "@headrace/runtime";
 import type { Pipeline } from "../core/ir.ts";
 import { parseObject } from "../core/json.ts";
 import { checkParameters } from "../core/parameters.ts";
@@ -46,6 +46,8 @@ export interface RecurringRunsOptions {
   readonly onError: (error: unknown) => void;
 }
 
+const maxOwnerless = 4096;
+
 /**
  * Makes the runs of recurring runs. What is due follows from the row alone; a tick's run, and that the tick has happened, are one
  * transaction, and the run's id follows from the tick, so that none is lost and none happens twice, whenever the process ends.
@@ -79,6 +81,8 @@ export function recurringRunController(options: RecurringRunsOptions): Controlle
 
 class Scheduler {
   readonly #options: RecurringRunsOptions;
+  /** Runs that no recurring run made, and that none will: each of their steps is told, and most runs are such. */
+  readonly #ownerless = createLimitedMap<true>(maxOwnerless);
   readonly #alarm: Alarm;
 
   constructor(options: RecurringRunsOptions, alarm: Alarm) {
@@ -97,10 +101,10 @@ class Scheduler {
         all: enqueue,
         changed: async (changes) => {
           const { db } = this.#options.records.all<PipelineTables>();
-          const owners = await recurringRunsOfRuns(
-            db,
-            changes.map(({ key }) => key),
-          );
+          const runs = [...new Set(changes.map(({ key }) => key))].filter((run) => !this.#ownerless.get(run));
+          if (runs.length === 0) return;
+          const owners = await recurringRunsOfRuns(db, runs);
+          if (owners.length === 0) for (const run of runs) this.#ownerless.set(run, true);
           for (const { ns, name } of owners) enqueue({ namespace: ns, name });
           await this.#tell(owners);
         },
