@@ -6,9 +6,6 @@ import {
   ErrorPanel,
   formatTime,
   Link,
-  MissingPage,
-  RequestError,
-  Sentence,
   Skeleton,
   Tabs,
   Time,
@@ -27,6 +24,7 @@ import { archiveExperiment, getExperiment, type Experiment } from "./experiments
 import { experimentsMessages } from "./experiments-messages.ts";
 import { LastRuns } from "./last-runs.tsx";
 import { useLiveStamp } from "./live-stamp.ts";
+import { NotShown } from "./not-shown.tsx";
 import { experimentPath, experimentsPath, newRunPath } from "./places.ts";
 import { beganAt, useRunsBy } from "./runs-of.ts";
 import { RunsTable } from "./runs-table.tsx";
@@ -50,15 +48,15 @@ export function ExperimentPage() {
   ]);
   if (answer.state === "loading") return <Skeleton rows={8} />;
   if (answer.state === "ready") return <FoundExperiment key={id} experiment={answer.value} onChanged={answer.retry} />;
-  if (answer.error instanceof RequestError && answer.error.status === 404)
-    return (
-      <MissingPage
-        title={t("missing")}
-        sentence={<Sentence text={t("missingWhy", { id })} />}
-        back={{ to: experimentsPath, label: t("back") }}
-      />
-    );
-  return <ErrorPanel what={t("page.failed")} error={answer.error} onRetry={answer.retry} />;
+  return (
+    <NotShown
+      error={answer.error}
+      onRetry={answer.retry}
+      missing={{ title: t("missing"), sentence: t("missingWhy", { id }) }}
+      failed={t("page.failed")}
+      back={{ to: experimentsPath, label: t("back") }}
+    />
+  );
 }
 
 function FoundExperiment({

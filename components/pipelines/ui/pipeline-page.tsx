@@ -3,13 +3,11 @@ import {
   DefinitionList,
   DetailPage,
   EmptyState,
-  ErrorPanel,
   formatTime,
   Link,
   MissingPage,
   parseTime,
   Popover,
-  RequestError,
   Selection,
   Sentence,
   Skeleton,
@@ -37,6 +35,7 @@ import { useLiveStamp } from "./live-stamp.ts";
 import { pipelinesMessages } from "./pipelines-messages.ts";
 import { getPipeline, listVersions, type Pipeline, type PipelineVersion } from "./pipelines-api.ts";
 import type { PipelineWords } from "./pipelines-page.tsx";
+import { NotShown } from "./not-shown.tsx";
 import { newRunPath, newVersionPath, pipelinePath, pipelinesPath, type PipelineTab } from "./places.ts";
 import { PlanGraph } from "./plan-graph.tsx";
 import { beganAt, useRunsBy } from "./runs-of.ts";
@@ -67,15 +66,15 @@ export function PipelinePage() {
   ]);
   if (answer.state === "loading") return <Skeleton rows={8} />;
   if (answer.state === "ready") return <FoundPipeline key={id} {...answer.value} onChanged={answer.retry} />;
-  if (answer.error instanceof RequestError && answer.error.status === 404)
-    return (
-      <MissingPage
-        title={t("missing")}
-        sentence={<Sentence text={t("missingWhy", { id })} />}
-        back={{ to: pipelinesPath, label: t("back") }}
-      />
-    );
-  return <ErrorPanel what={t("page.failed")} error={answer.error} onRetry={answer.retry} />;
+  return (
+    <NotShown
+      error={answer.error}
+      onRetry={answer.retry}
+      missing={{ title: t("missing"), sentence: t("missingWhy", { id }) }}
+      failed={t("page.failed")}
+      back={{ to: pipelinesPath, label: t("back") }}
+    />
+  );
 }
 
 interface Found {
@@ -294,7 +293,7 @@ function VersionPicker({
       }
     >
       {(close) => (
-        <div className="pick-options">
+        <div className="pick-options" role="listbox" aria-label={t("tab.versions")}>
           {versions.slice(0, 100).map((it, index) => (
             <button
               key={it.id}

@@ -175,7 +175,7 @@ function readVersion(value: unknown): PipelineVersion {
   };
 }
 
-/** The namespace of pipelines where several users share a server; undefined where there is one. */
+/** Whether several users share the server, each with namespaces of their own. */
 export async function isMultiUser(request: Requester, signal: AbortSignal): Promise<boolean> {
   const health = await request.json("/apis/v2beta1/healthz", { signal });
   return isRecord(health) && health["multi_user"] === true;

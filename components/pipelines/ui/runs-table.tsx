@@ -38,6 +38,7 @@ export function RunsTable({
   const [sort, setSort] = useTableSort({ column: "started", descending: true });
   const [checked, setChecked] = useState<ReadonlySet<string>>(new Set());
   const chosen = useMemo(() => runs.filter((run) => checked.has(runId(run))), [runs, checked]);
+  const columns = useMemo(() => runColumns(t, namespace === ""), [t, namespace]);
   const hidden = [...without, "id", "cached", ...(namespace === "" ? [] : ["namespace"])];
   if (live.phase === "refused") return <ErrorPanel what={failed} error={live.error} onRetry={live.retry} />;
   if (!live.complete && runs.length === 0) return <Skeleton rows={6} />;
@@ -46,7 +47,7 @@ export function RunsTable({
       <Table
         label={t("runs")}
         rows={runs}
-        columns={runColumns(t, namespace === "")}
+        columns={columns}
         hidden={hidden}
         rowKey={runId}
         sort={sort}

@@ -7,9 +7,7 @@ import {
   formatTime,
   formatValue,
   Link,
-  MissingPage,
   parseTime,
-  RequestError,
   Sentence,
   Skeleton,
   StateMark,
@@ -31,6 +29,7 @@ import { LastRuns } from "./last-runs.tsx";
 import { useLiveStamp } from "./live-stamp.ts";
 import { newRunMessages } from "./new-run-messages.ts";
 import { listVersions } from "./pipelines-api.ts";
+import { NotShown } from "./not-shown.tsx";
 import { experimentPath, newRunPath, pipelinePath, schedulePath, schedulesPath } from "./places.ts";
 import { PlanGraph } from "./plan-graph.tsx";
 import { useRunDefaults } from "./run-defaults.ts";
@@ -62,15 +61,15 @@ export function SchedulePage() {
   ]);
   if (answer.state === "loading") return <Skeleton rows={8} />;
   if (answer.state === "ready") return <FoundSchedule key={id} schedule={answer.value} onChanged={answer.retry} />;
-  if (answer.error instanceof RequestError && answer.error.status === 404)
-    return (
-      <MissingPage
-        title={t("missing")}
-        sentence={<Sentence text={t("missingWhy", { id })} />}
-        back={{ to: schedulesPath, label: t("back") }}
-      />
-    );
-  return <ErrorPanel what={t("page.failed")} error={answer.error} onRetry={answer.retry} />;
+  return (
+    <NotShown
+      error={answer.error}
+      onRetry={answer.retry}
+      missing={{ title: t("missing"), sentence: t("missingWhy", { id }) }}
+      failed={t("page.failed")}
+      back={{ to: schedulesPath, label: t("back") }}
+    />
+  );
 }
 
 function FoundSchedule({ schedule, onChanged }: { readonly schedule: Schedule; readonly onChanged: () => void }) {
