@@ -19,6 +19,25 @@ test("a large pipeline is read while the server goes on answering", async () => 
   assert.ok(turns > 2, `${turns} turns of the event loop`);
 });
 
+test("a small text that is slow to read does not keep the server from answering either", async () => {
+  const reading = assert.rejects(new PipelineReader(systemClock).read("- ".repeat(20_000)));
+  let turns = 0;
+  const turn = setInterval(() => turns++, 1);
+  await reading;
+  clearInterval(turn);
+  assert.ok(turns > 2, `${turns} turns of the event loop`);
+});
+
+test("a key that stands twice in a mapping is refused with its place", async () => {
+  const text = stringify(addPipeline()).replace("schemaVersion:", "sdkVersion: x\nschemaVersion:");
+  await assert.rejects(new PipelineReader(systemClock).read(text), /Map keys must be unique at line \d+, column 1/);
+});
+
+test("the place of the first error in a text is told, however many there are", async () => {
+  const text = Array.from({ length: 2000 }, (_, index) => `k${index}: "a\nb"`).join("\n");
+  await assert.rejects(new PipelineReader(systemClock).read(`${text}\nx: "open`), /at line \d+, column \d+/);
+});
+
 test("a large text that is no pipeline is refused with the field at fault", async () => {
   const reader = new PipelineReader(systemClock);
   await assert.rejects(reader.read(large.replace("2.1.0", "9")), /schemaVersion/);

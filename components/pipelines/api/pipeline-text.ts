@@ -4,8 +4,11 @@ import type { Pipeline } from "../core/ir.ts";
 import type { JsonObject } from "../core/json.ts";
 import { parsePipelineDocuments, readPipelineDocument } from "../core/spec.ts";
 
-/** Texts up to this many characters are read at once: a tenth of a second at worst. */
+/** Texts up to this many characters are read at once: a tenth of a second at worst, if nothing in them is slow. */
 const smallText = 64 * 1024;
+/** Lists within lists without end take longer than their length says. No compiler writes them. */
+const deepNesting = /(?:[-?:[{][ \t\r\n]*){100}/;
+
 export interface ReadingLimits {
   readonly heapMiB: number;
   readonly milliseconds: number;
@@ -38,7 +41,7 @@ export class PipelineReader {
   /** Throws ApiError BadRequest that says what is wrong, or ServiceUnavailable when too many are being read. */
   async read(text: string): Promise<Pipeline> {
     const isJson = text.trimStart().startsWith("{");
-    if (isJson || text.length <= smallText) return parsePipelineDocuments(text);
+    if (isJson || isQuick(text)) return parsePipelineDocuments(text);
     await this.#enter();
     try {
       return readPipelineDocument(await this.#readApart(text));
@@ -90,6 +93,10 @@ export class PipelineReader {
       await thread.terminate();
     }
   }
+}
+
+function isQuick(text: string): boolean {
+  return text.length <= smallText && !deepNesting.test(text);
 }
 
 function isOutOfMemory(error: unknown): boolean {

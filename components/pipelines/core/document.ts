@@ -1,5 +1,5 @@
 import { badRequest } from "@headrace/model";
-import { parseAllDocuments, type ScalarTag } from "yaml";
+import { type Document, isScalar, parseAllDocuments, type ScalarTag, visit } from "yaml";
 import { isObject, type JsonObject, type JsonValue } from "./json.ts";
 
 /** Upstream's limit for an uploaded pipeline. */
@@ -41,7 +41,11 @@ function readYaml(text: string): unknown[] {
     : strict;
   return documents.map((document, index) => {
     const error = document.errors.length > 0 ? (strict[index] ?? document).errors[0] : undefined;
-    if (error) throw badRequest(`Cannot read the pipeline as YAML: ${error.message}`, { cause: error });
+    if (error)
+      throw badRequest(`Cannot read the pipeline as YAML: ${error.message} at ${placeIn(text, error.pos[0])}`, {
+        cause: error,
+      });
+    refuseTwins(document, text);
     try {
       return document.toJS({ maxAliasCount: maxAliases });
     } catch (error) {
@@ -50,13 +54,38 @@ function readYaml(text: string): unknown[] {
   });
 }
 
+/** A key that a mapping has twice leaves open which of them counts. */
+function refuseTwins(document: Document.Parsed, text: string): void {
+  visit(document, {
+    Map(_, { items }) {
+      const seen = new Set<unknown>();
+      for (const { key } of items) {
+        if (!isScalar(key) || key.value === "<<") continue;
+        if (seen.has(key.value))
+          throw badRequest(
+            `Cannot read the pipeline as YAML: Map keys must be unique at ${placeIn(text, key.range?.[0] ?? 0)}`,
+          );
+        seen.add(key.value);
+      }
+    },
+  });
+}
+
+function placeIn(text: string, offset: number): string {
+  const lines = text.slice(0, offset).split("\n");
+  return `line ${lines.length}, column ${(lines.at(-1) ?? "").length + 1}`;
+}
+
 function parseYaml(text: string) {
   const documents = parseAllDocuments(text, {
     schema: "failsafe",
     customTags: scalarTags,
     merge: true,
     stringKeys: true,
-    prettyErrors: true,
+    // The place of one error is enough: the reader would look for that of every one, from the start of the text.
+    prettyErrors: false,
+    // Looked for by refuseTwins: the reader would compare every key with every other.
+    uniqueKeys: false,
     logLevel: "error",
   });
   return Array.isArray(documents) ? documents : [];
@@ -69,19 +98,24 @@ function parseYaml(text: string) {
 function indentContinuations(text: string): string {
   const lines = text.split("\n");
   let quote = "";
+  let margin = "";
   let block = -1;
   return lines
     .map((line) => {
       const indent = line.length - line.trimStart().length;
       if (quote) {
         if (closes(line, quote)) quote = "";
-        return `${" ".repeat(maxDepth)}${line.trimStart()}`;
+        return `${margin}${line.trimStart()}`;
       }
       if (block >= 0 && (indent > block || line.trim() === "")) return line;
       block = /(?:^|[-:]) *[|>][-+\d]*$/.test(line) ? indent : -1;
       const opening = /^\s*(?:- +)*(?:[^\s"'#][^"']*: +)?(["'])/.exec(line);
       const mark = opening?.[1] ?? "";
-      if (opening && mark && !closes(line.slice(opening[0].length), mark)) quote = mark;
+      if (opening && mark && !closes(line.slice(opening[0].length), mark)) {
+        quote = mark;
+        // As far in as the quote itself is further than any parent.
+        margin = " ".repeat(Math.min(opening[0].length, maxDepth));
+      }
       return line;
     })
     .join("\n");
