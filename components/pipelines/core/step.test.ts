@@ -390,6 +390,26 @@ describe("a step's pod", () => {
     assert.equal(metadata.labels?.["headrace.io/run"], "7c5e");
   });
 
+  test("takes its image and its resources from inputs, and a variable without a value is empty", () => {
+    const component = {
+      inputDefinitions: {
+        parameters: {
+          image: { parameterType: "STRING", defaultValue: "python:3.12" },
+          memory: { parameterType: "STRING", defaultValue: "2Gi" },
+        },
+      },
+    };
+    const container = {
+      image: "{{$.inputs.parameters['image']}}",
+      resources: { resourceMemoryLimit: "{{$.inputs.parameters['memory']}}" },
+      env: [{ name: "EMPTY" }],
+    };
+    const [main] = plan(stepOf(container, component)).spec.containers;
+    assert.equal(main?.image, "python:3.12");
+    assert.deepEqual(main?.resources, { limits: { memory: "2Gi" } });
+    assert.deepEqual(main?.env, [{ name: "EMPTY", value: "" }]);
+  });
+
   test("has volumes of its own, in memory or as claims, and names that tell long ones apart", () => {
     const long = "a-claim-whose-name-is-longer-than-what-a-volume-may-be-called-in-a-pod";
     const settings = {
