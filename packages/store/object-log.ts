@@ -28,7 +28,7 @@ interface Change {
 
 const defaultRows = 10_000;
 const defaultBytes = 16 * 1024 * 1024;
-const defaultTransientRows = 8_000;
+const defaultTransientRows = 4_000;
 const longestQueue = 20_000;
 const sweepMs = 30_000;
 

@@ -99,7 +99,7 @@ export interface TransientResource {
   readonly resource: string;
   /** Seconds after its last write that an object stays. */
   readonly ttlSeconds: number;
-  /** The oldest go first when there are more than this. Default 8,000. */
+  /** The oldest go first when there are more than this. Default 4,000. */
   readonly rows?: number;
   /** Milliseconds that a write may wait for others to share its commit. Default 0. */
   readonly patienceMs?: number;
