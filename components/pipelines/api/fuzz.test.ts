@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { fuzz } from "../testing/fuzz/fuzz.ts";
 
 test("whatever is asked, the answer is good or says what was wrong, and what is refused writes nothing", async () => {
-  const { faults, statuses } = await fuzz({ seed: 20_261_125, requests: 1500 });
+  const { faults, statuses } = await fuzz({ seed: 20_261_125, requests: 800 });
   assert.deepEqual(faults, []);
-  for (const status of [200, 400, 404]) assert.ok((statuses.get(status) ?? 0) > 50, `few answers are ${status}`);
+  for (const status of [200, 400, 404]) assert.ok((statuses.get(status) ?? 0) > 20, `few answers are ${status}`);
 });
 
 test("whatever is uploaded is a pipeline, or refused with what was wrong", async () => {
