@@ -82,7 +82,8 @@ export function createObjectLog({ journal, clock, gather, history, transient = [
       bytesKept += stored.bytes.length;
     } else {
       expiries.set(stored, expires);
-      if (log.changes > limits.rows) log.forgetOldest();
+      const { rows = defaultTransientRows } = transients.get(stored.resource) ?? {};
+      if (log.changes > Math.min(limits.rows, rows)) log.forgetOldest();
     }
   }
 
