@@ -156,8 +156,8 @@ describe("projections", { skip }, () => {
     const { runs, tasks } = projections(bench);
     const { run } = await bench.run(pipeline("one_step"));
     const rows = lineageWriter(bench.records, { ns: "kubeflow", id: run.run });
-    const log = async (metadata: unknown): Promise<void> => {
-      const task = await rows.task({ name: "evaluate" });
+    const log = async (metadata: unknown, key?: string): Promise<void> => {
+      const task = await rows.task({ name: "evaluate", ...(key !== undefined && { key }) });
       const end = { task, direction: "OUTPUT", name: "scores" } as const;
       await rows.artifact({ uri: "minio://b/m", type: "system.Metrics", metadata: JSON.stringify(metadata) }, [end]);
     };
@@ -165,6 +165,8 @@ describe("projections", { skip }, () => {
     await log({ accuracy: 0.95, loss: 0.1 });
     const [shown] = await list<Run>(runs);
     assert.deepEqual(shown?.status.metrics, { accuracy: [0.9, 0.95], loss: [0.1] });
+    for (const turn of [10, 2]) await log({ turn }, `root/loop[${turn}]/evaluate`);
+    assert.deepEqual((await list<Run>(runs))[0]?.status.metrics?.["turn"], [2, 10]);
 
     const first = await tasks.list({ ...everything, limit: 2 });
     const next = first.metadata.continue ?? "";

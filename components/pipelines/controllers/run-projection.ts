@@ -150,7 +150,7 @@ async function readMetrics(db: PipelineDatabase, ids: readonly string[]): Promis
     .selectFrom("task")
     .innerJoin("task_artifact", "task_artifact.task", "task.id")
     .innerJoin("artifact", "artifact.id", "task_artifact.artifact")
-    .select(["task.run", "artifact.metadata"])
+    .select(["task.run", "task.key", "artifact.metadata"])
     .where("task.run", "in", ids)
     .where("task.type", "in", ["RUNTIME", "IMPORTER"])
     .where("task_artifact.direction", "=", "OUTPUT")
@@ -158,7 +158,7 @@ async function readMetrics(db: PipelineDatabase, ids: readonly string[]): Promis
     .orderBy("task.id")
     .execute();
   const byRun = new Map<string, Metrics>();
-  for (const { run, metadata } of rows) {
+  for (const { run, metadata } of inOrderOfTurns(rows)) {
     const metrics = byRun.get(run) ?? {};
     byRun.set(run, metrics);
     for (const [name, value] of Object.entries(parseObject(metadata))) {
@@ -169,6 +169,16 @@ async function readMetrics(db: PipelineDatabase, ids: readonly string[]): Promis
     }
   }
   return byRun;
+}
+
+const naturally = new Intl.Collator("en", { numeric: true });
+
+/** Steps as they began, but the turns of a loop by their number: they run side by side, and two equal runs must show the same. */
+function inOrderOfTurns<Row extends { readonly run: string; readonly key: string }>(
+  rows: readonly Row[],
+): readonly Row[] {
+  const steps = Map.groupBy(rows, ({ run, key }) => `${run} ${key.replaceAll(/\[\d+\]/g, "")}`);
+  return [...steps.values()].flatMap((turns) => turns.toSorted((a, b) => naturally.compare(a.key, b.key)));
 }
 
 interface RunRow extends Selectable<PipelineRunTable> {

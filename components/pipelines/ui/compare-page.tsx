@@ -188,7 +188,7 @@ function CompareTable({ columns, t }: { readonly columns: readonly Column[]; rea
           </tr>
         </thead>
         <OverviewRows columns={columns} onlyDifferences={onlyDifferences} t={t} />
-        <RowGroup title={t("compare.parameters")} width={columns.length}>
+        <RowGroup title={t("compare.parameters")} width={columns.length} isEmpty={parameters.length === 0}>
           {kept(parameters).map((row) => (
             <tr key={row.name} className={row.differs ? "differs" : undefined}>
               <th scope="row">
@@ -201,9 +201,9 @@ function CompareTable({ columns, t }: { readonly columns: readonly Column[]; rea
               ))}
             </tr>
           ))}
-          {parameters.length > 0 && kept(parameters).length === 0 ? <Same width={columns.length} t={t} /> : null}
+          {kept(parameters).length === 0 ? <Same width={columns.length} t={t} /> : null}
         </RowGroup>
-        <RowGroup title={t("compare.metrics")} width={columns.length}>
+        <RowGroup title={t("compare.metrics")} width={columns.length} isEmpty={metrics.length === 0}>
           {kept(metrics).map((row) => (
             <tr key={row.name} className={row.differs ? "differs" : undefined}>
               <th scope="row">
@@ -216,7 +216,7 @@ function CompareTable({ columns, t }: { readonly columns: readonly Column[]; rea
               ))}
             </tr>
           ))}
-          {metrics.length > 0 && kept(metrics).length === 0 ? <Same width={columns.length} t={t} /> : null}
+          {kept(metrics).length === 0 ? <Same width={columns.length} t={t} /> : null}
         </RowGroup>
       </table>
       {metrics.length === 0 ? <p className="faint">{t("compare.noMetrics")}</p> : null}
@@ -227,12 +227,15 @@ function CompareTable({ columns, t }: { readonly columns: readonly Column[]; rea
 function RowGroup({
   title,
   width,
+  isEmpty = false,
   children,
 }: {
   readonly title: string;
   readonly width: number;
+  readonly isEmpty?: boolean;
   readonly children: ReactNode;
 }) {
+  if (isEmpty) return null;
   return (
     <tbody>
       <tr className="group">
@@ -331,7 +334,9 @@ function OverviewRows({
   ];
   const shown = rows
     .map((row) => ({ ...row, differs: differ(columns.map(({ run }) => row.value(run))) }))
-    .filter(({ always, differs }) => always === true || differs || !onlyDifferences);
+    .filter(({ always, differs }) => always === true || differs || !onlyDifferences)
+    // What none of them has says nothing.
+    .filter(({ value }) => columns.some(({ run }) => value(run) !== ""));
   return (
     <RowGroup title={t("compare.overview")} width={columns.length}>
       {shown.map(({ name, cell, always, differs }) => (
