@@ -30,6 +30,7 @@ const suites: Readonly<Record<string, Suite>> = {
   kfp: withCheckout(() => import("./kfp/main.ts")),
   "kfp-api": withCheckout(() => import("./kfp/api-suite.ts")),
   mlmd: withCheckout(() => import("./metadata/main.ts")),
+  s3: withCheckout(() => import("./s3/main.ts")),
   hosts: async () => (await import("./hosts/main.ts")).main(values.only),
   fuzz: async () => (await import("./fuzz.ts")).main({ seed: Number(values.seed), scale: Number(values.scale) }),
 };
