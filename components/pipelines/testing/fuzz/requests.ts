@@ -89,7 +89,10 @@ export function requestMaker(routes: readonly Route[], chance: Chance): RequestM
         .join("/");
       const query = queryOf(chance, known);
       if (/\/upload(_version)?$/.test(pattern)) {
-        return { route: key, method, path, options: { query, ...(await hostileUpload(chance)) } };
+        const named = chance.percent(70)
+          ? { ...query, name: String(known("name")), pipelineid: String(known("pipeline_id") ?? "") }
+          : query;
+        return { route: key, method, path, options: { query: named, ...(await hostileUpload(chance)) } };
       }
       return { route: key, method, path, options: { query, ...bodyOf(key, method, chance, known) } };
     },
