@@ -6,6 +6,7 @@ const benches: Readonly<Record<string, () => Promise<{ main: () => Promise<void>
   dashboard: () => import("./dashboard/main.ts"),
   pipelines: () => import("./pipelines/main.ts"),
   sandbox: () => import("./sandbox.ts"),
+  storage: () => import("./storage/main.ts"),
 };
 
 const name = process.argv[2] ?? "";

@@ -111,7 +111,7 @@ class Files implements ObjectFiles {
   async open(at: ObjectPlace): Promise<OpenObject | undefined> {
     if (at.key.endsWith("/")) {
       const facts = await this.find(at);
-      return facts && { facts, read: nothing, async [Symbol.asyncDispose]() {} };
+      return facts && { facts, read: nothing, stream: nothing, async [Symbol.asyncDispose]() {} };
     }
     await using place = await this.#find(at);
     if (place?.folder.stat(place.name)?.isFile() !== true) return undefined;
@@ -120,6 +120,7 @@ class Files implements ObjectFiles {
     return {
       facts: factsOf(await handle.stat()),
       read: (start, end, signal) => readRange(handle, start, end, signal),
+      stream: (start, end, signal) => readRange(handle, start, end, signal, [newBatch(), newBatch()]),
       [Symbol.asyncDispose]: () => handle.close(),
     };
   }
@@ -341,17 +342,26 @@ const isAfter = (key: string, after: string): boolean =>
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
 
-/** Reads one batch ahead of what is asked for. */
+const newBatch = (): Buffer => Buffer.allocUnsafeSlow(batchBytes);
+
+/**
+ * Reads one batch ahead of what is asked for; into these two in turn, if they are given. (New memory for each would be a burden on
+ * the garbage collector, which goes through all of the process for it.)
+ */
 async function* readRange(
   handle: FileHandle,
   start: number,
   end: number,
   signal?: AbortSignal,
+  reused?: readonly [Buffer, Buffer],
 ): AsyncGenerator<Uint8Array> {
+  let turn: 0 | 1 = 0;
   const next = async (position: number): Promise<Buffer> => {
     const length = Math.min(batchBytes, end - position);
     if (length <= 0) return Buffer.alloc(0);
-    const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(length), 0, length, position);
+    turn = turn === 0 ? 1 : 0;
+    const target = reused?.[turn] ?? Buffer.allocUnsafe(length);
+    const { bytesRead, buffer } = await handle.read(target, 0, length, position);
     return buffer.subarray(0, bytesRead);
   };
   let ahead = next(start);

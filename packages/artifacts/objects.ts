@@ -50,6 +50,8 @@ export interface OpenObject extends AsyncDisposable {
   readonly facts: ObjectFacts;
   /** From `start` to before `end`. */
   read(start: number, end: number, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  /** As `read`, for a reader that is done with a chunk when it asks for the next: their memory is used again. */
+  stream(start: number, end: number, signal?: AbortSignal): AsyncIterable<Uint8Array>;
 }
 
 /** A file that is complete and has no name yet. Disposing removes it, if it was not placed. */

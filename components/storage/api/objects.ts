@@ -48,7 +48,7 @@ export async function getObject(context: S3Context, call: Call): Promise<ApiResp
         ...(range && { "content-range": `bytes ${start}-${end - 1}/${facts.size}` }),
         ...(request.headers["x-amz-checksum-mode"] === "ENABLED" && !range && checksumHeaders(description.checksums)),
       },
-      body: closing(found.read(start, end, request.signal), found),
+      body: closing(found.stream(start, end, request.signal), found),
     };
   } finally {
     if (!isHandedOn) await found[Symbol.asyncDispose]();

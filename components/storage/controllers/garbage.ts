@@ -107,10 +107,7 @@ export function createGarbage(options: GarbageOptions): Garbage {
 
   function inLine<R>(act: () => Promise<R>): Promise<R> {
     const turn = line.then(act);
-    line = turn.then(
-      () => {},
-      () => {},
-    );
+    line = ended(turn);
     return turn;
   }
 
@@ -172,6 +169,11 @@ export function createGarbage(options: GarbageOptions): Garbage {
       void follow(await records.sequence(), signal);
     }
   }
+}
+
+/** Resolves once it is over, whatever became of it. */
+async function ended(act: Promise<unknown>): Promise<void> {
+  await act.catch(() => {});
 }
 
 /** Directories of runs, and of their logs, that no record knows: from before bytes were freed, or from a deletion amid their writing. */
