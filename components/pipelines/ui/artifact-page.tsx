@@ -87,8 +87,7 @@ function FoundArtifact({ artifact }: { readonly artifact: Artifact }) {
   const type = typeName(spec.type);
   const sentence = spec.producer
     ? t("artifact.sentence", {
-        type,
-        size: spec.size === undefined ? "?" : formatBytes(spec.size),
+        what: spec.size === undefined ? type : t("artifact.sized", { type, size: formatBytes(spec.size) }),
         step: spec.producer.step,
         run: spec.producer.runName,
       })

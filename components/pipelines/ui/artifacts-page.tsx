@@ -27,7 +27,7 @@ import { useMemo, useState } from "react";
 import { artifacts as artifactKindOf, type Artifact } from "../resources/index.ts";
 import { typeName } from "./artifacts.ts";
 import { runOf } from "./lineage-view.tsx";
-import { OlderRows, useReach } from "./older-rows.tsx";
+import { NoMatch, OlderRows, useReach } from "./older-rows.tsx";
 import { resultMessages } from "./results-messages.ts";
 import type { Translate } from "@headrace/ui-kit";
 
@@ -57,7 +57,15 @@ export function ArtifactsPage() {
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
   const grouped = view === "runs";
   const rows = useMemo(() => (grouped ? byRun(found) : found.map(asRow)), [found, grouped]);
-  const columns = useMemo(() => artifactColumns(t, namespace === ""), [t, namespace]);
+  const toggle = (key: string): void => {
+    const next = new Set(closed);
+    if (!next.delete(key)) next.add(key);
+    setClosed(next);
+  };
+  const columns = useMemo(
+    () => [nameColumn(t, { grouped, closed, toggle }), ...artifactColumns(t, namespace === "")],
+    [t, namespace, grouped, closed],
+  );
   return (
     <ListPage
       title={t("artifacts")}
@@ -95,25 +103,18 @@ export function ArtifactsPage() {
             tree: {
               isOpen: (row: Row) => (row.kind === "run" ? !closed.has(row.key) : undefined),
               below: (row: Row) => (row.kind === "run" ? row.made.map(asRow) : []),
-              onToggle: (row: Row, open: boolean) => {
-                const next = new Set(closed);
-                if (open) next.delete(row.key);
-                else next.add(row.key);
-                setClosed(next);
-              },
+              onToggle: (row: Row) => toggle(row.key),
             },
           })}
           empty={
             live.items.length === 0 ? (
               <EmptyState sentence={t("artifacts.empty")} snippet={snippet} />
             ) : (
-              <EmptyState
+              <NoMatch
+                reach={reach}
+                more={live.more === true}
                 sentence={t("artifacts.emptyFilter")}
-                action={
-                  <button type="button" onClick={() => setText("")}>
-                    {t("clearFilter")}
-                  </button>
-                }
+                onClear={() => setText("")}
               />
             )
           }
@@ -144,30 +145,68 @@ function byRun(found: readonly Artifact[]): readonly Row[] {
 const pathOf = (artifact: Artifact): string => `/artifacts/${artifact.spec.id}`;
 export const outputName = (artifact: Artifact): string =>
   artifact.spec.producer?.output || artifact.spec.name || artifact.spec.uri.split("/").at(-1) || "";
-const sizeOf = (row: Row): number | undefined =>
-  row.kind === "artifact" ? row.artifact.spec.size : row.made.reduce((sum, { spec }) => sum + (spec.size ?? 0), 0);
+
+/** Of a run, what is known of the sizes of all that it made. */
+function sizeOf(row: Row): number | undefined {
+  if (row.kind === "artifact") return row.artifact.spec.size;
+  const sizes = row.made.flatMap(({ spec }) => spec.size ?? []);
+  return sizes.length === 0 ? undefined : sizes.reduce((sum, size) => sum + size, 0);
+}
+
 const newestOf = (row: Row): Artifact | undefined => (row.kind === "artifact" ? row.artifact : row.made[0]);
+
+interface Groups {
+  readonly grouped: boolean;
+  /** Keys of runs that somebody closed. */
+  readonly closed: ReadonlySet<string>;
+  readonly toggle: (key: string) => void;
+}
+
+const nameColumn = (t: Words, groups: Groups): TableColumn<Row> => ({
+  id: "name",
+  header: t("column.artifact"),
+  width: "20%",
+  sort: (row) => (row.kind === "run" ? row.name : outputName(row.artifact)).toLowerCase(),
+  cell: (row) => <NameCell row={row} groups={groups} t={t} />,
+});
+
+function NameCell({ row, groups, t }: { readonly row: Row; readonly groups: Groups; readonly t: Words }) {
+  if (row.kind === "artifact") {
+    const { artifact } = row;
+    return (
+      <span className={groups.grouped ? "row-name row-below" : "row-name"}>
+        <Link className="name" to={pathOf(artifact)} title={artifact.spec.uri}>
+          {outputName(artifact)}
+        </Link>
+      </span>
+    );
+  }
+  const open = !groups.closed.has(row.key);
+  const label = t(open ? "artifacts.close" : "artifacts.open", { name: row.name });
+  return (
+    <span className="row-name">
+      <button
+        type="button"
+        className="row-toggle"
+        tabIndex={-1}
+        aria-expanded={open}
+        aria-label={label}
+        title={label}
+        onClick={() => groups.toggle(row.key)}
+      >
+        {open ? "▾" : "▸"}
+      </button>
+      <Link className="name" to={`/runs/details/${row.key}/artifacts`} title={row.name}>
+        {row.name}
+      </Link>
+    </span>
+  );
+}
 
 function artifactColumns(t: Words, allNamespaces: boolean): readonly TableColumn<Row>[] {
   const own = (row: Row, show: (artifact: Artifact) => React.ReactNode) =>
     row.kind === "artifact" ? show(row.artifact) : null;
   return [
-    {
-      id: "name",
-      header: t("column.artifact"),
-      width: "20%",
-      sort: (row) => (row.kind === "run" ? row.name : outputName(row.artifact)).toLowerCase(),
-      cell: (row) =>
-        row.kind === "run" ? (
-          <Link className="name" to={`/runs/details/${row.key}/artifacts`}>
-            {row.name}
-          </Link>
-        ) : (
-          <Link className="name" to={pathOf(row.artifact)} title={row.artifact.spec.uri}>
-            {outputName(row.artifact)}
-          </Link>
-        ),
-    },
     {
       id: "type",
       header: t("column.type"),

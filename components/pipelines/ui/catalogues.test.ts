@@ -4,6 +4,7 @@ import { placeholders } from "@headrace/ui-kit/portable";
 import { experimentsMessages } from "./experiments-messages.ts";
 import { newRunMessages } from "./new-run-messages.ts";
 import { pipelinesMessages } from "./pipelines-messages.ts";
+import { resultMessages } from "./results-messages.ts";
 import { schedulesMessages } from "./schedules-messages.ts";
 
 const catalogues = {
@@ -11,6 +12,7 @@ const catalogues = {
   "new runs": newRunMessages,
   experiments: experimentsMessages,
   schedules: schedulesMessages,
+  results: resultMessages,
 };
 
 for (const [name, { en, zh }] of Object.entries(catalogues)) {

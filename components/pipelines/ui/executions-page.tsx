@@ -29,7 +29,7 @@ import {
 } from "@headrace/ui-kit";
 import { useMemo } from "react";
 import { tasks as taskKind, type Task } from "../resources/index.ts";
-import { OlderRows, useReach } from "./older-rows.tsx";
+import { NoMatch, OlderRows, useReach } from "./older-rows.tsx";
 import { resultMessages } from "./results-messages.ts";
 import { taskState } from "./state.ts";
 
@@ -79,13 +79,11 @@ export function ExecutionsPage() {
             steps.length === 0 ? (
               <EmptyState sentence={t("steps.empty")} />
             ) : (
-              <EmptyState
+              <NoMatch
+                reach={reach}
+                more={live.more === true}
                 sentence={t("steps.emptyFilter")}
-                action={
-                  <button type="button" onClick={() => setText("")}>
-                    {t("clearFilter")}
-                  </button>
-                }
+                onClear={() => setText("")}
               />
             )
           }

@@ -1,4 +1,4 @@
-import { formatNumber, useMessages } from "@headrace/ui-kit";
+import { EmptyState, formatNumber, useMessages } from "@headrace/ui-kit";
 import { useState } from "react";
 import { resultMessages } from "./results-messages.ts";
 
@@ -26,5 +26,31 @@ export function OlderRows({ reach, more }: { readonly reach: Reach; readonly mor
         {t("older")}
       </button>
     </p>
+  );
+}
+
+/** Said in place of rows when none of those that are loaded matches; there may be older ones that do. */
+export function NoMatch({
+  reach,
+  more,
+  sentence,
+  onClear,
+}: {
+  readonly reach: Reach;
+  readonly more: boolean;
+  /** Said when all have been looked at. */
+  readonly sentence: string;
+  readonly onClear: () => void;
+}) {
+  const t = useMessages(resultMessages);
+  return (
+    <EmptyState
+      sentence={more ? t("older.noMatch", { count: formatNumber(reach.most) }) : sentence}
+      action={
+        <button type="button" onClick={more ? reach.further : onClear}>
+          {t(more ? "older" : "clearFilter")}
+        </button>
+      }
+    />
   );
 }
