@@ -135,3 +135,11 @@ test("directories of runs that no record knows are found, and those of known run
   await garbage.collect();
   assert.deepEqual([await left(first), await left(second), await left(third)], [[], ["x"], ["imported"]]);
 });
+
+test("what cannot be freed now is said, keeps nobody else, and is tried again", async (t) => {
+  const { garbage, write, forget, uri, left, rows } = await newStore(t);
+  await write(first, "t/0/x", false);
+  await forget("s3://elsewhere/a", uri(first));
+  await assert.rejects(garbage.collect(), /Cannot free "s3:\/\/elsewhere\/a" of namespace "kubeflow": no provider/);
+  assert.deepEqual([await left(first), await rows()], [[], ["s3://elsewhere/a"]]);
+});

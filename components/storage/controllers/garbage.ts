@@ -111,11 +111,7 @@ export function createGarbage(options: GarbageOptions): Garbage {
     return turn;
   }
 
-  async function handleAll(): Promise<void> {
-    const failures: unknown[] = [];
-    for (const row of await rows()) await handle(row).catch((error: unknown) => failures.push(error));
-    if (failures.length > 0) throw failures[0];
-  }
+  const handleAll = async (): Promise<void> => tryEach(await rows(), handle);
 
   async function survey(): Promise<readonly GarbagePlace[]> {
     const deleted = (await rows()).map(({ ns, uri }) => ({ why: "deleted", namespace: ns, uri }) as const);
@@ -131,7 +127,7 @@ export function createGarbage(options: GarbageOptions): Garbage {
       const kept = await keptWithin(place.uri);
       const parts = kept.length === 0 ? [place.uri] : await partsWithout(store, place.uri, kept);
       let bytes = 0;
-      for (const part of parts) bytes += (await store.stat(part))?.size ?? 0;
+      for (const part of parts) bytes += await sizeOf(store, part);
       if (bytes > 0 || kept.length === 0) found.push({ ...place, bytes });
     }
     return found;
@@ -143,8 +139,10 @@ export function createGarbage(options: GarbageOptions): Garbage {
     collect: () =>
       inLine(async () => {
         const found = await measured(await survey());
-        for (const { why, namespace, uri } of found) if (why === "unknown") await free(namespace, uri);
-        await handleAll();
+        const unknown = found.filter(({ why }) => why === "unknown");
+        await tryEach([() => tryEach(unknown, ({ namespace, uri }) => free(namespace, uri)), handleAll], (act) =>
+          act(),
+        );
         return found;
       }),
     controller: {
@@ -168,6 +166,23 @@ export function createGarbage(options: GarbageOptions): Garbage {
       if (!isApiError(error, "Expired")) onError(error);
       void follow(await records.sequence(), signal);
     }
+  }
+}
+
+/** Tries the rest though one fails, and rejects with what failed first. */
+async function tryEach<T>(items: readonly T[], act: (item: T) => Promise<unknown>): Promise<void> {
+  const failures: unknown[] = [];
+  for (const item of items) await act(item).catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
+}
+
+/** 0 where nobody can say: there is too much of it to count, or it lies elsewhere and is not reached. */
+async function sizeOf(store: ArtifactStore, uri: string): Promise<number> {
+  try {
+    return (await store.stat(uri))?.size ?? 0;
+  } catch (error) {
+    if (isApiError(error)) return 0;
+    throw error;
   }
 }
 
