@@ -135,12 +135,17 @@ async function measureHistory(): Promise<void> {
   const python = await pythonWith("kfp==2.17.3");
   const directory = await mkdtemp(join(tmpdir(), "headrace-history-"));
   const place = { home: join(directory, "home"), runtime: directory };
+  // Whatever fails, no process and no gigabyte stays behind.
+  await using leftovers = new AsyncDisposableStack();
+  leftovers.defer(() => rm(directory, { recursive: true, force: true }));
   const first = new HeadraceProcess(place);
+  leftovers.defer(async () => void (await first.stop()));
   const { run: template } = await submitRun(python, await first.ready, "fan_out", 20, "fresh");
   await first.stop();
   const { largest } = writeHistory(place.home, template, longUsed);
   const begin = performance.now();
   const again = new HeadraceProcess(place);
+  leftovers.defer(async () => void (await again.stop()));
   const gateway = await again.ready;
   const ready = performance.now() - begin;
   const page = await timesOf(20, () => read(`${gateway}/apis/v2beta1/runs?page_size=20&sort_by=created_at%20desc`));
@@ -154,8 +159,6 @@ async function measureHistory(): Promise<void> {
     ["  longest wait of another request meanwhile", ms(Math.max(...waits))],
     ["restart until ready", ms(ready)],
   ]);
-  await again.stop();
-  await rm(directory, { recursive: true, force: true });
 }
 
 async function timesOf(count: number, body: () => Promise<void>): Promise<readonly number[]> {
