@@ -46,6 +46,7 @@ import { openMemoryDirectory } from "./memory-directory.ts";
 import { hostProxy } from "./proxy.ts";
 import { openHome, type Home, type Running } from "./home.ts";
 import { describeMachine, nodeName } from "./machine.ts";
+import { withServiceProxy } from "./service-proxy.ts";
 import { addressServices, serviceNames } from "./services.ts";
 import { listenForLocalStorage, listenForStorage } from "./storage-listener.ts";
 import { openSandboxOrPlain } from "./open-sandbox.ts";
@@ -304,8 +305,11 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
   await records.migrate(components.flatMap((component) => component.migrations ?? []));
   const front = await gateway.listen({ host: options.host, port: options.port });
   closers.push(() => gateway.close());
+  const services = clusterServices
+    .filter(({ name }) => name === "ml-pipeline")
+    .map((service) => ({ ...service, prefix: "/apis/v2beta1/" }));
   const kube = await listen({
-    handle: toServer,
+    handle: withServiceProxy({ server: toServer, front: gateway.handle, services, authorizer: identity.authorizer }),
     authenticator: identity.kubeAuthenticator,
     clock,
     host: options.host,

@@ -1,4 +1,4 @@
-"""Uses the stock Kubernetes client as a user's program does. usage: kubernetes_client.py KUBECONFIG
+"""Uses the stock Kubernetes client as a user's program does, and the SDK over it. usage: kubernetes_client.py KUBECONFIG
 
 Says one JSON line for each thing that worked.
 """
@@ -7,6 +7,7 @@ import json
 import sys
 import threading
 
+import kfp
 from kubernetes import client, config, watch
 from kubernetes.client.exceptions import ApiException
 
@@ -76,6 +77,13 @@ say("invalid", fields=[cause["field"] for cause in causes])
 custom = client.CustomObjectsApi()
 assert "items" in custom.list_namespaced_custom_object("headrace.io", "v1alpha1", "kubeflow", "runs")
 say("custom objects")
+
+# The SDK, which is told no host, finds the kubeconfig of KUBECONFIG and goes by the proxy of services.
+pipelines = kfp.Client()
+made = pipelines.create_experiment("without a host")
+assert made.experiment_id in [each.experiment_id for each in pipelines.list_experiments(page_size=100).experiments]
+pipelines.delete_experiment(made.experiment_id)
+say("pipelines without a host")
 
 core.delete_namespace(ns)
 for event in watch.Watch().stream(core.list_namespace, field_selector=f"metadata.name={ns}", timeout_seconds=30):
