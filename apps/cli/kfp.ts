@@ -1,6 +1,6 @@
-import type { Connection } from "./connection.ts";
-import type { Column } from "./table.ts";
-import { CommandError } from "./terminal.ts";
+import { connect, type Connection } from "./connection.ts";
+import { type Column, printItems } from "./table.ts";
+import { CommandError, type Terminal } from "./terminal.ts";
 
 /** One of KFP's collections, as the commands list and name its items. */
 export interface Collection<T> {
@@ -69,6 +69,54 @@ export async function findItem<T>(
     why: `They are ${named.join(", ")}${found.length > maxNamed ? ", …" : ""}`,
     remedy: "Give more of the id",
   });
+}
+
+/** What each reference means; all are looked for before any is acted upon. Throws as `findItem`. */
+export async function findItems<T>(
+  connection: Connection,
+  collection: Collection<T>,
+  references: readonly string[],
+): Promise<readonly T[]> {
+  return Promise.all(references.map((reference) => findItem(connection, collection, reference)));
+}
+
+/** Prints what the references mean. Resolves to the exit status. */
+export async function showItems<T>(
+  collection: Collection<T>,
+  references: readonly string[],
+  home: string,
+  terminal: Terminal,
+): Promise<number> {
+  printItems(await findItems(connect(home), collection, references), collection, terminal);
+  return 0;
+}
+
+/** What can be done with items, and what is said when it is. */
+const done = {
+  terminate: "Stopping",
+  archive: "Archived",
+  unarchive: "Took out of the archive",
+  enable: "Enabled",
+  disable: "Disabled",
+  delete: "Deleted",
+} as const;
+export type ItemVerb = keyof typeof done;
+
+/** Does one thing with each item that is meant, one after another, and says so. Resolves to the exit status. */
+export async function changeItems<T>(
+  collection: Collection<T>,
+  verb: ItemVerb,
+  references: readonly string[],
+  home: string,
+  terminal: Terminal,
+): Promise<number> {
+  const connection = connect(home);
+  for (const item of await findItems(connection, collection, references)) {
+    if (verb === "delete") await connection.call("DELETE", itemPath(collection, item));
+    else await connection.call("POST", itemPath(collection, item, verb));
+    if (!terminal.json) terminal.print(`${done[verb]} "${collection.nameOf(item)}" (${collection.idOf(item)})`);
+  }
+  return 0;
 }
 
 /** KFP's filter of one predicate or several, all of which must hold. */

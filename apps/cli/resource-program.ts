@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { Surroundings } from "./environment.ts";
+import type { Collection, ItemVerb } from "./kfp.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** How the program runs an action, and gathers flags that may be repeated. */
@@ -28,7 +29,9 @@ function addPipelines(program: Command, { surroundings: { home }, finish }: Prog
     .command("get <pipeline...>")
     .description("Show pipelines, by id or name; with `-o yaml` all that is known")
     .action(async (references, _flags, command) =>
-      finish(command, async (terminal) => (await load()).getPipelines(references, home, terminal)),
+      finish(command, async (terminal) =>
+        (await import("./kfp.ts")).showItems((await load()).pipelines, references, home, terminal),
+      ),
     );
   pipelines
     .command("versions <pipeline>")
@@ -54,7 +57,11 @@ function addPipelines(program: Command, { surroundings: { home }, finish }: Prog
     );
 }
 
-function addExperiments(program: Command, { surroundings: { home }, finish }: ProgramParts): void {
+function addExperiments(program: Command, parts: ProgramParts): void {
+  const {
+    surroundings: { home },
+    finish,
+  } = parts;
   const load = () => import("./commands/experiments.ts");
   const experiments = program.command("experiments").description("Group runs");
   archivable(listFlags(experiments.command("list").description("List experiments, the newest first"))).action(
@@ -73,24 +80,23 @@ function addExperiments(program: Command, { surroundings: { home }, finish }: Pr
     .command("get <experiment...>")
     .description("Show experiments, by id or name")
     .action(async (references, _flags, command) =>
-      finish(command, async (terminal) => (await load()).getExperiments(references, home, terminal)),
+      finish(command, async (terminal) =>
+        (await import("./kfp.ts")).showItems((await load()).experiments, references, home, terminal),
+      ),
     );
-  const verbs = {
+  addVerbs(experiments, "experiment", async () => (await load()).experiments, parts, {
     archive: "Put experiments away, with their runs; their schedules stop",
     unarchive: "Take experiments out of the archive again; their runs stay there",
     delete: "Delete experiments; their runs stay",
-  } as const;
-  for (const [verb, description] of Object.entries(verbs)) {
-    experiments
-      .command(`${verb} <experiment...>`)
-      .description(description)
-      .action(async (references, _flags, command) =>
-        finish(command, async (terminal) => (await load()).changeExperiments(verb, references, home, terminal)),
-      );
-  }
+  });
 }
 
-function addRuns(program: Command, { surroundings: { home }, finish, collect }: ProgramParts): void {
+function addRuns(program: Command, parts: ProgramParts): void {
+  const {
+    surroundings: { home },
+    finish,
+    collect,
+  } = parts;
   const load = () => import("./commands/runs.ts");
   const runs = program.command("runs").description("Look at runs, and stop, repeat and tidy them");
   archivable(listFlags(runs.command("list").description("List runs, the newest first")))
@@ -106,20 +112,12 @@ function addRuns(program: Command, { surroundings: { home }, finish, collect }: 
     .action(async (references, _flags, command) =>
       finish(command, async (terminal) => (await load()).getRuns(references, home, terminal)),
     );
-  const verbs = {
+  addVerbs(runs, "run", async () => (await load()).runs, parts, {
     terminate: "Stop runs and all their pods",
     archive: "Put runs away",
     unarchive: "Take runs out of the archive again",
     delete: "Delete runs, with their logs and what no other run uses",
-  } as const;
-  for (const [verb, description] of Object.entries(verbs)) {
-    runs
-      .command(`${verb} <run...>`)
-      .description(description)
-      .action(async (references, _flags, command) =>
-        finish(command, async (terminal) => (await load()).changeRuns(verb, references, home, terminal)),
-      );
-  }
+  });
   runs
     .command("retry <run>")
     .description("Run again what failed, and follow it")
@@ -144,7 +142,8 @@ function addRuns(program: Command, { surroundings: { home }, finish, collect }: 
     );
 }
 
-function addRecurringRuns(program: Command, { surroundings, finish, collect }: ProgramParts): void {
+function addRecurringRuns(program: Command, parts: ProgramParts): void {
+  const { surroundings, finish, collect } = parts;
   const { home } = surroundings;
   const load = () => import("./commands/recurring-runs.ts");
   const recurring = program.command("recurring-runs").description("Run pipelines by the clock");
@@ -157,7 +156,9 @@ function addRecurringRuns(program: Command, { surroundings, finish, collect }: P
     .command("get <recurring-run...>")
     .description("Show recurring runs, by id, the beginning of it, or name; with `-o yaml` all that is known")
     .action(async (references, _flags, command) =>
-      finish(command, async (terminal) => (await load()).getRecurringRuns(references, home, terminal)),
+      finish(command, async (terminal) =>
+        (await import("./kfp.ts")).showItems((await load()).recurringRuns, references, home, terminal),
+      ),
     );
   recurring
     .command("create <name>")
@@ -180,19 +181,11 @@ function addRecurringRuns(program: Command, { surroundings, finish, collect }: P
     .action(async (name, flags, command) =>
       finish(command, async (terminal) => (await load()).createRecurringRun(name, flags, surroundings, terminal)),
     );
-  const verbs = {
+  addVerbs(recurring, "recurring-run", async () => (await load()).recurringRuns, parts, {
     enable: "Let recurring runs make runs again",
     disable: "Let recurring runs make no more runs; those that go on stay",
     delete: "Delete recurring runs, and stop their runs that have not ended",
-  } as const;
-  for (const verb of ["enable", "disable", "delete"] as const) {
-    recurring
-      .command(`${verb} <recurring-run...>`)
-      .description(verbs[verb])
-      .action(async (references, _flags, command) =>
-        finish(command, async (terminal) => (await load()).changeRecurringRuns(verb, references, home, terminal)),
-      );
-  }
+  });
 }
 
 function addArtifacts(program: Command, { surroundings: { home }, finish }: ProgramParts): void {
@@ -212,6 +205,26 @@ function addArtifacts(program: Command, { surroundings: { home }, finish }: Prog
     .action(async (reference, flags, command) =>
       finish(command, async (terminal) => (await load()).getArtifact(reference, flags, home, terminal)),
     );
+}
+
+/** A command for each verb, which takes any number of items. */
+function addVerbs<T>(
+  group: Command,
+  item: string,
+  collection: () => Promise<Collection<T>>,
+  { surroundings: { home }, finish }: ProgramParts,
+  descriptions: { readonly [verb in ItemVerb]?: string },
+): void {
+  for (const [verb, description] of Object.entries(descriptions) as readonly [ItemVerb, string][]) {
+    group
+      .command(`${verb} <${item}...>`)
+      .description(description)
+      .action(async (references, _flags, command) =>
+        finish(command, async (terminal) =>
+          (await import("./kfp.ts")).changeItems(await collection(), verb, references, home, terminal),
+        ),
+      );
+  }
 }
 
 const defaultLimit = 50;

@@ -1,6 +1,6 @@
 import { age, systemClock } from "@headrace/model";
-import { connect, type Connection } from "../connection.ts";
-import { type Collection, filterOf, findItem, itemPath, listItems } from "../kfp.ts";
+import { connect } from "../connection.ts";
+import { type Collection, filterOf, listItems } from "../kfp.ts";
 import { printItems } from "../table.ts";
 import type { Terminal } from "../terminal.ts";
 import type { ListFlags } from "./pipelines.ts";
@@ -72,31 +72,4 @@ export async function createExperiment(
   if (terminal.json) terminal.value(made);
   else terminal.print(made.experiment_id);
   return 0;
-}
-
-export async function getExperiments(references: readonly string[], home: string, terminal: Terminal): Promise<number> {
-  printItems(await findAll(connect(home), references), experiments, terminal);
-  return 0;
-}
-
-const done = { archive: "Archived", unarchive: "Took out of the archive", delete: "Deleted" } as const;
-
-export async function changeExperiments(
-  verb: string,
-  references: readonly string[],
-  home: string,
-  terminal: Terminal,
-): Promise<number> {
-  const connection = connect(home);
-  for (const experiment of await findAll(connection, references)) {
-    if (verb === "delete") await connection.call("DELETE", itemPath(experiments, experiment));
-    else await connection.call("POST", itemPath(experiments, experiment, verb));
-    const { display_name, experiment_id } = experiment;
-    if (!terminal.json) terminal.print(`${done[verb as keyof typeof done]} "${display_name}" (${experiment_id})`);
-  }
-  return 0;
-}
-
-async function findAll(connection: Connection, references: readonly string[]): Promise<readonly Experiment[]> {
-  return Promise.all(references.map((reference) => findItem(connection, experiments, reference)));
 }

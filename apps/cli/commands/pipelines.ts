@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { age, systemClock } from "@headrace/model";
 import { parsePipelineDocuments } from "@headrace/pipelines";
-import { connect, type Connection } from "../connection.ts";
-import { type Collection, filterOf, findItem, itemPath, listItems } from "../kfp.ts";
+import { connect } from "../connection.ts";
+import { type Collection, filterOf, findItem, findItems, itemPath, listItems } from "../kfp.ts";
 import { printItems } from "../table.ts";
 import { CommandError, type Terminal } from "../terminal.ts";
 
@@ -66,12 +66,6 @@ export async function listPipelines(flags: ListFlags, home: string, terminal: Te
   return 0;
 }
 
-export async function getPipelines(references: readonly string[], home: string, terminal: Terminal): Promise<number> {
-  const connection = connect(home);
-  printItems(await findAll(connection, references), pipelines, terminal);
-  return 0;
-}
-
 export async function listVersions(reference: string, home: string, terminal: Terminal): Promise<number> {
   const connection = connect(home);
   const versions = versionsOf(await findItem(connection, pipelines, reference));
@@ -115,15 +109,11 @@ export async function deletePipelines(
   terminal: Terminal,
 ): Promise<number> {
   const connection = connect(home);
-  for (const pipeline of await findAll(connection, references)) {
+  for (const pipeline of await findItems(connection, pipelines, references)) {
     await connection.call("DELETE", `${itemPath(pipelines, pipeline)}?cascade=true`);
     if (!terminal.json) terminal.print(`Deleted pipeline "${pipeline.display_name}" (${pipeline.pipeline_id})`);
   }
   return 0;
-}
-
-async function findAll(connection: Connection, references: readonly string[]): Promise<readonly Pipeline[]> {
-  return Promise.all(references.map((reference) => findItem(connection, pipelines, reference)));
 }
 
 function read(file: string): string {

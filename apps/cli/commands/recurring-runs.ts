@@ -2,7 +2,7 @@ import { age, parseDuration, systemClock } from "@headrace/model";
 import { documentValue, parsePipelineDocuments } from "@headrace/pipelines";
 import { connect, type Connection } from "../connection.ts";
 import type { Surroundings } from "../environment.ts";
-import { type Collection, findItem, itemPath, listItems } from "../kfp.ts";
+import { type Collection, findItem, listItems } from "../kfp.ts";
 import { parseParameters } from "../parameters.ts";
 import { printItems } from "../table.ts";
 import { CommandError, type Terminal } from "../terminal.ts";
@@ -25,7 +25,7 @@ interface RecurringRun {
   readonly error?: { readonly message: string };
 }
 
-const recurringRuns: Collection<RecurringRun> = {
+export const recurringRuns: Collection<RecurringRun> = {
   kind: "recurring-run",
   path: "/apis/v2beta1/recurringruns",
   itemsOf: (answer) => answer["recurringRuns"] as readonly RecurringRun[] | undefined,
@@ -63,15 +63,6 @@ export async function listRecurringRuns(
     }),
   };
   printItems(await listItems(connection, recurringRuns, query, limit), recurringRuns, terminal);
-  return 0;
-}
-
-export async function getRecurringRuns(
-  references: readonly string[],
-  home: string,
-  terminal: Terminal,
-): Promise<number> {
-  printItems(await findAll(connect(home), references), recurringRuns, terminal);
   return 0;
 }
 
@@ -163,26 +154,4 @@ async function sourceOf(
     text: JSON.stringify(latest.pipeline_spec),
     fields: { pipeline_version_reference: { pipeline_id } },
   };
-}
-
-const done = { enable: "Enabled", disable: "Disabled", delete: "Deleted" } as const;
-
-export async function changeRecurringRuns(
-  verb: keyof typeof done,
-  references: readonly string[],
-  home: string,
-  terminal: Terminal,
-): Promise<number> {
-  const connection = connect(home);
-  for (const recurring of await findAll(connection, references)) {
-    if (verb === "delete") await connection.call("DELETE", itemPath(recurringRuns, recurring));
-    else await connection.call("POST", itemPath(recurringRuns, recurring, verb));
-    const { display_name, recurring_run_id } = recurring;
-    if (!terminal.json) terminal.print(`${done[verb]} "${display_name}" (${recurring_run_id})`);
-  }
-  return 0;
-}
-
-async function findAll(connection: Connection, references: readonly string[]): Promise<readonly RecurringRun[]> {
-  return Promise.all(references.map((reference) => findItem(connection, recurringRuns, reference)));
 }

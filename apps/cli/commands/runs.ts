@@ -3,7 +3,7 @@ import { parsePipelineDocuments } from "@headrace/pipelines";
 import { runLabel, tasks } from "@headrace/pipelines/resources";
 import { connect, type Connection } from "../connection.ts";
 import { followRun } from "../follow.ts";
-import { type Collection, filterOf, findItem, itemPath, listItems } from "../kfp.ts";
+import { type Collection, filterOf, findItem, findItems, itemPath, listItems } from "../kfp.ts";
 import { type InputTypes, parseParameters } from "../parameters.ts";
 import { printItems } from "../table.ts";
 import { CommandError, formatDuration, type Terminal } from "../terminal.ts";
@@ -30,7 +30,7 @@ interface Run {
   readonly error?: { readonly message?: string };
 }
 
-const runs: Collection<Run> = {
+export const runs: Collection<Run> = {
   kind: "run",
   path: "/apis/v2beta1/runs",
   itemsOf: (answer) => answer["runs"] as readonly Run[] | undefined,
@@ -79,31 +79,9 @@ export async function listRuns(flags: RunListFlags, home: string, terminal: Term
 
 export async function getRuns(references: readonly string[], home: string, terminal: Terminal): Promise<number> {
   const connection = connect(home);
-  const found = await findAll(connection, references);
+  const found = await findItems(connection, runs, references);
   const whole = found.map((run) => connection.call("GET", `${itemPath(runs, run)}?view=FULL`) as Promise<Run>);
   printItems(terminal.json ? await Promise.all(whole) : found, runs, terminal);
-  return 0;
-}
-
-const done = {
-  terminate: "Stopping",
-  archive: "Archived",
-  unarchive: "Took out of the archive",
-  delete: "Deleted",
-} as const;
-
-export async function changeRuns(
-  verb: string,
-  references: readonly string[],
-  home: string,
-  terminal: Terminal,
-): Promise<number> {
-  const connection = connect(home);
-  for (const run of await findAll(connection, references)) {
-    if (verb === "delete") await connection.call("DELETE", itemPath(runs, run));
-    else await connection.call("POST", itemPath(runs, run, verb));
-    if (!terminal.json) terminal.print(`${done[verb as keyof typeof done]} "${run.display_name}" (${run.run_id})`);
-  }
   return 0;
 }
 
@@ -182,7 +160,3 @@ export async function cloneRun(
 
 const versionPath = (version: NonNullable<Run["pipeline_version_reference"]>): string =>
   `/apis/v2beta1/pipelines/${version.pipeline_id}/versions/${version.pipeline_version_id}`;
-
-async function findAll(connection: Connection, references: readonly string[]): Promise<readonly Run[]> {
-  return Promise.all(references.map((reference) => findItem(connection, runs, reference)));
-}
