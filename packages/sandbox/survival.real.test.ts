@@ -36,9 +36,12 @@ test("an exit is told again until it is acknowledged, and not after", async () =
 
 test("containers survive kill -9 of the launcher: the next one adopts them, logs, network, limits and all", async () => {
   await using host = await testSandbox();
+  const source = join(host.directory, "shared");
+  await mkdir(source);
   const long = host.spec({
-    command: ["sh", "-c", "echo before; sleep 0.6; echo after; hostname -I 2>/dev/null; exit 4"],
+    command: ["sh", "-c", "echo before; until [ -e /shared/adopted ]; do sleep 0.01; done; echo after; exit 4"],
     hostname: "kept",
+    mounts: [{ kind: "bind", source, target: "/shared", readOnly: true }],
   });
   const short = host.spec({ command: ["sh", "-c", "sleep 0.2; exit 5"] });
   const started = await host.sandbox.start(long);
@@ -48,6 +51,7 @@ test("containers survive kill -9 of the launcher: the next one adopts them, logs
   const { running } = await host.syncAfter(before);
   const adopted = running.find((other) => other.id === long.id);
   assert.deepEqual(adopted, started);
+  await writeFile(join(source, "adopted"), "");
   assert.equal((await host.exitOf(short.id)).exitCode, 5);
   const exit = await host.exitOf(long.id);
   assert.deepEqual([exit.exitCode, exit.startedAt], [4, started.startedAt]);

@@ -40,7 +40,10 @@ export async function testSandbox(options: Partial<SandboxOptions> = {}): Promis
 
 async function openTestSandbox(directory: string, options: Partial<SandboxOptions>): Promise<TestSandbox> {
   const runtimeDirectory = join(directory, "run");
+  // The host's interpreter may be another one, to see that all of them will do.
+  const python = process.env["HEADRACE_TEST_PYTHON"];
   const sandbox = await openSandbox({
+    ...(python !== undefined && { python }),
     stateDirectory: join(directory, "state"),
     runtimeDirectory,
     clock: systemClock,
