@@ -10,7 +10,7 @@ import {
   SqliteQueryCompiler,
 } from "kysely";
 import { DiskFullError } from "./errors.ts";
-import { checkpointPages, WalSync } from "@headrace/sqlite";
+import { checkpointPages, isDiskFull, WalSync } from "@headrace/sqlite";
 
 /** Prepared statements kept per connection; the least recently used goes first. */
 const statementLimit = 256;
@@ -175,14 +175,11 @@ class SqliteConnection implements DatabaseConnection {
   }
 }
 
-/** SQLITE_FULL, of https://sqlite.org/rescode.html */
-const full = 13;
-
 function explained<T>(work: () => T): T {
   try {
     return work();
   } catch (cause) {
-    if (cause instanceof Error && "errcode" in cause && cause.errcode === full) throw new DiskFullError({ cause });
+    if (isDiskFull(cause)) throw new DiskFullError({ cause });
     throw cause;
   }
 }

@@ -1,4 +1,5 @@
-import { closeSync, fdatasync, fstatSync, openSync, writeSync } from "node:fs";
+import { closeSync, fdatasync, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs";
+import { isDiskFull } from "./disk-full.ts";
 
 /**
  * A log that has seen this many commits is made as long as it will become, with zeros, which SQLite takes for its end: then a
@@ -39,7 +40,7 @@ export class WalSync implements Disposable {
     try {
       this.#file ??= openSync(this.#path, "r+");
       this.#commits += 1;
-      if (this.#commits === commitsBeforeReserve) extend(this.#file, reserveBytes);
+      if (this.#commits === commitsBeforeReserve && !extend(this.#file, reserveBytes)) this.#commits = 0;
       fdatasync(this.#file, (error) => (error ? reject(error) : resolve()));
       await promise;
     } catch (error) {
@@ -55,12 +56,20 @@ export class WalSync implements Disposable {
 }
 
 /**
- * In place: between two commits, nobody else writes there. Page by page, since file systems keep what was written at once in one
- * piece of memory, and would write all of it again for each commit that touches it.
+ * Whether there was room for it; otherwise the log is as it was. In place: between two commits, nobody else writes there. Page by page,
+ * since file systems keep what was written at once in one piece of memory, and would write all of it again for each commit that touches it.
  */
-function extend(file: number, length: number): void {
+function extend(file: number, length: number): boolean {
   const zeros = Buffer.alloc(4096);
-  for (let end = fstatSync(file).size; end < length; end += zeros.length) {
-    writeSync(file, zeros, 0, Math.min(zeros.length, length - end), end);
+  const { size } = fstatSync(file);
+  try {
+    for (let end = size; end < length; end += zeros.length) {
+      writeSync(file, zeros, 0, Math.min(zeros.length, length - end), end);
+    }
+    return true;
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    ftruncateSync(file, size);
+    return false;
   }
 }

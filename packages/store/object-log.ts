@@ -141,7 +141,8 @@ export function createObjectLog({ journal, clock, gather, history, transient = [
     };
     const fail = (cause: unknown): void => {
       const why = "Cannot commit to the object log: the disk refused the transaction";
-      for (const { reject } of writes) reject(new StoreUnavailable(why, { cause }));
+      const error = cause instanceof StoreUnavailable ? cause : new StoreUnavailable(why, { cause });
+      for (const { reject } of writes) reject(error);
     };
     try {
       const rows = changes.map(({ row }) => row);

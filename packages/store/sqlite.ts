@@ -6,7 +6,7 @@ import { createObjectLog } from "./object-log.ts";
 import { createSeal, type Seal, type SealedResources } from "./seal.ts";
 import { storedFromBytes } from "./stored.ts";
 import type { HistoryLimits, Store, TransientResource } from "./store.ts";
-import { checkpointPages, WalSync } from "@headrace/sqlite";
+import { checkpointPages, isDiskFull, WalSync } from "@headrace/sqlite";
 
 export interface SqliteStoreOptions {
   /** Path of the database file; created if it is missing, in a directory that exists. */
@@ -170,7 +170,7 @@ function createJournal(database: DatabaseSync, path: string, seal: Seal): Journa
         database.exec("COMMIT");
       } catch (error) {
         if (database.isTransaction) database.exec("ROLLBACK");
-        throw error;
+        throw isDiskFull(error) ? diskFull(error) : error;
       }
       floor = reached;
       await wal.sync();
@@ -180,6 +180,11 @@ function createJournal(database: DatabaseSync, path: string, seal: Seal): Journa
       if (database.isOpen) database.close();
     },
   };
+}
+
+function diskFull(cause: unknown): StoreUnavailable {
+  const why = "Cannot write to the object log: its disk is full; free some space, then try again";
+  return new StoreUnavailable(why, { cause });
 }
 
 function* rowsOf(database: DatabaseSync, seal: Seal): Iterable<JournalRow> {
