@@ -11,7 +11,7 @@ import type { Home } from "./home.ts";
 export interface BackupOptions {
   readonly home: Pick<Home, "directory" | "paths">;
   readonly store: Pick<SqliteStore, "copyTo">;
-  /** Runs while no bytes are freed: what the databases name when they are copied must be there when the files are. */
+  /** Runs while no bytes and no volumes are freed: what the databases name when they are copied must be there when the files are. */
   readonly hold: <R>(act: () => Promise<R>) => Promise<R>;
 }
 

@@ -289,7 +289,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
       ...rpcRoutes({ services: metadata.services, report: onError }),
       explainRoute(components),
       ...userTokenRoutes(identity.users),
-      backupRoute({ home, store, hold: storage.hold }),
+      backupRoute({ home, store, hold: (act) => storage.hold(() => workloads.hold(act)) }),
     ],
     kubeHandler: toServer,
     ...(options.dashboard !== undefined && {

@@ -35,8 +35,13 @@ export interface WorkloadsOptions {
   readonly onError?: (error: unknown) => void;
 }
 
+export interface Workloads extends Component {
+  /** Runs while no volume's folder is removed. */
+  hold<R>(act: () => Promise<R>): Promise<R>;
+}
+
 /** What Kubernetes' own controllers do for pods: choose their node, collect what lost its owner, keep namespaces. */
-export function createWorkloads(options: WorkloadsOptions): Component {
+export function createWorkloads(options: WorkloadsOptions): Workloads {
   const { client, clock, ids, definitions, rootCa, volumesDirectory, onError = () => {} } = options;
   const onFailure = (failure: ReconcileFailure) => onError(failure.error);
   const pods = createInformer({ client: client.resource(Pod), clock, indices: { claim: claimKeysOf }, onError });
@@ -56,6 +61,7 @@ export function createWorkloads(options: WorkloadsOptions): Component {
 
   return {
     name: "workloads",
+    hold: storage.local.hold,
     resources: [],
     controllers: [
       createNamespaceDefaults({ client, clock, namespaces, rootCa, onError, onFailure }),

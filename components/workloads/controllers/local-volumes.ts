@@ -19,10 +19,20 @@ export interface LocalVolumes {
   remove(handle: string): Promise<void>;
   /** Removes folders that were made for a volume which was never written down; one with anything in it stays. */
   sweep(known: ReadonlySet<string>): Promise<void>;
+  /** Runs while no folder is removed. */
+  hold<R>(act: () => Promise<R>): Promise<R>;
 }
 
 export function createLocalVolumes(directory: string): LocalVolumes {
+  let line: Promise<unknown> = Promise.resolve();
+  function inLine<R>(act: () => Promise<R>): Promise<R> {
+    const turn = line.then(act);
+    line = turn.catch(() => {});
+    return turn;
+  }
+
   return {
+    hold: inLine,
     handleOf: ({ metadata }) => `pvc-${metadata.uid}`,
     async make(name) {
       const path = join(directory, checked(name));
@@ -32,8 +42,10 @@ export function createLocalVolumes(directory: string): LocalVolumes {
     },
     async remove(name) {
       const path = join(directory, checked(name));
-      await openUp(path);
-      await rm(path, { recursive: true, force: true });
+      await inLine(async () => {
+        await openUp(path);
+        await rm(path, { recursive: true, force: true });
+      });
     },
     async sweep(known) {
       await mkdir(directory, { recursive: true, mode: 0o700 });
