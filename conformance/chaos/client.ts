@@ -9,11 +9,15 @@ export interface Acknowledged {
   readonly name: string;
 }
 
+/** Of a run, or of a recurring run. */
 export interface Verdict {
   readonly run: string;
+  readonly name: string;
   readonly problems: readonly string[];
   /** Steps whose code began. */
-  readonly begun: number;
+  readonly begun?: number;
+  /** Runs that a recurring run made. */
+  readonly ticks?: number;
 }
 
 /** The stock SDK in a process that outlives every Headrace. */
@@ -29,13 +33,18 @@ export class Client {
     this.#lines = this.#reader[Symbol.asyncIterator]();
   }
 
-  /** Resolves to the runs that were acknowledged; whoever kills Headrace meanwhile gets fewer. */
+  /** Makes recurring runs, which go on until they are judged. */
+  async schedule(): Promise<void> {
+    await this.#ask("schedule");
+  }
+
+  /** Submits `count` runs and two of other kinds, and retries earlier ones. Resolves to the runs that were acknowledged; whoever kills Headrace meanwhile gets fewer. */
   async submit(count: number): Promise<readonly Acknowledged[]> {
     const lines = await this.#ask(`submit ${count}`);
     return lines.map((line) => JSON.parse(line) as Acknowledged);
   }
 
-  /** Waits for the end of every run. With `losses` a step may have been lost, and must have run again. */
+  /** Waits until every tick has its run, and for the end of every run. With `losses` a step may have been lost, and must have run again. */
   async judge({ losses }: { readonly losses: boolean }): Promise<readonly Verdict[]> {
     const lines = await this.#ask(losses ? "judge losses" : "judge");
     return lines.map((line) => JSON.parse(line) as Verdict);

@@ -16,7 +16,7 @@ const subjects: Readonly<
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
-    kills: { type: "string", default: "50" },
+    kills: { type: "string", default: "200" },
     seed: { type: "string", default: "1" },
     losses: { type: "boolean", default: false },
   },

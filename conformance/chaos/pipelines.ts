@@ -1,14 +1,17 @@
-import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { findProcess, HeadraceProcess, holdings, pythonWith, traces, type Place } from "@headrace/platform/testing";
+import { Backups } from "./backups.ts";
 import { Client, type Acknowledged, type Verdict } from "./client.ts";
 
 const runsPerKill = 2;
 /** How long Headrace is left alone before the next kill, at most; and when it is killed while it starts. In milliseconds. */
 const longestPeace = 1500;
 const longestStart = 1200;
+/** How many kills lie between the beginnings of two backups. */
+const killsPerBackup = 5;
 
 /** What may happen, and how often as compared with the others. */
 interface Fault {
@@ -44,7 +47,7 @@ interface Options {
 
 /** Resolves to the exit status: 0 if nothing was lost, doubled or left over. */
 export async function main({ kills, seed, losses }: Options): Promise<number> {
-  const python = await pythonWith("kfp==2.17.3");
+  const python = await pythonWith("kfp==2.17.3", "kfp-kubernetes==2.17.3");
   const directory = mkdtempSync(join(tmpdir(), "headrace-chaos-"));
   const [home, runtime, ledger] = ["home", "run", "ledger"].map((name) => join(directory, name));
   if (home === undefined || runtime === undefined || ledger === undefined) return 2;
@@ -64,11 +67,14 @@ export async function main({ kills, seed, losses }: Options): Promise<number> {
   // The first one waits for the environment, which is built once.
   const acknowledged: Acknowledged[] = [...(await client.submit(1))];
   await client.judge({ losses });
+  await client.schedule();
+  const backups = new Backups({ place, directory, shares: [ledger] });
   console.log(`held at the start: ${JSON.stringify(holdings(place))}`);
   const random = generator(seed);
   const possible = losses ? [...faults, ...losingFaults] : faults;
   const happened = new Map(possible.map(({ name }) => [name, 0]));
   for (let n = 0; n < kills; n += 1) {
+    if (n % killsPerBackup === 0) backups.begin(acknowledged);
     const submitting = client.submit(runsPerKill);
     await pause(random() * longestPeace);
     const fault = choose(possible, random());
@@ -92,12 +98,16 @@ export async function main({ kills, seed, losses }: Options): Promise<number> {
   const verdicts = await client.judge({ losses });
   client.close();
   const lost = report(acknowledged, verdicts);
+  await backups.settled();
   console.log(`held at the end: ${JSON.stringify(holdings(place))}`);
   const status = await headrace.stop();
   if (status !== 0) console.log(`Headrace stopped with status ${status}`);
-  const left = traces(place);
+  const damages = await backups.check();
+  for (const damage of damages) console.log(`  the backup: ${damage}`);
+  console.log(backups.tally);
+  const left = [...traces(place), ...[join(home, "backup")].filter(existsSync)];
   console.log(left.length === 0 ? "nothing is left over" : `left over: ${left.join(", ")}`);
-  const isWhole = lost === 0 && left.length === 0 && status === 0 && acknowledged.length > 0;
+  const isWhole = lost === 0 && damages.length === 0 && left.length === 0 && status === 0 && acknowledged.length > 0;
   if (isWhole) rmSync(directory, { recursive: true, force: true });
   else console.log(`kept for inspection: ${directory} (${readdirSync(directory).join(", ")})`);
   return isWhole ? 0 : 1;
@@ -109,8 +119,9 @@ function report(acknowledged: readonly Acknowledged[], verdicts: readonly Verdic
   const missing = acknowledged.filter(({ run }) => !known.has(run));
   const bad = verdicts.filter(({ problems }) => problems.length > 0);
   for (const { run, name } of missing) console.log(`  ${run} (${name}): acknowledged, and not there any more`);
-  for (const { run, problems } of bad) console.log(`  ${run}: ${problems.join("; ")}`);
-  const begun = verdicts.reduce((sum, verdict) => sum + verdict.begun, 0);
+  for (const { run, name, problems } of bad) console.log(`  ${run} (${name}): ${problems.join("; ")}`);
+  const begun = verdicts.reduce((sum, verdict) => sum + (verdict.begun ?? 0), 0);
+  for (const { name, ticks } of verdicts) if (ticks !== undefined) console.log(`${ticks} ticks of "${name}"`);
   const right = verdicts.length - bad.length;
   console.log(`${right} of ${verdicts.length} runs ended right; ${begun} steps began; ${missing.length} runs are lost`);
   return bad.length + missing.length;
