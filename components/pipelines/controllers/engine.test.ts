@@ -128,6 +128,15 @@ describe("steps", { skip }, () => {
       );
     }));
 
+  test("what no store keeps can be imported, and fails the step that takes it with the reason", () =>
+    onBench(async (bench) => {
+      const car = pipeline("imports").replaceAll("gs://bucket/data", "oci://registry/model");
+      const ended = await bench.run(car);
+      assert.equal(ended.states["root/importer"], "SUCCEEDED");
+      assert.equal(ended.states["root/train"], "FAILED");
+      assert.match(ended.run.error ?? "", /Cannot mount input artifact "rows" \(oci:.*no store keeps it/);
+    }));
+
   test("a step that fails is tried again after its delay, which grows up to its limit", async () => {
     let failures = 0;
     await onBench(
