@@ -275,9 +275,9 @@ class Launcher:
                     handed.append(volumes[-1])
             request = wire.seal_request(container.step_request(len(attach), self.cgroups.version != "none"))
             handed.append(request)
+            self.journal.start(container.id, container.facts())
             container.report = report
             container.cell.containers[container.id] = container
-            self.journal.start(container.id, container.facts())
             sent = container.cell.send(
                 {"do": "start", "container": container.id, "warm": container.warm},
                 [*container.outputs, request, report_end, *ends, *attach, *group.namespaces, *volumes],
@@ -355,9 +355,9 @@ class Launcher:
         elif container.problem is None:
             self.note_running(container)
         container.end = container.describe_end(status, cpu, resident)
-        self.journal.exit(container.id, container.end)
-        self.acknowledged[container.cell].append(container.id)
-        self.loop.when_idle(self.acknowledge_exits)
+        if self.journal.exit(container.id, container.end):
+            self.acknowledged[container.cell].append(container.id)
+            self.loop.when_idle(self.acknowledge_exits)
         container.cell.containers.pop(container.id, None)
         container.group.containers.discard(container.id)
         container.deadline = self.loop.after(COMPLETE_SECONDS, lambda: self.deliver(container))

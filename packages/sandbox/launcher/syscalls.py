@@ -43,6 +43,8 @@ RESOLVE_NO_MAGICLINKS = 2
 RESOLVE_NO_SYMLINKS = 4
 RESOLVE_BENEATH = 8
 
+FALLOC_FL_KEEP_SIZE = 1
+
 IN_DELETE = 0x200
 IN_DELETE_SELF = 0x400
 IN_MOVE_SELF = 0x800
@@ -91,6 +93,13 @@ def _check(result, call, detail=""):
         number = ctypes.get_errno()
         raise OSError(number, f"{call}: {os.strerror(number)}" + (f" ({detail})" if detail else ""))
     return result
+
+
+def reserve(descriptor, offset, length):
+    """Room on the disk for what will be written there; the file's size stays. Not every file system can."""
+    if hasattr(_libc, "fallocate"):
+        result = _libc.fallocate(descriptor, FALLOC_FL_KEEP_SIZE, ctypes.c_long(offset), ctypes.c_long(length))
+        _check(result, "fallocate", descriptor)
 
 
 def mount(source, target, filesystem=None, flags=0, options=None):
