@@ -15,8 +15,6 @@ export interface BackupOptions {
   readonly hold: <R>(act: () => Promise<R>) => Promise<R>;
 }
 
-/** Copies of the databases, while they are on their way into a backup. */
-const workingFolder = "backup";
 /** POSIX's record of a file's time, with what the older field cannot hold: parts of a second. */
 export const timeRecord = "mtime";
 const batchBytes = 1 << 20;
@@ -57,7 +55,7 @@ async function* archiveOf(options: BackupOptions): AsyncGenerator<Uint8Array> {
 
 async function fill(archive: Pack, { home, store }: BackupOptions): Promise<void> {
   const { directory, paths } = home;
-  const working = join(directory, workingFolder);
+  const working = paths.backup;
   await rm(working, { recursive: true, force: true });
   await mkdir(working, { mode: 0o700 });
   try {

@@ -8,3 +8,12 @@ export class StartError extends Error {
     this.remedy = remedy;
   }
 }
+
+/** Nothing that was acknowledged is lost by it. */
+export function diskFull(directory: string, cause: unknown): StartError {
+  return new StartError(
+    `Cannot start on ${directory}: its disk is full`,
+    "Free some space there, then start again; everything goes on from where it was",
+    { cause },
+  );
+}

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -56,5 +56,30 @@ test("a data directory written by a newer Headrace is refused", () => {
     openHome(directory).release();
     writeFileSync(join(directory, "VERSION"), "99\n");
     assert.throws(() => openHome(directory), /its layout is 99/);
+  });
+});
+
+test("a data directory of another user is refused, and told apart from one that is one's own", () => {
+  withDirectory((directory) => {
+    const isRoot = process.getuid?.() === 0;
+    if (isRoot) chownSync(directory, 65534, 65534);
+    const [foreign, owner] = isRoot ? [directory, 65534] : ["/usr", 0];
+    assert.throws(
+      () => openHome(foreign),
+      (error) =>
+        error instanceof StartError &&
+        error.message.includes(`it belongs to user ${owner}`) &&
+        error.remedy.includes("sudo chown -R"),
+    );
+  });
+});
+
+test("what a backup was copying when Headrace was killed is gone at the next start", () => {
+  withDirectory((directory) => {
+    openHome(directory).release();
+    mkdirSync(join(directory, "backup"));
+    writeFileSync(join(directory, "backup", "objects.db"), "half");
+    openHome(directory).release();
+    assert.ok(!existsSync(join(directory, "backup")));
   });
 });

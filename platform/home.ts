@@ -47,6 +47,8 @@ export interface HomePaths {
   readonly launcher: string;
   readonly logs: string;
   readonly pki: string;
+  /** Copies of the databases, while they are on their way into a backup. */
+  readonly backup: string;
   readonly kubeconfig: string;
 }
 
@@ -75,6 +77,8 @@ export function openHome(directory: string): Home {
   try {
     checkLayout(directory);
     const path = (name: string): string => join(directory, name);
+    // What a backup was copying when Headrace was killed.
+    rmSync(path("backup"), { recursive: true, force: true });
     for (const name of ["artifacts", "pods", "volumes", "launcher", "logs", "pki"])
       mkdirSync(path(name), { recursive: true, mode: 0o700 });
     return {
@@ -88,6 +92,7 @@ export function openHome(directory: string): Home {
         launcher: path("launcher"),
         logs: path("logs"),
         pki: path("pki"),
+        backup: path("backup"),
         kubeconfig: path("kubeconfig"),
       },
       announce: (running) => writeWhole(path("running.json"), JSON.stringify(running)),

@@ -35,11 +35,12 @@ import { openRecords } from "@headrace/records";
 import { rpcRoutes } from "@headrace/rpc";
 import { ifPresent } from "@headrace/runtime";
 import type { PodNetwork } from "@headrace/sandbox";
+import { isDiskFull } from "@headrace/sqlite";
 import { createStorage } from "@headrace/storage";
 import { openSqliteStore } from "@headrace/store";
 import { createWorkloads, serviceAccountAdmission, storageAdmission } from "@headrace/workloads";
 import { localUrl, namesOf } from "./addresses.ts";
-import { StartError } from "./errors.ts";
+import { diskFull, StartError } from "./errors.ts";
 import { backupRoute } from "./backup.ts";
 import { explainRoute } from "./explain.ts";
 import { openMemoryDirectory } from "./memory-directory.ts";
@@ -104,13 +105,14 @@ const kubernetesVersion = "v1.33.0";
  * is not there yet. Throws StartError with the remedy.
  */
 export async function createPlatform(options: PlatformOptions): Promise<Platform> {
-  const home = openHome(options.dataDirectory);
-  const closers: Closers = [() => home.release()];
+  const closers: Closers = [];
   try {
+    const home = openHome(options.dataDirectory);
+    closers.push(() => home.release());
     return await start(options, home, closers);
   } catch (error) {
     await closeAll(closers);
-    throw error;
+    throw isDiskFull(error) ? diskFull(options.dataDirectory, error) : error;
   }
 }
 

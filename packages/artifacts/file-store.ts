@@ -220,6 +220,10 @@ class FileStore implements ArtifactStore {
       const fault = faultOf(error);
       if (fault) throw badRequest(`Cannot use artifact "${uri}": ${this.#relative(fault)}`, { cause: error });
       const code = codeOf(error);
+      if (code === "ENOSPC" || code === "EDQUOT") {
+        const why = `Cannot write artifact "${uri}": the disk of the artifacts is full; free some space, then try again`;
+        throw new ApiError("ServiceUnavailable", why, undefined, { cause: error });
+      }
       if (code === "EISDIR" || code === "ENOTEMPTY" || code === "EEXIST") {
         throw new ApiError("Conflict", `Cannot write artifact "${uri}": a tree is there already`, undefined, {
           cause: error,

@@ -12,6 +12,8 @@ export interface ProcessOptions {
   readonly shares?: readonly string[];
   /** 0 for the first one, then the same again, so that clients go on. */
   readonly port?: number;
+  /** A command that runs the rest of its words somewhere else. */
+  readonly within?: readonly string[];
 }
 
 /** `headrace up` as a process of its own, which can be killed. */
@@ -22,10 +24,11 @@ export class HeadraceProcess {
   readonly ended: Promise<unknown>;
   #words = "";
 
-  constructor({ home, runtime, shares = [], port = 0 }: ProcessOptions) {
+  constructor({ home, runtime, shares = [], port = 0, within = [] }: ProcessOptions) {
     const words = ["--data-dir", home, "--port", String(port), "--kube-port", "0"];
     const shared = shares.flatMap((share) => ["--share", share]);
-    const child = spawn(process.execPath, [bin, "up", ...words, ...shared, "--output", "json"], {
+    const [command, ...rest] = [...within, process.execPath, bin, "up", ...words, ...shared, "--output", "json"];
+    const child = spawn(command ?? process.execPath, rest, {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, XDG_RUNTIME_DIR: runtime },
     });

@@ -18,8 +18,13 @@ export function refusalOf(error: unknown): S3Error | undefined {
   if (error instanceof ObjectInTheWayError) return new S3Error("ObjectInTheWay", error.message, {}, cause);
   if (error instanceof NotPlainError) return new S3Error("AccessDenied", error.message, {}, cause);
   if (isApiError(error, "RequestEntityTooLarge")) return new S3Error("EntityTooLarge", error.message, {}, cause);
-  if (error instanceof Error && "code" in error && error.code === "ENOSPC") {
-    return new S3Error("StorageFull", "The disk of the object store is full", {}, cause);
+  if (error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT")) {
+    return new S3Error(
+      "StorageFull",
+      "The disk of the object store is full; free some space, then try again",
+      {},
+      cause,
+    );
   }
   return undefined;
 }
