@@ -19,7 +19,7 @@ import {
   useQueryItem,
   type Requester,
 } from "@headrace/ui-kit";
-import { useEffect, useMemo, useState } from "react";
+import { useMemo, useState, useLayoutEffect } from "react";
 import { readRunOptions } from "../core/run-options.ts";
 import { CodePreview } from "./code-preview.tsx";
 import { listExperiments, type Experiment } from "./experiments-api.ts";
@@ -333,7 +333,8 @@ function useGiven(
   set: SetDraft,
 ): RunDraft["texts"] {
   const [pending, setPending] = useState(cloned);
-  useEffect(() => {
+  // Before anything is painted: nobody is to see, or to send, the defaults in their place.
+  useLayoutEffect(() => {
     if (pending === undefined || specs.size === 0) return;
     set({ texts: textsOf(specs, pending) });
     setPending(undefined);
