@@ -1,3 +1,5 @@
+export { ActionFailure, useAction } from "./action.tsx";
+export { Answered, FoundPage } from "./answered.tsx";
 export { areaUnder, linearScale, toCsv, type Scale } from "./chart-scale.ts";
 export {
   BarChart,
@@ -54,7 +56,7 @@ export {
   type PageSet,
   type SearchHit,
 } from "./navigation.tsx";
-export { DetailPage, ListPage, MissingPage, Selection, Switch, Tabs, type Tab } from "./pages.tsx";
+export { DetailPage, ListPage, MissingPage, Selection, Switch, Tabs, useTab } from "./pages.tsx";
 export { Split } from "./panel.tsx";
 export { PickField, type PickOption } from "./pick-field.tsx";
 export { Popover } from "./popover.tsx";
@@ -74,6 +76,6 @@ export {
 export { useTableSort } from "./table-sort.ts";
 export { Bytes, CopyButton, CopyId, DefinitionList, Duration, Sentence, Time } from "./text.tsx";
 export { Ticker } from "./ticker.ts";
-export { useAnswer, useFreshAnswer, type Answer } from "./use-answer.ts";
-export { useLiveList, useLiveNamed, type LiveListResult } from "./use-live-list.ts";
+export { useAnswer, useFreshAnswer, type Asked } from "./use-answer.ts";
+export { useLiveList, useLiveNamed, useLiveOne, type LiveListResult } from "./use-live-list.ts";
 export { rowWindow, scrollToRow } from "./window.ts";

@@ -1,7 +1,7 @@
 import type { ReactNode } from "react";
 import { FilterBar, type FilterBarProps } from "./filter-bar.tsx";
 import { useKitMessages } from "./kit.tsx";
-import { Link } from "./navigation.tsx";
+import { Link, useParams } from "./navigation.tsx";
 
 export interface ListPageProps {
   readonly title: string;
@@ -115,21 +115,37 @@ export function MissingPage({ title, sentence, back, children }: MissingPageProp
   );
 }
 
-export interface Tab {
-  readonly to: string;
+/** Which of the tabs the address names; the first if it names none. */
+export function useTab<Name extends string>(names: readonly [Name, ...Name[]]): Name {
+  const { tab } = useParams();
+  return names.find((name) => name === tab) ?? names[0];
+}
+
+export interface TabsProps<Name extends string> {
   readonly label: string;
-  readonly count?: number | undefined;
-  readonly current: boolean;
+  readonly names: readonly [Name, ...Name[]];
+  readonly current: Name;
+  /** The address of the page, which is that of its first tab. */
+  readonly path: string;
+  /** The query string that they share. */
+  readonly query?: string;
+  readonly say: (name: Name) => string;
+  readonly counts?: { readonly [name in Name]?: number | undefined };
 }
 
 /** Tabs are routes: each has an address. */
-export function Tabs({ tabs, label }: { readonly tabs: readonly Tab[]; readonly label: string }) {
+export function Tabs<Name extends string>({ label, names, current, path, query = "", say, counts }: TabsProps<Name>) {
   return (
     <nav className="tabs" aria-label={label}>
-      {tabs.map((tab) => (
-        <Link key={tab.label} to={tab.to} replace aria-current={tab.current ? "page" : undefined}>
-          {tab.label}
-          {tab.count === undefined ? null : <span className="count">{tab.count}</span>}
+      {names.map((name) => (
+        <Link
+          key={name}
+          to={`${path}${name === names[0] ? "" : `/${name}`}${query}`}
+          replace
+          aria-current={name === current ? "page" : undefined}
+        >
+          {say(name)}
+          {counts?.[name] === undefined ? null : <span className="count">{counts[name]}</span>}
         </Link>
       ))}
     </nav>

@@ -7,14 +7,14 @@ export type Answer<T> =
   | { readonly state: "ready"; readonly value: T }
   | { readonly state: "failed"; readonly error: unknown };
 
+/** An answer for which can be asked again. */
+export type Asked<T> = Answer<T> & { retry(): void };
+
 /**
  * The outcome of asking once for something, and anew whenever `key` changes; an undefined key asks nothing. `ask` gets a
  * signal that aborts when the answer is no longer wanted.
  */
-export function useAnswer<T>(
-  key: string | undefined,
-  ask: (signal: AbortSignal) => Promise<T>,
-): Answer<T> & { retry(): void } {
+export function useAnswer<T>(key: string | undefined, ask: (signal: AbortSignal) => Promise<T>): Asked<T> {
   const [answer, setAnswer] = useState<Answer<T>>({ state: "loading" });
   const [round, setRound] = useState(0);
   useEffect(() => {
@@ -43,7 +43,7 @@ export function useFreshAnswer<T>(
   key: string | undefined,
   stamp: string | number,
   ask: (signal: AbortSignal) => Promise<T>,
-): Answer<T> & { retry(): void } {
+): Asked<T> {
   const { clock } = useKit();
   const [answer, setAnswer] = useState<Answer<T> & { readonly key?: string }>({ state: "loading" });
   const [round, setRound] = useState(0);

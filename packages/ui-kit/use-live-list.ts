@@ -2,6 +2,7 @@ import { isApiError, type KubeObject, type ResourceDefinition } from "@headrace/
 import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import { useKit } from "./kit.tsx";
 import type { LiveList, LiveQuery, LiveSnapshot, LiveSource } from "./live-list.ts";
+import type { Asked } from "./use-answer.ts";
 
 export interface LiveListResult<T> extends LiveSnapshot<T> {
   retry(): void;
@@ -42,6 +43,27 @@ export function useLiveList<T extends KubeObject>(
     list?.snapshot ?? (() => nothing),
   );
   return { ...snapshot, retry: () => list?.retry() };
+}
+
+/**
+ * The one object that `fieldSelector` selects, wherever it is, as an answer that is kept true; undefined if there is none.
+ * Links to things name no namespace: who may not look through all of them is shown it if it is in the chosen one. `isIt`
+ * tells it from what was selected before.
+ */
+export function useLiveOne<T extends KubeObject>(
+  definition: ResourceDefinition<T>,
+  fieldSelector: string,
+  isIt: (object: T) => boolean,
+): Asked<T | undefined> {
+  const { namespace } = useKit();
+  const anywhere = useLiveList(definition, { fieldSelector });
+  const refused = anywhere.phase === "refused" && namespace !== "";
+  const inNamespace = useLiveList(definition, refused ? { namespace, fieldSelector } : undefined);
+  const { items, phase, error, complete, retry } = refused ? inNamespace : anywhere;
+  const value = items.find(isIt);
+  if (value !== undefined) return { state: "ready", value, retry };
+  if (phase === "refused") return { state: "failed", error, retry };
+  return complete ? { state: "ready", value, retry } : { state: "loading", retry };
 }
 
 /** Objects by their names, wherever they are, kept true by one watch. Who may not look everywhere is shown those of `namespace`. */

@@ -1,12 +1,12 @@
 import {
+  Answered,
   Bytes,
   CopyId,
   DefinitionList,
   DetailPage,
-  ErrorPanel,
   formatBytes,
+  FoundPage,
   Link,
-  MissingPage,
   Sentence,
   Skeleton,
   StateMark,
@@ -14,10 +14,10 @@ import {
   Time,
   useAnswer,
   useKit,
-  useLiveList,
+  useLiveOne,
   useMessages,
-  usePage,
   useParams,
+  useTab,
 } from "@headrace/ui-kit";
 import { artifacts as artifactKindOf, type Artifact } from "../resources/index.ts";
 import { artifactPath } from "./api.ts";
@@ -42,37 +42,23 @@ function ArtifactByUid({ uid }: { readonly uid: string }) {
   const answer = useAnswer(uid, (signal) => edgeAsker(request, signal)({ artifacts: [uid] }));
   if (answer.state === "loading") return <Skeleton rows={8} />;
   const number = answer.state === "ready" ? answer.value[0]?.artifact.number : undefined;
-  return number === undefined ? <NoArtifact id={uid} /> : <NumberedArtifact id={String(number)} />;
+  return <NumberedArtifact id={number === undefined ? uid : String(number)} />;
 }
 
 function NumberedArtifact({ id }: { readonly id: string }) {
   const t = useMessages(resultMessages);
-  const { namespace } = useKit();
-  const fieldSelector = `metadata.name=${id}`;
-  const anywhere = useLiveList(artifactKindOf, { fieldSelector });
-  const refused = anywhere.phase === "refused" && namespace !== "";
-  const inNamespace = useLiveList(artifactKindOf, refused ? { namespace, fieldSelector } : undefined);
-  const live = refused ? inNamespace : anywhere;
-  const artifact = live.items.find((it) => it.metadata.name === id);
-  const name = artifact ? outputName(artifact) : id;
-  usePage(name, [
-    { label: t("artifacts"), to: "/artifacts" },
-    { label: name, name: true },
-  ]);
-  if (artifact) return <FoundArtifact artifact={artifact} />;
-  if (live.phase === "refused")
-    return <ErrorPanel what={t("artifacts.failed")} error={live.error} onRetry={live.retry} />;
-  return live.complete ? <NoArtifact id={id} /> : <Skeleton rows={8} />;
-}
-
-function NoArtifact({ id }: { readonly id: string }) {
-  const t = useMessages(resultMessages);
+  const answer = useLiveOne(artifactKindOf, `metadata.name=${id}`, ({ metadata }) => metadata.name === id);
   return (
-    <MissingPage
-      title={t("artifact.missing")}
-      sentence={<Sentence text={t("artifact.missingWhy", { id })} />}
-      back={{ to: "/artifacts", label: t("artifact.back") }}
-    />
+    <FoundPage
+      id={id}
+      answer={answer}
+      nameOf={outputName}
+      list={{ to: "/artifacts", label: t("artifacts") }}
+      missing={{ title: t("artifact.missing"), sentence: t("artifact.missingWhy", { id }), back: t("artifact.back") }}
+      failed={t("artifacts.failed")}
+    >
+      {(artifact) => <FoundArtifact artifact={artifact} />}
+    </FoundPage>
   );
 }
 
@@ -80,8 +66,7 @@ const tabNames = ["overview", "lineage"] as const;
 
 function FoundArtifact({ artifact }: { readonly artifact: Artifact }) {
   const t = useMessages(resultMessages);
-  const { tab: wanted } = useParams();
-  const tab = tabNames.find((name) => name === wanted) ?? "overview";
+  const tab = useTab(tabNames);
   const { spec, metadata } = artifact;
   const namespace = metadata.namespace ?? "";
   const type = typeName(spec.type);
@@ -106,11 +91,10 @@ function FoundArtifact({ artifact }: { readonly artifact: Artifact }) {
       tabs={
         <Tabs
           label={t("artifacts")}
-          tabs={tabNames.map((name) => ({
-            to: `/artifacts/${spec.id}${name === "overview" ? "" : `/${name}`}`,
-            label: t(`tab.${name}`),
-            current: name === tab,
-          }))}
+          names={tabNames}
+          current={tab}
+          path={`/artifacts/${spec.id}`}
+          say={(name) => t(`tab.${name}`)}
         />
       }
     >
@@ -179,10 +163,16 @@ function Uses({ uid }: { readonly uid: string }) {
   const t = useMessages(resultMessages);
   const { request } = useKit();
   const answer = useAnswer(uid, (signal) => edgeAsker(request, signal)({ artifacts: [uid] }));
-  if (answer.state === "failed")
-    return <ErrorPanel what={t("lineage.failed")} error={answer.error} onRetry={answer.retry} />;
-  if (answer.state === "loading") return <Skeleton rows={2} />;
-  const steps = answer.value.filter(({ task }) => task.type === "RUNTIME" || task.type === "IMPORTER");
+  return (
+    <Answered answer={answer} failed={t("lineage.failed")} rows={2}>
+      {(edges) => <UsesOf edges={edges} />}
+    </Answered>
+  );
+}
+
+function UsesOf({ edges }: { readonly edges: readonly LineageEdge[] }) {
+  const t = useMessages(resultMessages);
+  const steps = edges.filter(({ task }) => task.type === "RUNTIME" || task.type === "IMPORTER");
   const users = steps.filter(({ direction }) => direction === "in");
   const reusers = steps.filter(({ direction, task }) => direction === "out" && task.state === "CACHED");
   return (

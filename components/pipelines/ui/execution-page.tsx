@@ -1,16 +1,12 @@
 import {
   DetailPage,
-  ErrorPanel,
+  FoundPage,
   Link,
-  MissingPage,
   Sentence,
-  Skeleton,
   StateMark,
-  useKit,
-  useLiveList,
+  useLiveOne,
   useMessages,
   useNavigate,
-  usePage,
   useParams,
 } from "@headrace/ui-kit";
 import { tasks as taskKind, type Task } from "../resources/index.ts";
@@ -22,28 +18,19 @@ import { TaskDetails } from "./task-panel.tsx";
 /** One step of one run, by its number, as Kubeflow's own page of an execution. */
 export function ExecutionPage() {
   const t = useMessages(resultMessages);
-  const { namespace } = useKit();
   const { step: id = "" } = useParams();
-  const fieldSelector = `spec.id=${/^\d+$/.test(id) ? id : "0"}`;
-  const anywhere = useLiveList(taskKind, { fieldSelector });
-  const refused = anywhere.phase === "refused" && namespace !== "";
-  const inNamespace = useLiveList(taskKind, refused ? { namespace, fieldSelector } : undefined);
-  const live = refused ? inNamespace : anywhere;
-  const task = live.items.find(({ spec }) => String(spec.id) === id);
-  const name = task?.spec.displayName ?? id;
-  usePage(name, [
-    { label: t("steps"), to: "/executions" },
-    { label: name, name: true },
-  ]);
-  if (task) return <FoundStep key={id} task={task} />;
-  if (live.phase === "refused") return <ErrorPanel what={t("steps.failed")} error={live.error} onRetry={live.retry} />;
-  if (!live.complete) return <Skeleton rows={8} />;
+  const answer = useLiveOne(taskKind, `spec.id=${/^\d+$/.test(id) ? id : "0"}`, ({ spec }) => String(spec.id) === id);
   return (
-    <MissingPage
-      title={t("step.missing")}
-      sentence={<Sentence text={t("step.missingWhy", { id })} />}
-      back={{ to: "/executions", label: t("step.back") }}
-    />
+    <FoundPage
+      id={id}
+      answer={answer}
+      nameOf={({ spec }) => spec.displayName}
+      list={{ to: "/executions", label: t("steps") }}
+      missing={{ title: t("step.missing"), sentence: t("step.missingWhy", { id }), back: t("step.back") }}
+      failed={t("steps.failed")}
+    >
+      {(task) => <FoundStep task={task} />}
+    </FoundPage>
   );
 }
 

@@ -1,21 +1,22 @@
 import {
+  ActionFailure,
   CopyId,
   DefinitionList,
   DetailPage,
   EmptyState,
-  ErrorPanel,
   formatTime,
+  FoundPage,
   Link,
-  Skeleton,
   Tabs,
   Time,
+  useAction,
   useFreshAnswer,
   useKit,
   useMessages,
   useNavigate,
   useNow,
-  usePage,
   useParams,
+  useTab,
 } from "@headrace/ui-kit";
 import { useState } from "react";
 import { scheduledWorkflows, type Run } from "../resources/index.ts";
@@ -24,7 +25,6 @@ import { archiveExperiment, getExperiment, type Experiment } from "./experiments
 import { experimentsMessages } from "./experiments-messages.ts";
 import { LastRuns } from "./last-runs.tsx";
 import { useLiveStamp } from "./live-stamp.ts";
-import { NotShown } from "./not-shown.tsx";
 import { experimentPath, experimentsPath, newRunPath } from "./places.ts";
 import { beganAt, useRunsBy } from "./runs-of.ts";
 import { RunsTable } from "./runs-table.tsx";
@@ -41,21 +41,17 @@ export function ExperimentPage() {
   const { request } = useKit();
   const { experiment: id = "" } = useParams();
   const answer = useFreshAnswer(id, "", (signal) => getExperiment(request, id, signal));
-  const name = answer.state === "ready" ? answer.value.displayName : id;
-  usePage(name, [
-    { label: t("experiments"), to: experimentsPath },
-    { label: name, name: true },
-  ]);
-  if (answer.state === "loading") return <Skeleton rows={8} />;
-  if (answer.state === "ready") return <FoundExperiment key={id} experiment={answer.value} onChanged={answer.retry} />;
   return (
-    <NotShown
-      error={answer.error}
-      onRetry={answer.retry}
-      missing={{ title: t("missing"), sentence: t("missingWhy", { id }) }}
+    <FoundPage
+      id={id}
+      answer={answer}
+      nameOf={({ displayName }) => displayName}
+      list={{ to: experimentsPath, label: t("experiments") }}
+      missing={{ title: t("missing"), sentence: t("missingWhy", { id }), back: t("back") }}
       failed={t("page.failed")}
-      back={{ to: experimentsPath, label: t("back") }}
-    />
+    >
+      {(experiment) => <FoundExperiment experiment={experiment} onChanged={answer.retry} />}
+    </FoundPage>
   );
 }
 
@@ -69,8 +65,7 @@ function FoundExperiment({
   const t = useMessages(experimentsMessages);
   const { request, namespace } = useKit();
   const navigate = useNavigate();
-  const { tab: wanted } = useParams();
-  const tab = tabNames.find((name) => name === wanted) ?? "runs";
+  const tab = useTab(tabNames);
   const { live, groups } = useRunsBy(experimentOf, {
     namespace: experiment.namespace,
     fieldSelector: `spec.experiment.id=${experiment.id}`,
@@ -83,16 +78,10 @@ function FoundExperiment({
     listSchedules(request, { experiment: experiment.id }, signal),
   );
   const [asking, setAsking] = useState<ExperimentVerb>();
-  const [failure, setFailure] = useState<unknown>();
-  const restore = async (): Promise<void> => {
-    setFailure(undefined);
-    try {
-      await archiveExperiment(request, experiment.id, false);
-      onChanged();
-    } catch (error) {
-      setFailure(error);
-    }
-  };
+  const restore = useAction(async () => {
+    await archiveExperiment(request, experiment.id, false);
+    onChanged();
+  });
   const counts = {
     runs: active.length,
     archived: archived.length,
@@ -107,16 +96,12 @@ function FoundExperiment({
         sentence={<Status experiment={experiment} runs={all} />}
         actions={
           <>
-            {failure === undefined ? null : (
-              <div className="action-failure">
-                <ErrorPanel what={t("act.failed")} error={failure} onRetry={() => void restore()} />
-              </div>
-            )}
+            <ActionFailure action={restore} what={() => t("act.failed")} />
             <button type="button" onClick={() => setAsking("delete")}>
               {t("delete")}
             </button>
             {experiment.archived ? (
-              <button type="button" className="primary" onClick={() => void restore()}>
+              <button type="button" className="primary" onClick={() => restore.run()}>
                 {t("restore")}
               </button>
             ) : (
@@ -149,12 +134,11 @@ function FoundExperiment({
         tabs={
           <Tabs
             label={t("page.tabs")}
-            tabs={tabNames.map((name) => ({
-              to: `${experimentPath(experiment.id)}${name === "runs" ? "" : `/${name}`}`,
-              label: t(`tab.${name}`),
-              current: name === tab,
-              count: counts[name],
-            }))}
+            names={tabNames}
+            current={tab}
+            path={experimentPath(experiment.id)}
+            say={(name) => t(`tab.${name}`)}
+            counts={counts}
           />
         }
       >

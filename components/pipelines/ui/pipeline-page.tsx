@@ -4,13 +4,13 @@ import {
   DetailPage,
   EmptyState,
   formatTime,
+  FoundPage,
   Link,
   MissingPage,
   parseTime,
   Popover,
   Selection,
   Sentence,
-  Skeleton,
   Split,
   Table,
   Tabs,
@@ -20,8 +20,8 @@ import {
   useMessages,
   useNavigate,
   useNow,
-  usePage,
   useParams,
+  useTab,
   useTableSort,
   type TableColumn,
 } from "@headrace/ui-kit";
@@ -35,7 +35,6 @@ import { useLiveStamp } from "./live-stamp.ts";
 import { pipelinesMessages } from "./pipelines-messages.ts";
 import { getPipeline, listVersions, type Pipeline, type PipelineVersion } from "./pipelines-api.ts";
 import type { PipelineWords } from "./pipelines-page.tsx";
-import { NotShown } from "./not-shown.tsx";
 import { newRunPath, newVersionPath, pipelinePath, pipelinesPath, type PipelineTab } from "./places.ts";
 import { PlanGraph } from "./plan-graph.tsx";
 import { beganAt, useRunsBy } from "./runs-of.ts";
@@ -59,21 +58,17 @@ export function PipelinePage() {
     ]);
     return { pipeline, versions };
   });
-  const name = answer.state === "ready" ? answer.value.pipeline.displayName : id;
-  usePage(name, [
-    { label: t("pipelines"), to: pipelinesPath },
-    { label: name, name: true },
-  ]);
-  if (answer.state === "loading") return <Skeleton rows={8} />;
-  if (answer.state === "ready") return <FoundPipeline key={id} {...answer.value} onChanged={answer.retry} />;
   return (
-    <NotShown
-      error={answer.error}
-      onRetry={answer.retry}
-      missing={{ title: t("missing"), sentence: t("missingWhy", { id }) }}
+    <FoundPage
+      id={id}
+      answer={answer}
+      nameOf={({ pipeline }) => pipeline.displayName}
+      list={{ to: pipelinesPath, label: t("pipelines") }}
+      missing={{ title: t("missing"), sentence: t("missingWhy", { id }), back: t("back") }}
       failed={t("page.failed")}
-      back={{ to: pipelinesPath, label: t("back") }}
-    />
+    >
+      {(found) => <FoundPipeline {...found} onChanged={answer.retry} />}
+    </FoundPage>
   );
 }
 
@@ -88,8 +83,8 @@ type Asking = "edit" | "delete" | { readonly versions: readonly PipelineVersion[
 function FoundPipeline({ pipeline, versions, onChanged }: Found) {
   const t = useMessages(pipelinesMessages);
   const navigate = useNavigate();
-  const { version: wanted, tab: tabText } = useParams();
-  const tab = tabNames.find((name) => name === tabText) ?? "graph";
+  const { version: wanted } = useParams();
+  const tab = useTab(tabNames);
   const version = wanted === undefined ? versions[0] : versions.find(({ id }) => id === wanted);
   // Runs of a shared pipeline may lie anywhere.
   const { live, groups } = useRunsBy(pipelineOf, { namespace: pipeline.namespace });
@@ -136,12 +131,11 @@ function FoundPipeline({ pipeline, versions, onChanged }: Found) {
         tabs={
           <Tabs
             label={t("tabs")}
-            tabs={tabNames.map((name) => ({
-              to: pipelinePath(pipeline.id, wanted, name),
-              label: t(`tab.${name}`),
-              current: name === tab,
-              count: name === "versions" ? versions.length : name === "runs" ? runs.length : undefined,
-            }))}
+            names={tabNames}
+            current={tab}
+            path={pipelinePath(pipeline.id, wanted)}
+            say={(name) => t(`tab.${name}`)}
+            counts={{ versions: versions.length, runs: runs.length }}
           />
         }
       >

@@ -1,5 +1,4 @@
-import { ErrorPanel, useKit, useMessages } from "@headrace/ui-kit";
-import { useState } from "react";
+import { ActionFailure, useAction, useKit, useMessages } from "@headrace/ui-kit";
 import type { Run } from "../resources/index.ts";
 import { retryFrom } from "./api.ts";
 import { pipelineMessages } from "./messages.ts";
@@ -9,40 +8,21 @@ import { isRunOver } from "./state.ts";
 export function RetryFrom({ run, taskKey }: { readonly run: Run; readonly taskKey: string }) {
   const t = useMessages(pipelineMessages);
   const { request } = useKit();
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<unknown>();
+  const { name = "", namespace = "" } = run.metadata;
+  const retry = useAction(() => retryFrom(request, { id: name, namespace }, taskKey));
   if (!isRunOver(run) || run.spec.archived) return null;
-  const retry = async (): Promise<void> => {
-    setBusy(true);
-    setFailure(undefined);
-    try {
-      await retryFrom(request, { id: run.metadata.name ?? "", namespace: run.metadata.namespace ?? "" }, taskKey);
-    } catch (error) {
-      setFailure(error);
-    } finally {
-      setBusy(false);
-    }
-  };
   return (
     <>
       <button
         type="button"
         className="compact"
-        disabled={busy}
+        disabled={retry.busy}
         title={t("action.retryFromWhat")}
-        onClick={() => void retry()}
+        onClick={() => retry.run()}
       >
         {t("action.retryFrom")}
       </button>
-      {failure === undefined ? null : (
-        <div className="action-failure">
-          <ErrorPanel
-            what={t("action.failed", { what: t("action.retryFrom").toLowerCase() })}
-            error={failure}
-            onRetry={() => void retry()}
-          />
-        </div>
-      )}
+      <ActionFailure action={retry} what={() => t("action.failed", { what: t("action.retryFrom").toLowerCase() })} />
     </>
   );
 }

@@ -1,4 +1,4 @@
-import { ErrorPanel, Link, useKit, useMessages } from "@headrace/ui-kit";
+import { ActionFailure, Link, useAction, useKit, useMessages } from "@headrace/ui-kit";
 import { useEffect, useRef, useState } from "react";
 import type { Run } from "../resources/index.ts";
 import { actOnRun, type RunVerb } from "./api.ts";
@@ -10,48 +10,30 @@ import { isRunOver } from "./state.ts";
 export function RunActions({ run }: { readonly run: Run }) {
   const t = useMessages(pipelineMessages);
   const { request } = useKit();
-  const [busy, setBusy] = useState<RunVerb>();
-  const [failure, setFailure] = useState<{ readonly verb: RunVerb; readonly error: unknown }>();
   const [asking, setAsking] = useState(false);
   const keep = useRef<HTMLButtonElement>(null);
   useEffect(() => keep.current?.focus(), [asking]);
-  const act = async (verb: RunVerb): Promise<void> => {
-    setBusy(verb);
-    setFailure(undefined);
+  const action = useAction(async (verb: RunVerb) => {
     setAsking(false);
-    try {
-      await actOnRun(request, run.metadata.name ?? "", verb);
-    } catch (error) {
-      setFailure({ verb, error });
-    } finally {
-      setBusy(undefined);
-    }
-  };
+    await actOnRun(request, run.metadata.name ?? "", verb);
+  });
   const { state } = run.status;
   const canStop = state === "RUNNING" || state === "PENDING";
   const button = (verb: RunVerb, className?: string) => (
-    <button type="button" className={className} disabled={busy !== undefined} onClick={() => void act(verb)}>
+    <button type="button" className={className} disabled={action.busy} onClick={() => action.run(verb)}>
       {t(`action.${verb}`)}
     </button>
   );
   return (
     <>
-      {failure ? (
-        <div className="action-failure">
-          <ErrorPanel
-            what={t("action.failed", { what: t(`action.${failure.verb}`).toLowerCase() })}
-            error={failure.error}
-            onRetry={() => void act(failure.verb)}
-          />
-        </div>
-      ) : null}
+      <ActionFailure action={action} what={(verb) => t("action.failed", { what: t(`action.${verb}`).toLowerCase() })} />
       <Link className="button" to={newRunPath({ cloneFromRun: run.metadata.name ?? "" })}>
         {t("action.clone")}
       </Link>
       {isRunOver(run) ? button(run.spec.archived ? "unarchive" : "archive") : null}
       {state === "FAILED" || state === "CANCELED" ? (run.spec.archived ? null : button("retry", "primary")) : null}
       {canStop && !asking ? (
-        <button type="button" disabled={busy !== undefined} onClick={() => setAsking(true)}>
+        <button type="button" disabled={action.busy} onClick={() => setAsking(true)}>
           {t("action.terminate")}
         </button>
       ) : null}
@@ -60,7 +42,7 @@ export function RunActions({ run }: { readonly run: Run }) {
           <button type="button" ref={keep} onClick={() => setAsking(false)}>
             {t("action.keep")}
           </button>
-          <button type="button" className="danger" onClick={() => void act("terminate")}>
+          <button type="button" className="danger" onClick={() => action.run("terminate")}>
             {t("action.terminateSure")}
           </button>
         </>

@@ -1,4 +1,5 @@
 import {
+  Answered,
   CopyButton,
   CopyId,
   DefinitionList,
@@ -6,7 +7,7 @@ import {
   ErrorPanel,
   EmptyState,
   formatValue,
-  MissingPage,
+  FoundPage,
   Sentence,
   Skeleton,
   Split,
@@ -17,15 +18,16 @@ import {
   useAnswer,
   useKit,
   useLiveList,
+  useLiveOne,
   useMessages,
   useNow,
-  usePage,
   useParams,
+  useTab,
   useQueryItem,
   useQueryString,
-  type LiveListResult,
   Link,
   shortId,
+  type Asked,
 } from "@headrace/ui-kit";
 import { useMemo } from "react";
 import { runLabel, runs as runKind, tasks as taskKind, type Run, type Task } from "../resources/index.ts";
@@ -46,45 +48,31 @@ import { TaskPanel } from "./task-panel.tsx";
 export function RunPage() {
   const t = useMessages(pipelineMessages);
   const { run: id = "" } = useParams();
-  const live = useRun(id);
-  const run = live.items.find((it) => it.metadata.name === id);
-  const name = run?.spec.displayName ?? id;
-  usePage(name, [
-    { label: t("runs"), to: "/runs" },
-    { label: name, name: true },
-  ]);
-  if (run) return <FoundRun key={id} run={run} />;
-  if (live.phase === "refused") return <ErrorPanel what={t("run.failed")} error={live.error} onRetry={live.retry} />;
-  if (!live.complete) return <Skeleton rows={8} />;
+  const answer = useLiveOne(runKind, `metadata.name=${id}`, ({ metadata }) => metadata.name === id);
   return (
-    <MissingPage
-      title={t("run.missing")}
-      sentence={<Sentence text={t("run.missingWhy", { id })} />}
-      back={{ to: "/runs", label: t("run.back") }}
-    />
+    <FoundPage
+      id={id}
+      answer={answer}
+      nameOf={({ spec }) => spec.displayName}
+      list={{ to: "/runs", label: t("runs") }}
+      missing={{ title: t("run.missing"), sentence: t("run.missingWhy", { id }), back: t("run.back") }}
+      failed={t("run.failed")}
+    >
+      {(run) => <FoundRun run={run} />}
+    </FoundPage>
   );
 }
 
-/** Links to runs name no namespace. Who may not look through all of them is shown the run if it is in the chosen one. */
-function useRun(id: string): LiveListResult<Run> {
-  const { namespace } = useKit();
-  const fieldSelector = `metadata.name=${id}`;
-  const anywhere = useLiveList(runKind, { fieldSelector });
-  const refused = anywhere.phase === "refused" && namespace !== "";
-  const inNamespace = useLiveList(runKind, refused ? { namespace, fieldSelector } : undefined);
-  return refused ? inNamespace : anywhere;
-}
-
 const tabNames = ["steps", "parameters", "metrics", "artifacts", "spec"] as const;
-type TabName = (typeof tabNames)[number];
 
 function FoundRun({ run }: { readonly run: Run }) {
   const t = useMessages(pipelineMessages);
   const { request } = useKit();
   const id = run.metadata.name ?? "";
   const namespace = run.metadata.namespace ?? "";
-  const { tab: wanted, execution } = useParams();
-  const tab = tabNames.find((name) => name === wanted) ?? "steps";
+  const { execution } = useParams();
+  const tab = useTab(tabNames);
+  const query = useQueryString();
   const tasks = useLiveList<Task>(taskKind, { namespace, labelSelector: `${runLabel}=${id}` });
   const rows = useMemo(() => tasks.items.filter((task) => task.spec.run === id), [tasks.items, id]);
   const spec = useAnswer(id, (signal) => fetchPipelineSpec(request, { id, namespace }, signal));
@@ -121,7 +109,17 @@ function FoundRun({ run }: { readonly run: Run }) {
       sentence={<Status run={run} tree={tree} />}
       actions={<RunActions run={run} />}
       facts={<Facts run={run} tree={tree} />}
-      tabs={<RunTabs id={id} current={tab} artifacts={artifacts.length} />}
+      tabs={
+        <Tabs
+          label={t("tabs")}
+          names={tabNames}
+          current={tab}
+          path={`/runs/details/${id}`}
+          query={query}
+          say={(name) => t(`tab.${name}`)}
+          counts={{ artifacts: artifacts.length || undefined }}
+        />
+      }
     >
       <Split name="run" panel={panel}>
         {tasks.phase === "refused" ? (
@@ -155,26 +153,6 @@ function FoundRun({ run }: { readonly run: Run }) {
 function Status({ run, tree }: { readonly run: Run; readonly tree: RunNode }) {
   const t = useMessages(pipelineMessages);
   return <Sentence text={sayRun(run, tree, t, useNow())} />;
-}
-
-function RunTabs({
-  id,
-  current,
-  artifacts,
-}: {
-  readonly id: string;
-  readonly current: TabName;
-  readonly artifacts: number;
-}) {
-  const t = useMessages(pipelineMessages);
-  const query = useQueryString();
-  const tabs = tabNames.map((name) => ({
-    to: `/runs/details/${id}${name === "steps" ? "" : `/${name}`}${query}`,
-    label: t(`tab.${name}`),
-    current: name === current,
-    count: name === "artifacts" && artifacts > 0 ? artifacts : undefined,
-  }));
-  return <Tabs label={t("tabs")} tabs={tabs} />;
 }
 
 function Facts({ run, tree }: { readonly run: Run; readonly tree: RunNode }) {
@@ -242,19 +220,22 @@ function Parameters({ run }: { readonly run: Run }) {
   );
 }
 
-function Spec({ answer }: { readonly answer: ReturnType<typeof useAnswer<unknown>> }) {
+function Spec({ answer }: { readonly answer: Asked<unknown> }) {
   const t = useMessages(pipelineMessages);
-  if (answer.state === "loading") return <Skeleton rows={10} />;
-  if (answer.state === "failed")
-    return <ErrorPanel what={t("spec.failed")} error={answer.error} onRetry={answer.retry} />;
-  if (answer.value === undefined) return <EmptyState sentence={t("spec.none")} />;
-  const text = JSON.stringify(answer.value, undefined, 2);
   return (
-    <div className="page-scroll">
-      <p className="end">
-        <CopyButton text={text} className="compact" />
-      </p>
-      <pre className="source">{text}</pre>
-    </div>
+    <Answered answer={answer} failed={t("spec.failed")} rows={10}>
+      {(spec) => {
+        if (spec === undefined) return <EmptyState sentence={t("spec.none")} />;
+        const text = JSON.stringify(spec, undefined, 2);
+        return (
+          <div className="page-scroll">
+            <p className="end">
+              <CopyButton text={text} className="compact" />
+            </p>
+            <pre className="source">{text}</pre>
+          </div>
+        );
+      }}
+    </Answered>
   );
 }

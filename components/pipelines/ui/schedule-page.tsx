@@ -1,26 +1,28 @@
 import {
+  ActionFailure,
+  Answered,
   CopyId,
   DefinitionList,
   DetailPage,
   EmptyState,
-  ErrorPanel,
   formatTime,
   formatValue,
+  FoundPage,
   Link,
   parseTime,
   Sentence,
-  Skeleton,
   StateMark,
   Tabs,
   Time,
+  useAction,
   useAnswer,
   useFreshAnswer,
   useKit,
   useMessages,
   useNavigate,
   useNow,
-  usePage,
   useParams,
+  useTab,
 } from "@headrace/ui-kit";
 import { useState } from "react";
 import { scheduledWorkflows, type Run } from "../resources/index.ts";
@@ -29,7 +31,6 @@ import { LastRuns } from "./last-runs.tsx";
 import { useLiveStamp } from "./live-stamp.ts";
 import { newRunMessages } from "./new-run-messages.ts";
 import { listVersions } from "./pipelines-api.ts";
-import { NotShown } from "./not-shown.tsx";
 import { experimentPath, newRunPath, pipelinePath, schedulePath, schedulesPath } from "./places.ts";
 import { PlanGraph } from "./plan-graph.tsx";
 import { useRunDefaults } from "./run-defaults.ts";
@@ -54,21 +55,17 @@ export function SchedulePage() {
   const { schedule: id = "" } = useParams();
   const stamp = useLiveStamp(scheduledWorkflows, { namespace });
   const answer = useFreshAnswer(id, stamp, (signal) => getSchedule(request, id, signal));
-  const name = answer.state === "ready" ? answer.value.displayName : id;
-  usePage(name, [
-    { label: t("schedules"), to: schedulesPath },
-    { label: name, name: true },
-  ]);
-  if (answer.state === "loading") return <Skeleton rows={8} />;
-  if (answer.state === "ready") return <FoundSchedule key={id} schedule={answer.value} onChanged={answer.retry} />;
   return (
-    <NotShown
-      error={answer.error}
-      onRetry={answer.retry}
-      missing={{ title: t("missing"), sentence: t("missingWhy", { id }) }}
+    <FoundPage
+      id={id}
+      answer={answer}
+      nameOf={({ displayName }) => displayName}
+      list={{ to: schedulesPath, label: t("schedules") }}
+      missing={{ title: t("missing"), sentence: t("missingWhy", { id }), back: t("back") }}
       failed={t("page.failed")}
-      back={{ to: schedulesPath, label: t("back") }}
-    />
+    >
+      {(schedule) => <FoundSchedule schedule={schedule} onChanged={answer.retry} />}
+    </FoundPage>
   );
 }
 
@@ -76,28 +73,17 @@ function FoundSchedule({ schedule, onChanged }: { readonly schedule: Schedule; r
   const t = useMessages(schedulesMessages);
   const { request, namespace } = useKit();
   const navigate = useNavigate();
-  const { tab: wanted } = useParams();
-  const tab = tabNames.find((name) => name === wanted) ?? "runs";
+  const tab = useTab(tabNames);
   const { live, groups } = useRunsBy(scheduleOf, { namespace: schedule.namespace });
   const runs = groups.get(schedule.id) ?? noRuns;
   const ticks = useTicks(namespace);
   const names = useNames();
   const spec = useSpec(schedule);
   const [deleting, setDeleting] = useState(false);
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<unknown>();
-  const enable = async (): Promise<void> => {
-    setBusy(true);
-    setFailure(undefined);
-    try {
-      await enableSchedule(request, schedule.id, !schedule.enabled);
-      onChanged();
-    } catch (error) {
-      setFailure(error);
-    } finally {
-      setBusy(false);
-    }
-  };
+  const enable = useAction(async () => {
+    await enableSchedule(request, schedule.id, !schedule.enabled);
+    onChanged();
+  });
   return (
     <>
       <DetailPage
@@ -106,15 +92,7 @@ function FoundSchedule({ schedule, onChanged }: { readonly schedule: Schedule; r
         sentence={<Status schedule={schedule} ticks={ticks} />}
         actions={
           <>
-            {failure === undefined ? null : (
-              <div className="action-failure">
-                <ErrorPanel
-                  what={t(schedule.enabled ? "disable.failed" : "enable.failed")}
-                  error={failure}
-                  onRetry={() => void enable()}
-                />
-              </div>
-            )}
+            <ActionFailure action={enable} what={() => t(schedule.enabled ? "disable.failed" : "enable.failed")} />
             <button type="button" onClick={() => setDeleting(true)}>
               {t("delete")}
             </button>
@@ -124,8 +102,8 @@ function FoundSchedule({ schedule, onChanged }: { readonly schedule: Schedule; r
             <button
               type="button"
               className={schedule.enabled ? undefined : "primary"}
-              disabled={busy}
-              onClick={() => void enable()}
+              disabled={enable.busy}
+              onClick={() => enable.run()}
             >
               {t(schedule.enabled ? "disable" : "enable")}
             </button>
@@ -152,12 +130,11 @@ function FoundSchedule({ schedule, onChanged }: { readonly schedule: Schedule; r
         tabs={
           <Tabs
             label={t("tabs")}
-            tabs={tabNames.map((name) => ({
-              to: `${schedulePath(schedule.id)}${name === "runs" ? "" : `/${name}`}`,
-              label: t(`tab.${name}`),
-              current: name === tab,
-              count: name === "runs" ? runs.length : undefined,
-            }))}
+            names={tabNames}
+            current={tab}
+            path={schedulePath(schedule.id)}
+            say={(name) => t(`tab.${name}`)}
+            counts={{ runs: runs.length }}
           />
         }
       >
@@ -171,16 +148,18 @@ function FoundSchedule({ schedule, onChanged }: { readonly schedule: Schedule; r
           />
         ) : tab === "settings" ? (
           <Settings schedule={schedule} last={ticks?.get(schedule.id)?.last} />
-        ) : spec.state === "loading" ? (
-          <Skeleton rows={8} />
-        ) : spec.state === "failed" ? (
-          <ErrorPanel what={t("spec.failed")} error={spec.error} onRetry={spec.retry} />
-        ) : spec.value === undefined ? (
-          <EmptyState sentence={t("spec.none")} />
-        ) : tab === "spec" ? (
-          <SpecSource spec={spec.value} name={schedule.displayName} />
         ) : (
-          <PlanGraph spec={spec.value} />
+          <Answered answer={spec} failed={t("spec.failed")} rows={8}>
+            {(found) =>
+              found === undefined ? (
+                <EmptyState sentence={t("spec.none")} />
+              ) : tab === "spec" ? (
+                <SpecSource spec={found} name={schedule.displayName} />
+              ) : (
+                <PlanGraph spec={found} />
+              )
+            }
+          </Answered>
         )}
       </DetailPage>
       {deleting ? (

@@ -14,7 +14,7 @@ import {
   useNavigate,
   useTableSort,
   errorText,
-  type Answer,
+  type Asked,
   type TableColumn,
   type Translate,
 } from "@headrace/ui-kit";
@@ -44,7 +44,7 @@ export function ScheduleTable({
   experiment,
   noMatch,
 }: {
-  readonly answer: Answer<readonly Schedule[]> & { retry(): void };
+  readonly answer: Asked<readonly Schedule[]>;
   /** Of those, which are shown; all if it is absent. */
   readonly kept?: readonly Schedule[];
   readonly without: readonly string[];
