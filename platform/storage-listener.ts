@@ -16,6 +16,7 @@ export function listenForStorage(options: StorageListenerOptions, address: Addre
   return listen({
     ...options,
     ...address,
+    freesBodies: true,
     authenticator: { authenticate: async () => anonymousUser },
     maxBodyBytes: largestRequest,
     requestTimeoutMs: longestRequestMs,

@@ -2,6 +2,7 @@ import type { ArtifactStore, ObjectFiles, Provider, RemoteUri } from "@headrace/
 import type { Client } from "@headrace/client";
 import type { AuditSink, Authorizer, Clock, Component, Controller, Handler, Ids } from "@headrace/model";
 import type { Records } from "@headrace/records";
+import { DigestThreads } from "./api/digest-threads.ts";
 import { garbageRoutes } from "./api/garbage.ts";
 import { Locks } from "./api/locks.ts";
 import { createS3 } from "./api/s3.ts";
@@ -62,7 +63,7 @@ export function createStorage(options: StorageOptions): Storage {
       uploadSweeper(objects, clock, onError),
       garbage.controller,
     ],
-    s3: createS3({ ...options, keys, homeNamespace, locks: new Locks() }),
+    s3: createS3({ ...options, keys, homeNamespace, locks: new Locks(), digests: new DigestThreads() }),
     hold: garbage.hold,
     provider: launcher.provider,
     pipelineRoot: launcher.pipelineRoot,

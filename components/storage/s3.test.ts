@@ -10,6 +10,7 @@ import { createAuthorizer } from "@headrace/identity";
 import { anonymousUser, type ApiResponse, systemIds } from "@headrace/model";
 import { testClock } from "@headrace/model/testing";
 import { openRecords, type Records } from "@headrace/records";
+import { DigestThreads } from "./api/digest-threads.ts";
 import { Locks } from "./api/locks.ts";
 import { createS3 } from "./api/s3.ts";
 import { forgetAbandonedUploads } from "./api/uploads.ts";
@@ -64,6 +65,7 @@ async function newServer(t: TestContext) {
     homeNamespace: "kubeflow",
     hosts: ["localhost", host],
     locks: new Locks(),
+    digests: new DigestThreads(),
     onError: (error) => bugs.push(error),
   });
   t.after(() => assert.deepEqual(bugs, []));
@@ -181,6 +183,42 @@ test("bytes that are not what was promised leave nothing behind", async (t) => {
     assert.equal(codeOf(await ask("PUT", "/mlpipeline/wrong", { body: "abc", headers })), code);
   }
   assert.deepEqual(await readdir(join(root, "mlpipeline")), []);
+  assert.deepEqual(await readdir(join(root, ".headrace-staging")), []);
+});
+
+test("an object of many megabytes has its MD5 as its tag, and is kept or refused as its checksums say", async (t) => {
+  const { ask, root } = await newServer(t);
+  const body = new Uint8Array(9_000_001);
+  for (let at = 0; at < body.length; at += 1) body[at] = (at * 31) >> 7;
+  const names = ["crc32", "crc32c", "crc64nvme", "sha1", "sha256"] as const;
+  const sums = names.map((name) => {
+    const sum = checksums[name]();
+    sum.update(body);
+    return [name, sum.digest()] as const;
+  });
+  const etag = createHash("md5").update(body).digest();
+  const sha256 = createHash("sha256").update(body).digest("hex");
+  const put = (key: string, headers: Record<string, string>) => ask("PUT", `/mlpipeline/${key}`, { body, headers });
+
+  const answers = await Promise.all(
+    sums.map(([name, sum]) => put(name, { [`x-amz-checksum-${name}`]: sum.toString("base64") })),
+  );
+  for (const [index, [name, sum]] of sums.entries()) {
+    assert.equal(answers[index]?.headers["etag"], `"${etag.toString("hex")}"`);
+    assert.equal(answers[index]?.headers[`x-amz-checksum-${name}`], sum.toString("base64"));
+    assert.ok((await readFile(join(root, "mlpipeline", name))).equals(body), name);
+  }
+  assert.equal((await put("signed", { "x-amz-content-sha256": sha256 })).status, 200);
+
+  const wrong = Buffer.alloc(16).toString("base64");
+  const promises: readonly (readonly [string, Record<string, string>])[] = [
+    ["BadDigest", { "content-md5": wrong }],
+    ["BadDigest", { "x-amz-checksum-crc32c": "AAAAAA==" }],
+    ["XAmzContentSHA256Mismatch", { "x-amz-content-sha256": "0".repeat(64) }],
+    ["IncompleteBody", { "content-length": String(body.length + 1) }],
+  ];
+  for (const [code, headers] of promises) assert.equal(codeOf(await put("refused", headers)), code);
+  assert.deepEqual(await readdir(join(root, "mlpipeline")), [...names, "signed"].toSorted());
   assert.deepEqual(await readdir(join(root, ".headrace-staging")), []);
 });
 

@@ -24,6 +24,7 @@ import type {
   ObjectFiles,
   ObjectPlace,
   OpenObject,
+  See,
   StagedObject,
   UploadFiles,
 } from "./objects.ts";
@@ -42,6 +43,11 @@ const descriptionFile = "upload.json";
 
 /** Bytes that are read or written at a time. */
 const batchBytes = 1 << 20;
+/** Batches of one object that are being written and looked at while the next is gathered; one, when many are in use. */
+const batchesAhead = 4;
+const manyBatches = 32;
+/** Batches that are kept for the next object. */
+const spareBatches = 8;
 /** A folder that another deletion takes away, just when it is needed, is made again so often. */
 const triesToPlace = 10;
 
@@ -57,6 +63,7 @@ export async function openObjectFiles({ root, ids }: ObjectFilesOptions): Promis
 class Files implements ObjectFiles {
   readonly #root: string;
   readonly #ids: Ids;
+  readonly #batches = new Batches();
   readonly uploads: UploadFiles;
 
   constructor(root: string, ids: Ids) {
@@ -125,12 +132,12 @@ class Files implements ObjectFiles {
     };
   }
 
-  async stage(content: AsyncIterable<Uint8Array>, see?: (bytes: Uint8Array) => void): Promise<StagedObject> {
+  async stage(content: AsyncIterable<Uint8Array>, see?: See): Promise<StagedObject> {
     const path = join(this.#root, stagingFolder, this.#ids.uuid());
     try {
       const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
       await using file = await open(path, flags, 0o600);
-      const size = await writeAll(file, content, see);
+      const size = await writeAll(file, content, this.#batches, see);
       await file.sync();
       return { path, size, [Symbol.asyncDispose]: () => rm(path, { force: true }) };
     } catch (error) {
@@ -139,7 +146,7 @@ class Files implements ObjectFiles {
     }
   }
 
-  join(parts: readonly string[], see?: (bytes: Uint8Array) => void, signal?: AbortSignal): Promise<StagedObject> {
+  join(parts: readonly string[], see?: See, signal?: AbortSignal): Promise<StagedObject> {
     return this.stage(wholeOf(parts, signal), see);
   }
 
@@ -380,46 +387,83 @@ async function* readRange(
 }
 
 async function* wholeOf(paths: readonly string[], signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  const reused = [newBatch(), newBatch()] as const;
   for (const path of paths) {
     await using part = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-    yield* readRange(part, 0, (await part.stat()).size, signal);
+    yield* readRange(part, 0, (await part.stat()).size, signal, reused);
   }
 }
 
-/** Writes one batch while the next comes in. Answers the number of bytes. */
+/** Shared memory that bytes are gathered in, used again by one object after the other. */
+class Batches {
+  readonly #spare: Buffer[] = [];
+  #taken = 0;
+
+  /** How many an object may have on their way to the disk. */
+  get ahead(): number {
+    return this.#taken < manyBatches ? batchesAhead : 1;
+  }
+
+  take(): Buffer {
+    this.#taken += 1;
+    return this.#spare.pop() ?? Buffer.from(new SharedArrayBuffer(batchBytes));
+  }
+
+  give(batch: Buffer): void {
+    this.#taken -= 1;
+    if (this.#spare.length < spareBatches) this.#spare.push(batch);
+  }
+}
+
+/** Writes batches and shows them while the next comes in. Answers the number of bytes. */
 async function writeAll(
   file: FileHandle,
   content: AsyncIterable<Uint8Array>,
-  see?: (bytes: Uint8Array) => void,
+  batches: Batches,
+  see?: See,
 ): Promise<number> {
-  let batch: Uint8Array[] = [];
-  let gathered = 0;
+  let batch = batches.take();
+  let filled = 0;
   let size = 0;
   let writing: Promise<void> = Promise.resolve();
-  const flush = async (): Promise<void> => {
-    const written = batch;
-    batch = [];
-    gathered = 0;
-    await writing;
-    writing = writeBatch(file, written);
-    // It is looked at with the next batch; until then it is nobody's unhandled failure.
-    writing.catch(() => {});
+  const onTheirWay: Promise<void>[] = [];
+  const settle = async (full: Buffer, bytes: Buffer): Promise<void> => {
+    writing = writing.then(() => writeBatch(file, bytes));
+    // Both are waited for, whatever becomes of one: until then the memory is in use.
+    const outcomes = await Promise.allSettled([writing, (async () => see?.(bytes))()]);
+    batches.give(full);
+    for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
   };
-  for await (const chunk of content) {
-    see?.(chunk);
-    batch.push(chunk);
-    gathered += chunk.length;
-    size += chunk.length;
-    if (gathered >= batchBytes) await flush();
+  const flush = async (): Promise<void> => {
+    while (onTheirWay.length >= batches.ahead) await onTheirWay.shift();
+    const settling = settle(batch, batch.subarray(0, filled));
+    // It is looked at with a later batch; until then it is nobody's unhandled failure.
+    settling.catch(() => {});
+    onTheirWay.push(settling);
+    batch = batches.take();
+    filled = 0;
+  };
+  try {
+    for await (const chunk of content) {
+      size += chunk.length;
+      for (let taken = 0; taken < chunk.length;) {
+        const part = chunk.subarray(taken, taken + batchBytes - filled);
+        batch.set(part, filled);
+        taken += part.length;
+        filled += part.length;
+        if (filled === batchBytes) await flush();
+      }
+    }
+    if (filled > 0) await flush();
+    await Promise.all(onTheirWay);
+    return size;
+  } finally {
+    batches.give(batch);
+    await Promise.allSettled(onTheirWay);
   }
-  if (gathered > 0) await flush();
-  await writing;
-  return size;
 }
 
-async function writeBatch(file: FileHandle, batch: readonly Uint8Array[]): Promise<void> {
-  const expected = batch.reduce((sum, bytes) => sum + bytes.length, 0);
-  const { bytesWritten } = await file.writev(batch);
-  // Half of it was written: what is left says why, if it does not fit.
-  if (bytesWritten < expected) await file.writeFile(Buffer.concat(batch).subarray(bytesWritten));
+async function writeBatch(file: FileHandle, bytes: Buffer): Promise<void> {
+  // Half of it may be written; what is left says why, if it does not fit.
+  for (let done = 0; done < bytes.length;) done += (await file.write(bytes, done)).bytesWritten;
 }

@@ -13,10 +13,13 @@ export interface ObjectFiles {
   find(at: ObjectPlace): Promise<ObjectFacts | undefined>;
   /** The bytes as they are now, whatever replaces them later. The caller closes it. */
   open(at: ObjectPlace): Promise<OpenObject | undefined>;
-  /** Takes bytes in, at the pace at which they come, and makes them durable; nobody sees them until they are placed. */
-  stage(content: AsyncIterable<Uint8Array>, see?: (bytes: Uint8Array) => void): Promise<StagedObject>;
+  /**
+   * Takes bytes in, at the pace at which they come, and makes them durable; nobody sees them until they are placed. It is done with a
+   * piece when it asks for the next.
+   */
+  stage(content: AsyncIterable<Uint8Array>, see?: See): Promise<StagedObject>;
   /** One object of several that were staged, in order. */
-  join(parts: readonly string[], see?: (bytes: Uint8Array) => void, signal?: AbortSignal): Promise<StagedObject>;
+  join(parts: readonly string[], see?: See, signal?: AbortSignal): Promise<StagedObject>;
   /** Shows what was staged under its key, in place of what was there, durably. Throws ObjectInTheWayError. */
   place(staged: StagedObject, at: ObjectPlace): Promise<ObjectFacts>;
   /** Makes a folder. Throws ObjectInTheWayError. */
@@ -27,6 +30,12 @@ export interface ObjectFiles {
   entries(bucket: string, query: EntryQuery): AsyncIterable<ObjectEntry>;
   readonly uploads: UploadFiles;
 }
+
+/**
+ * Is told of bytes in their order, some of them before it is done with others. They lie in a SharedArrayBuffer, for other threads to
+ * look at, and are used again once it is done with them. What it throws ends the staging.
+ */
+export type See = (bytes: Uint8Array) => void | Promise<void>;
 
 export interface ObjectPlace {
   readonly bucket: string;

@@ -370,6 +370,30 @@ describe("a listener", () => {
     await listener.close();
   });
 
+  test("gives the memory of a body's pieces back, where its handler is done with one when it asks for the next", async () => {
+    const body = Buffer.alloc(1_000_000, "headrace");
+    const pieces: Uint8Array[] = [];
+    const copies: Buffer[] = [];
+    const listener = await listen({
+      handle: async (request) => {
+        for await (const piece of request.body ?? []) {
+          pieces.push(piece);
+          copies.push(Buffer.from(piece));
+        }
+        return text("taken");
+      },
+      authenticator: open,
+      clock: systemClock,
+      host: "127.0.0.1",
+      port: 0,
+      freesBodies: true,
+    });
+    await fetch(listener.url, { method: "POST", body });
+    assert.ok(Buffer.concat(copies).equals(body));
+    assert.ok(pieces.length > 0 && pieces.every((piece) => piece.length === 0));
+    await listener.close();
+  });
+
   test("names the holder of a taken port", async () => {
     const holder = createServer().listen(0, "127.0.0.1");
     await once(holder, "listening");

@@ -59,6 +59,8 @@ interface ServingOptions {
   readonly upgrade?: UpgradeHandler;
   /** The largest body, in bytes; 64 MiB. Handlers have smaller limits of their own. */
   readonly maxBodyBytes?: number;
+  /** `handle` is done with each piece of a body when it asks for the next; the piece's memory is given back then. */
+  readonly freesBodies?: boolean;
   /** How long a whole request may take to come in, in milliseconds; five minutes. */
   readonly requestTimeoutMs?: number;
   readonly onAccess?: (entry: AccessEntry) => void;
@@ -91,7 +93,7 @@ const closeMs = 2_000;
 
 /** Listens, and turns what comes over sockets into calls of `handle`. Throws PortTakenError and ListenError. */
 export async function listen(options: ListenerOptions): Promise<Listening> {
-  const { clock, tls, callers = "people", maxBodyBytes = 64 << 20 } = options;
+  const { clock, tls, callers = "people", maxBodyBytes = 64 << 20, freesBodies = false } = options;
   const limits = { ...usualLimits, requestTimeout: options.requestTimeoutMs ?? usualLimits.requestTimeout };
   const running = new Set<AbortController>();
   const sessions = new Set<ServerHttp2Session>();
@@ -161,7 +163,7 @@ export async function listen(options: ListenerOptions): Promise<Listening> {
     const headers = headersOf(incoming);
     const target = targetOf(incoming);
     const user = await options.authenticator.authenticate({ headers, remote: remoteOf(incoming, callers) });
-    const body = bodyOf(incoming, maxBodyBytes);
+    const body = bodyOf(incoming, { maxBytes: maxBodyBytes, frees: freesBodies });
     return {
       method: incoming.method ?? "GET",
       ...target,

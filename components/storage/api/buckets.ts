@@ -49,7 +49,7 @@ export async function createBucket(context: S3Context, call: Call): Promise<ApiR
   if (request.headers["x-amz-bucket-object-lock-enabled"] === "true") {
     throw new S3Error("NotImplemented", "Objects cannot be locked");
   }
-  const text = await readDocument(call);
+  const text = await readDocument(context, call);
   if (text !== "") childText(parseDocument(text, "CreateBucketConfiguration"), "LocationConstraint");
   return context.locks.hold(bucket, async () => {
     if (await objects.bucket(bucket)) {

@@ -8,6 +8,7 @@ import type { Claim } from "../core/signature.ts";
 import { isReserved, namespaceOfKey, pipelineBucket } from "../core/spaces.ts";
 import { renderXml, type XmlValue } from "../core/xml.ts";
 import { bucketOwner } from "../records/buckets.ts";
+import type { DigestThreads } from "./digest-threads.ts";
 import type { Locks } from "./locks.ts";
 
 /** What the operations share. */
@@ -24,6 +25,7 @@ export interface S3Context {
   /** Names of this server: `bucket.<name>` is a bucket by its host. */
   readonly hosts: readonly string[];
   readonly locks: Locks;
+  readonly digests: DigestThreads;
   /** Told of errors that are bugs; the client sees only that there was one. */
   readonly onError: (error: unknown) => void;
 }

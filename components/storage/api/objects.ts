@@ -90,10 +90,10 @@ export function checksumHeaders(checksums: Readonly<Record<string, string>>): Re
 export async function putObject(context: S3Context, call: Call): Promise<ApiResponse> {
   const ns = await permitWrite(context, call);
   const headers = objectHeaders(call.request.headers);
-  const payload = openPayload(call);
-  if (call.object.endsWith("/")) return putFolder(context, call, ns, headers, payload);
+  using payload = openPayload(context, call);
+  if (call.object.endsWith("/")) return await putFolder(context, call, ns, headers, payload);
   await using staged = await context.objects.stage(payload.bytes, payload.see);
-  const { md5, checksum } = payload.finish();
+  const { md5, checksum } = await payload.finish();
   const description = {
     etag: md5.toString("hex"),
     headers,
@@ -115,7 +115,8 @@ async function putFolder(
     if (bytes.length > 0)
       throw new S3Error("InvalidArgument", "A key that ends with a slash is a folder, which holds no bytes");
   }
-  const etag = payload.finish().md5.toString("hex");
+  const { md5 } = await payload.finish();
+  const etag = md5.toString("hex");
   await context.objects.createFolder(placeOf(call));
   note(context, call, "create", ns);
   return emptyResponse(200, { etag: `"${etag}"`, ...headers });
@@ -160,7 +161,7 @@ export async function copyObject(context: S3Context, call: Call): Promise<ApiRes
     note(context, call, "update", ns);
     return copyResult(source.facts, description);
   }
-  await using staged = await context.objects.stage(source.read(0, source.facts.size, call.request.signal));
+  await using staged = await context.objects.stage(source.stream(0, source.facts.size, call.request.signal));
   const description = { ...source.description, headers: described };
   const facts = await placeObject(context, call, ns, staged, description);
   return copyResult(facts, description);
@@ -210,7 +211,7 @@ async function removeObject(context: S3Context, call: Call, ns: string): Promise
 /** Up to a thousand objects in one request; each may fail by itself. */
 export async function deleteObjects(context: S3Context, call: Call): Promise<ApiResponse> {
   await permit(context, call, "list");
-  const document = parseDocument(await readDocument(call), "Delete");
+  const document = parseDocument(await readDocument(context, call), "Delete");
   const wanted = childrenOf(document, "Object");
   if (wanted.length === 0 || wanted.length > mostDeleted) {
     throw new S3Error("MalformedXML", `One to ${mostDeleted} objects can be deleted at once, not ${wanted.length}`);

@@ -1,10 +1,10 @@
-import { createHash } from "node:crypto";
 import { readBody } from "@headrace/model";
 import { readChunked } from "../core/chunked.ts";
-import { checksumNames, checksums, type ChecksumName, isChecksumName } from "../core/checksums.ts";
+import { checksumNames, type ChecksumName, isChecksumName } from "../core/checksums.ts";
 import { S3Error } from "../core/errors.ts";
 import { unsignedPayload } from "../core/signature.ts";
-import type { Call } from "./context.ts";
+import type { Call, S3Context } from "./context.ts";
+import type { Digest } from "./digest-threads.ts";
 
 /** The largest object or part that comes in one request: 5 GiB, as in S3. */
 const largestPayload = 5 * 2 ** 30;
@@ -18,12 +18,12 @@ const streaming: Readonly<Record<string, { readonly signed: boolean }>> = {
 };
 
 /** The bytes of a request with all that its headers promise of them. */
-export interface Payload {
+export interface Payload extends Disposable {
   readonly bytes: AsyncIterable<Uint8Array>;
-  /** To be told of the bytes in their order. Throws EntityTooLarge beyond the limit. */
-  readonly see: (bytes: Uint8Array) => void;
+  /** To be told of the bytes in their order, and done with them when it has answered. Throws EntityTooLarge beyond the limit. */
+  readonly see: (bytes: Uint8Array) => Promise<void>;
   /** After the last byte: throws if a promise is broken; else says what the bytes are. */
-  finish(): Digests;
+  finish(): Promise<Digests>;
 }
 
 export interface Digests {
@@ -32,51 +32,51 @@ export interface Digests {
   readonly checksum: { readonly name: ChecksumName; readonly value: string } | undefined;
 }
 
-/** Throws MissingContentLength, and InvalidRequest for promises of another form. */
-export function openPayload(call: Call): Payload {
+/** Throws MissingContentLength, and InvalidRequest for promises of another form. The caller disposes of it. */
+export function openPayload({ digests }: Pick<S3Context, "digests">, call: Call): Payload {
   const { headers } = call.request;
   const declared = headers["x-amz-content-sha256"] ?? (call.claim.isPresigned ? unsignedPayload : "");
   const { bytes, trailers } = rawPayload(call, declared);
   const length = call.request.body === undefined ? 0 : lengthOf(headers);
-  const sha256 = /^[0-9a-f]{64}$/.test(declared) ? createHash("sha256") : undefined;
-  if (sha256 === undefined && declared !== unsignedPayload && streaming[declared] === undefined) {
+  const isHashed = /^[0-9a-f]{64}$/.test(declared);
+  if (!isHashed && declared !== unsignedPayload && streaming[declared] === undefined) {
     throw new S3Error(
       "InvalidRequest",
       `x-amz-content-sha256 must be a SHA-256 in hex, ${unsignedPayload} or a STREAMING- form`,
     );
   }
-  const md5 = createHash("md5");
   const name = checksumName(headers);
-  const checksum = name === undefined ? undefined : checksums[name]();
+  const md5 = digests.open("md5", length);
+  const sha256 = isHashed ? digests.open("sha256", length) : undefined;
+  const checksum = name === undefined ? undefined : digests.open(name, length);
+  const opened: readonly Digest[] = [md5, sha256, checksum].filter((each) => each !== undefined);
   let size = 0;
   return {
     bytes,
-    see(chunk) {
+    async see(chunk) {
       size += chunk.length;
       if (size > largestPayload)
         throw new S3Error(
           "EntityTooLarge",
           "Your proposed upload exceeds the maximum allowed size of 5 GiB; upload it in parts",
         );
-      md5.update(chunk);
-      sha256?.update(chunk);
-      checksum?.update(chunk);
+      await Promise.all(opened.map((each) => each.update(chunk)));
     },
-    finish() {
+    async finish() {
       if (length !== undefined && size !== length) {
         throw new S3Error("IncompleteBody", `${length} bytes were announced, and ${size} came`);
       }
-      if (sha256 !== undefined && sha256.digest("hex") !== declared) {
+      if (sha256 !== undefined && (await sha256.digest()).toString("hex") !== declared) {
         throw new S3Error(
           "XAmzContentSHA256Mismatch",
           "The provided 'x-amz-content-sha256' header does not match what was computed.",
         );
       }
-      const digest = md5.digest();
+      const digest = await md5.digest();
       const promised = headers["content-md5"];
       if (promised !== undefined && digest.toString("base64") !== promised) throw badDigest("Content-MD5");
       if (name === undefined || checksum === undefined) return { md5: digest, checksum: undefined };
-      const value = checksum.digest().toString("base64");
+      const value = (await checksum.digest()).toString("base64");
       const header = `x-amz-checksum-${name}`;
       const expected = headers[header] ?? trailers.get(header);
       if (expected !== undefined && expected !== value) throw badDigest(header);
@@ -85,17 +85,25 @@ export function openPayload(call: Call): Payload {
       }
       return { md5: digest, checksum: { name, value } };
     },
+    [Symbol.dispose]() {
+      for (const each of opened) each[Symbol.dispose]();
+    },
   };
 }
 
 /** A whole document, checked like any payload. */
-export async function readDocument(call: Call): Promise<string> {
-  const payload = openPayload(call);
-  const limited = { ...call.request, headers: {}, body: payload.bytes };
+export async function readDocument(context: Pick<S3Context, "digests">, call: Call): Promise<string> {
+  using payload = openPayload(context, call);
+  const limited = { ...call.request, headers: {}, body: copied(payload.bytes) };
   const bytes = await readBody(limited, largestDocument);
-  payload.see(bytes);
-  payload.finish();
+  await payload.see(bytes);
+  await payload.finish();
   return Buffer.from(bytes).toString("utf8");
+}
+
+/** What is kept is copied: a piece of a request is gone when the next is asked for. */
+async function* copied(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const piece of bytes) yield Buffer.from(piece);
 }
 
 function rawPayload(

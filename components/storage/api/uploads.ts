@@ -75,9 +75,9 @@ export async function createUpload(context: S3Context, call: Call): Promise<ApiR
 
 export async function uploadPart(context: S3Context, call: Call): Promise<ApiResponse> {
   const { id, number } = await requirePart(context, call);
-  const payload = openPayload(call);
+  using payload = openPayload(context, call);
   await using staged = await context.objects.stage(payload.bytes, payload.see);
-  const { md5, checksum } = payload.finish();
+  const { md5, checksum } = await payload.finish();
   await keepPart(context, id, { number, etag: md5.toString("hex"), checksum }, staged);
   return emptyResponse(200, {
     etag: `"${md5.toString("hex")}"`,
@@ -89,10 +89,10 @@ export async function copyPart(context: S3Context, call: Call): Promise<ApiRespo
   const { id, number } = await requirePart(context, call);
   await using source = await openSource(context, call);
   const { start, end } = copyRange(call.request.headers["x-amz-copy-source-range"], source.facts.size);
-  const md5 = createHash("md5");
-  const bytes = source.read(start, end, call.request.signal);
-  await using staged = await context.objects.stage(bytes, (chunk) => void md5.update(chunk));
-  const etag = md5.digest("hex");
+  using md5 = context.digests.open("md5", end - start);
+  const bytes = source.stream(start, end, call.request.signal);
+  await using staged = await context.objects.stage(bytes, (batch) => md5.update(batch));
+  const etag = (await md5.digest()).toString("hex");
   await keepPart(context, id, { number, etag, checksum: undefined }, staged);
   return xmlResponse("CopyPartResult", { LastModified: xmlTime(context.clock.now()), ETag: `"${etag}"` });
 }
@@ -219,7 +219,7 @@ export async function abortUpload(context: S3Context, call: Call): Promise<ApiRe
 export async function completeUpload(context: S3Context, call: Call): Promise<ApiResponse> {
   const { id, upload } = await requireUpload(context, call, "create");
   const kept = new Map((await partsOf(context, id)).map((part) => [part.number, part]));
-  const parts = readParts(await readDocument(call), kept);
+  const parts = readParts(await readDocument(context, call), kept);
   const finished = context.locks.hold(`upload/${id}`, () => assemble(context, call, id, upload, parts));
   finished.catch(() => {});
   return {
@@ -270,15 +270,16 @@ async function assemble(
   parts: readonly KeptPart[],
 ): Promise<string> {
   const { objects } = context;
-  const whole = upload.checksum && upload.isWhole ? checksums[upload.checksum]() : undefined;
+  const size = parts.reduce((sum, part) => sum + part.size, 0);
+  using whole = upload.checksum && upload.isWhole ? context.digests.open(upload.checksum, size) : undefined;
   await using staged = await objects.join(
     parts.map(({ path }) => path),
-    whole && ((bytes) => whole.update(bytes)),
+    whole && ((batch) => whole.update(batch)),
   );
   const etag = `${createHash("md5")
     .update(Buffer.from(parts.map((part) => part.etag).join(""), "hex"))
     .digest("hex")}-${parts.length}`;
-  const sum = whole?.digest().toString("base64") ?? compositeOf(upload, parts);
+  const sum = (await whole?.digest())?.toString("base64") ?? compositeOf(upload, parts);
   const described = upload.checksum && sum !== undefined ? { [upload.checksum]: sum } : {};
   await placeObject(context, call, upload.namespace, staged, { etag, headers: upload.headers, checksums: described });
   await objects.uploads.remove(id);

@@ -18,13 +18,18 @@ export const checksums = {
 
 export type ChecksumName = keyof typeof checksums;
 
+/** All that is computed of bytes: the checksums, and what an ETag and Content-MD5 are. */
+export const digests = { ...checksums, md5: () => hashOf("md5") } as const;
+
+export type DigestName = keyof typeof digests;
+
 export const checksumNames = Object.keys(checksums).filter(isChecksumName);
 
 export function isChecksumName(name: string): name is ChecksumName {
   return Object.hasOwn(checksums, name);
 }
 
-function hashOf(algorithm: "sha1" | "sha256"): Checksum {
+function hashOf(algorithm: "md5" | "sha1" | "sha256"): Checksum {
   const hash = createHash(algorithm);
   return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest() };
 }

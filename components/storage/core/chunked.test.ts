@@ -25,14 +25,18 @@ function signerOf(seed: string): ChunkSigner {
 const chunk = (size: number, signature: string): string =>
   `${size.toString(16)};chunk-signature=${signature}\r\n${"a".repeat(size)}\r\n`;
 
-/** The text in pieces of a size that falls nowhere in particular. */
+/** The text in pieces of a size that falls nowhere in particular; each is gone when the next is asked for, as a socket's are. */
 async function* pieces(text: string, size = 1000): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < text.length; at += size) yield Buffer.from(text.slice(at, at + size), "latin1");
+  for (let at = 0; at < text.length; at += size) {
+    const piece = new Uint8Array(Buffer.from(text.slice(at, at + size), "latin1"));
+    yield piece;
+    piece.buffer.transfer(0);
+  }
 }
 
 async function take(bytes: AsyncIterable<Uint8Array>): Promise<string> {
   const chunks = [];
-  for await (const each of bytes) chunks.push(each);
+  for await (const each of bytes) chunks.push(Buffer.from(each));
   return Buffer.concat(chunks).toString("latin1");
 }
 

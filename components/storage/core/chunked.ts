@@ -98,12 +98,14 @@ class Reader {
         return line;
       }
       if (this.#rest.length > lineLimit) throw incomplete(`a line is longer than ${lineLimit} bytes`);
+      // The piece that it lies in may be gone when the next is asked for.
+      const begun = Buffer.from(this.#rest);
       const next = await this.#source.next();
       if (next.done === true) {
-        if (this.#rest.length > 0) throw incomplete("it ended within a line");
+        if (begun.length > 0) throw incomplete("it ended within a line");
         return undefined;
       }
-      this.#rest = Buffer.concat([this.#rest, next.value]);
+      this.#rest = Buffer.concat([begun, next.value]);
     }
   }
 
