@@ -29,6 +29,7 @@ import type {
   UploadFiles,
 } from "./objects.ts";
 import { descend, type Place } from "./place.ts";
+import { batchBytes, newBatch, readRange } from "./range.ts";
 
 export interface ObjectFilesOptions {
   /** The file store's own folder. */
@@ -41,8 +42,6 @@ const stagingFolder = ".headrace-staging";
 const uploadsFolder = ".headrace-uploads";
 const descriptionFile = "upload.json";
 
-/** Bytes that are read or written at a time. */
-const batchBytes = 1 << 20;
 /** Batches of one object that are being written and looked at while the next is gathered; one, when many are in use. */
 const batchesAhead = 4;
 const manyBatches = 32;
@@ -348,43 +347,6 @@ const isAfter = (key: string, after: string): boolean =>
   after === "" || Buffer.compare(Buffer.from(key, "utf8"), Buffer.from(after, "utf8")) > 0;
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
-
-const newBatch = (): Buffer => Buffer.allocUnsafeSlow(batchBytes);
-
-/**
- * Reads one batch ahead of what is asked for; into these two in turn, if they are given. (New memory for each would be a burden on
- * the garbage collector, which goes through all of the process for it.)
- */
-async function* readRange(
-  handle: FileHandle,
-  start: number,
-  end: number,
-  signal?: AbortSignal,
-  reused?: readonly [Buffer, Buffer],
-): AsyncGenerator<Uint8Array> {
-  let turn: 0 | 1 = 0;
-  const next = async (position: number): Promise<Buffer> => {
-    const length = Math.min(batchBytes, end - position);
-    if (length <= 0) return Buffer.alloc(0);
-    turn = turn === 0 ? 1 : 0;
-    const target = reused?.[turn] ?? Buffer.allocUnsafe(length);
-    const { bytesRead, buffer } = await handle.read(target, 0, length, position);
-    return buffer.subarray(0, bytesRead);
-  };
-  let ahead = next(start);
-  try {
-    for (let position = start; ;) {
-      const batch = await ahead;
-      if (batch.length === 0) return;
-      position += batch.length;
-      signal?.throwIfAborted();
-      ahead = next(position);
-      yield batch;
-    }
-  } finally {
-    await ahead.catch(() => {});
-  }
-}
 
 async function* wholeOf(paths: readonly string[], signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   const reused = [newBatch(), newBatch()] as const;

@@ -4,6 +4,7 @@ import { rmdir, unlink } from "node:fs/promises";
 import type { Clock } from "@headrace/model";
 import { codeOf, type Folder } from "./beneath.ts";
 import { NotPlainError, TooMuchError } from "./errors.ts";
+import { batchBytes, newBatch, readRange } from "./range.ts";
 
 /** How much of a tree is read at most. */
 export interface TreeLimits {
@@ -66,19 +67,11 @@ async function sortedNames(folder: Folder): Promise<string[]> {
   return names.sort((a, b) => (a < b ? -1 : 1));
 }
 
-/** Bytes of a file in memory at a time, whatever its size. */
-const pieceBytes = 1 << 20;
-
 /** `sha256:<hex>` of a file's bytes, up to the size that it had when it was opened: it may not grow under the reader for ever. */
 export async function digestOf(file: { readonly handle: FileHandle; readonly size: number }): Promise<string> {
   const hash = createHash("sha256");
-  const piece = Buffer.allocUnsafe(Math.min(file.size, pieceBytes));
-  for (let done = 0; done < file.size;) {
-    const { bytesRead } = await file.handle.read(piece, 0, Math.min(piece.length, file.size - done), done);
-    if (bytesRead === 0) break;
-    hash.update(piece.subarray(0, bytesRead));
-    done += bytesRead;
-  }
+  const reused = file.size > batchBytes ? ([newBatch(), newBatch()] as const) : undefined;
+  for await (const batch of readRange(file.handle, 0, file.size, undefined, reused)) hash.update(batch);
   return `sha256:${hash.digest("hex")}`;
 }
 
