@@ -39,6 +39,7 @@ export {
 export { GraphView, type GraphEdge, type GraphNode } from "./graph-view.tsx";
 export { KitProvider, useKit, useKitMessages, useMessages, useNow, useNowWhile, usePage, type Kit } from "./kit.tsx";
 export { stateKey } from "./kit-messages.ts";
+export { distinctValues, NoMatch, Selection, useChosen, useListing, type Chosen } from "./listing.tsx";
 export { LiveLists, type LivePhase, type LiveQuery } from "./live-list.ts";
 export { LogView } from "./log-view.tsx";
 export { StateLabel, StateMark, StatusStrip, type StripBar } from "./marks.tsx";
@@ -56,7 +57,7 @@ export {
   type PageSet,
   type SearchHit,
 } from "./navigation.tsx";
-export { DetailPage, ListPage, MissingPage, Selection, Switch, Tabs, useTab } from "./pages.tsx";
+export { DetailPage, ListPage, MissingPage, Switch, Tabs, useTab } from "./pages.tsx";
 export { Split } from "./panel.tsx";
 export { PickField, type PickOption } from "./pick-field.tsx";
 export { Popover } from "./popover.tsx";
@@ -65,6 +66,7 @@ export { SourceView } from "./source-view.tsx";
 export { isFinal, states, urgency, type State } from "./state.ts";
 export {
   ColumnChooser,
+  RowToggle,
   Table,
   useHiddenColumns,
   useScrollView,
@@ -77,5 +79,5 @@ export { useTableSort } from "./table-sort.ts";
 export { Bytes, CopyButton, CopyId, DefinitionList, Duration, Sentence, Time } from "./text.tsx";
 export { Ticker } from "./ticker.ts";
 export { useAnswer, useFreshAnswer, type Asked } from "./use-answer.ts";
-export { useLiveList, useLiveNamed, useLiveOne, type LiveListResult } from "./use-live-list.ts";
+export { liveAnswer, useLiveList, useLiveNamed, useLiveOne, type LiveListResult } from "./use-live-list.ts";
 export { rowWindow, scrollToRow } from "./window.ts";

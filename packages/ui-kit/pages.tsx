@@ -1,6 +1,5 @@
 import type { ReactNode } from "react";
 import { FilterBar, type FilterBarProps } from "./filter-bar.tsx";
-import { useKitMessages } from "./kit.tsx";
 import { Link, useParams } from "./navigation.tsx";
 
 export interface ListPageProps {
@@ -11,7 +10,7 @@ export interface ListPageProps {
   readonly filter?: FilterBarProps;
   /** At the right end of the filter bar: the column chooser. */
   readonly tools?: ReactNode;
-  /** A bar at the bottom while rows are selected. */
+  /** Selection: the bar at the bottom while rows are ticked. */
   readonly bulk?: ReactNode;
   readonly children: ReactNode;
 }
@@ -34,30 +33,8 @@ export function ListPage({ title, count, sentence, actions, filter, tools, bulk,
         </div>
       ) : null}
       {children}
-      {bulk === undefined || bulk === null ? null : <div className="bulk-bar">{bulk}</div>}
+      {bulk}
     </article>
-  );
-}
-
-/** What a bulk bar holds: how many are chosen, what can be done with them, and a way to choose none. */
-export function Selection({
-  count,
-  onClear,
-  children,
-}: {
-  readonly count: number;
-  readonly onClear: () => void;
-  readonly children: ReactNode;
-}) {
-  const t = useKitMessages();
-  return (
-    <>
-      <span className="number">{t("table.selected", { count })}</span>
-      {children}
-      <button type="button" className="quiet" onClick={onClear}>
-        {t("clear")}
-      </button>
-    </>
   );
 }
 

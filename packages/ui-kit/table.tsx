@@ -433,3 +433,28 @@ function nextRow(key: string, index: number, count: number, page: number): numbe
 /** Links, buttons and boxes inside a row mean themselves, not the row. */
 const isOwnClick = (target: EventTarget): boolean =>
   target instanceof Element && target.closest("a, button, input, label") !== null;
+
+/** Opens a row of a tree in place; the keyboard has the arrows for it. */
+export function RowToggle({
+  open,
+  label,
+  onToggle,
+}: {
+  readonly open: boolean;
+  readonly label: string;
+  readonly onToggle: () => void;
+}) {
+  return (
+    <button
+      type="button"
+      className="row-toggle"
+      tabIndex={-1}
+      aria-expanded={open}
+      aria-label={label}
+      title={label}
+      onClick={onToggle}
+    >
+      {open ? "▾" : "▸"}
+    </button>
+  );
+}

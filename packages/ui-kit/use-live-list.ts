@@ -45,6 +45,15 @@ export function useLiveList<T extends KubeObject>(
   return { ...snapshot, retry: () => list?.retry() };
 }
 
+/** A live list as an answer: not there yet while nothing of it is shown and more may come. */
+export function liveAnswer<T>(
+  { phase, error, complete, retry }: LiveListResult<unknown>,
+  rows: readonly T[],
+): Asked<readonly T[]> {
+  if (phase === "refused") return { state: "failed", error, retry };
+  return complete || rows.length > 0 ? { state: "ready", value: rows, retry } : { state: "loading", retry };
+}
+
 /**
  * The one object that `fieldSelector` selects, wherever it is, as an answer that is kept true; undefined if there is none.
  * Links to things name no namespace: who may not look through all of them is shown it if it is in the chosen one. `isIt`

@@ -1,18 +1,19 @@
 import {
+  Answered,
   Bytes,
+  distinctValues,
   EmptyState,
-  ErrorPanel,
   formatNumber,
   Link,
   ListPage,
-  matchesFilter,
-  parseFilter,
+  liveAnswer,
   parseTime,
-  Skeleton,
+  RowToggle,
   Switch,
   Table,
   Time,
   useKit,
+  useListing,
   useLiveList,
   useMessages,
   useNavigate,
@@ -22,14 +23,14 @@ import {
   type Filterable,
   type FilterField,
   type TableColumn,
+  type Translate,
 } from "@headrace/ui-kit";
 import { useMemo, useState } from "react";
 import { artifacts as artifactKindOf, type Artifact } from "../resources/index.ts";
 import { typeName } from "./artifacts.ts";
 import { runOf } from "./lineage-view.tsx";
-import { NoMatch, OlderRows, useReach } from "./older-rows.tsx";
+import { NoMatchYet, OlderRows, useReach } from "./older-rows.tsx";
 import { resultMessages } from "./results-messages.ts";
-import type { Translate } from "@headrace/ui-kit";
 
 type Words = Translate<keyof (typeof resultMessages)["en"]>;
 
@@ -43,17 +44,13 @@ export function ArtifactsPage() {
   const t = useMessages(resultMessages);
   const { namespace } = useKit();
   const navigate = useNavigate();
-  const [text, setText] = useQueryItem("q");
-  const [view, setView] = useQueryItem("view");
   const [sort, setSort] = useTableSort({ column: "created", descending: true });
+  const [view, setView] = useQueryItem("view");
   usePage(t("artifacts"), [{ label: t("artifacts") }]);
   const reach = useReach();
   const live = useLiveList(artifactKindOf, { namespace, most: reach.most });
-  const filter = useMemo(() => parseFilter(text), [text]);
-  const found = useMemo(
-    () => (text === "" ? live.items : live.items.filter((artifact) => matchesFilter(filter, filterable(artifact)))),
-    [live.items, text, filter],
-  );
+  const list = useListing(live.items, filterable);
+  const found = list.rows;
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
   const grouped = view === "runs";
   const rows = useMemo(() => (grouped ? byRun(found) : found.map(asRow)), [found, grouped]);
@@ -71,7 +68,7 @@ export function ArtifactsPage() {
       title={t("artifacts")}
       count={live.complete ? `${formatNumber(found.length)}${live.more === true ? "+" : ""}` : undefined}
       sentence={t("artifacts.sentence")}
-      filter={{ text, onChange: setText, fields: filterFields(t, live.items), placeholder: t("artifacts.filter") }}
+      filter={{ ...list.filter, fields: filterFields(t, live.items), placeholder: t("artifacts.filter") }}
       tools={
         <Switch
           label={t("artifacts.view")}
@@ -84,42 +81,40 @@ export function ArtifactsPage() {
         />
       }
     >
-      {live.phase === "refused" ? (
-        <ErrorPanel what={t("artifacts.failed")} error={live.error} onRetry={live.retry} />
-      ) : !live.complete && found.length === 0 ? (
-        <Skeleton rows={12} />
-      ) : (
-        <Table
-          label={t("artifacts")}
-          rows={rows}
-          columns={columns}
-          rowKey={(row) => row.key}
-          sort={sort}
-          onSort={setSort}
-          onOpen={(row) =>
-            void navigate(row.kind === "run" ? `/runs/details/${row.key}/artifacts` : pathOf(row.artifact))
-          }
-          {...(grouped && {
-            tree: {
-              isOpen: (row: Row) => (row.kind === "run" ? !closed.has(row.key) : undefined),
-              below: (row: Row) => (row.kind === "run" ? row.made.map(asRow) : []),
-              onToggle: (row: Row) => toggle(row.key),
-            },
-          })}
-          empty={
-            live.items.length === 0 ? (
-              <EmptyState sentence={t("artifacts.empty")} snippet={snippet} />
-            ) : (
-              <NoMatch
-                reach={reach}
-                more={live.more === true}
-                sentence={t("artifacts.emptyFilter")}
-                onClear={() => setText("")}
-              />
-            )
-          }
-        />
-      )}
+      <Answered answer={liveAnswer(live, rows)} failed={t("artifacts.failed")} rows={12}>
+        {() => (
+          <Table
+            label={t("artifacts")}
+            rows={rows}
+            columns={columns}
+            rowKey={(row) => row.key}
+            sort={sort}
+            onSort={setSort}
+            onOpen={(row) =>
+              void navigate(row.kind === "run" ? `/runs/details/${row.key}/artifacts` : pathOf(row.artifact))
+            }
+            {...(grouped && {
+              tree: {
+                isOpen: (row: Row) => (row.kind === "run" ? !closed.has(row.key) : undefined),
+                below: (row: Row) => (row.kind === "run" ? row.made.map(asRow) : []),
+                onToggle: (row: Row) => toggle(row.key),
+              },
+            })}
+            empty={
+              live.items.length === 0 ? (
+                <EmptyState sentence={t("artifacts.empty")} snippet={snippet} />
+              ) : (
+                <NoMatchYet
+                  reach={reach}
+                  more={live.more === true}
+                  sentence={t("artifacts.emptyFilter")}
+                  onClear={list.clear}
+                />
+              )
+            }
+          />
+        )}
+      </Answered>
       <OlderRows reach={reach} more={live.more === true} />
     </ListPage>
   );
@@ -185,17 +180,7 @@ function NameCell({ row, groups, t }: { readonly row: Row; readonly groups: Grou
   const label = t(open ? "artifacts.close" : "artifacts.open", { name: row.name });
   return (
     <span className="row-name">
-      <button
-        type="button"
-        className="row-toggle"
-        tabIndex={-1}
-        aria-expanded={open}
-        aria-label={label}
-        title={label}
-        onClick={() => groups.toggle(row.key)}
-      >
-        {open ? "▾" : "▸"}
-      </button>
+      <RowToggle open={open} label={label} onToggle={() => groups.toggle(row.key)} />
       <Link className="name" to={`/runs/details/${row.key}/artifacts`} title={row.name}>
         {row.name}
       </Link>
@@ -302,20 +287,22 @@ function filterable(artifact: Artifact): Filterable {
 }
 
 function filterFields(t: Words, items: readonly Artifact[]): readonly FilterField[] {
-  const distinct = (value: (artifact: Artifact) => string | undefined): readonly string[] =>
-    [...new Set(items.slice(0, 500).flatMap((item) => value(item) ?? []))].filter(Boolean).slice(0, 12);
   return [
     {
       name: "type",
       label: t("column.type").toLowerCase(),
-      values: distinct(({ spec }) => typeName(spec.type).toLowerCase()),
+      values: distinctValues(items, ({ spec }) => typeName(spec.type).toLowerCase()),
     },
     {
       name: "pipeline",
       label: t("column.pipeline").toLowerCase(),
-      values: distinct(({ spec }) => spec.producer?.pipeline),
+      values: distinctValues(items, ({ spec }) => spec.producer?.pipeline),
     },
-    { name: "run", label: t("column.run").toLowerCase(), values: distinct(({ spec }) => spec.producer?.runName) },
+    {
+      name: "run",
+      label: t("column.run").toLowerCase(),
+      values: distinctValues(items, ({ spec }) => spec.producer?.runName),
+    },
     { name: "size", label: t("column.size").toLowerCase(), values: [] },
   ];
 }

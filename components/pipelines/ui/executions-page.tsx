@@ -1,26 +1,24 @@
 import {
+  Answered,
   ColumnChooser,
+  distinctValues,
   Duration,
   EmptyState,
-  ErrorPanel,
   formatNumber,
   Link,
   ListPage,
-  matchesFilter,
-  parseFilter,
-  parseTime,
-  Skeleton,
+  liveAnswer,
   StateLabel,
   Table,
   Time,
   urgency,
   useHiddenColumns,
   useKit,
+  useListing,
   useLiveList,
   useMessages,
   useNavigate,
   usePage,
-  useQueryItem,
   useTableSort,
   type Filterable,
   type FilterField,
@@ -29,8 +27,9 @@ import {
 } from "@headrace/ui-kit";
 import { useMemo } from "react";
 import { tasks as taskKind, type Task } from "../resources/index.ts";
-import { NoMatch, OlderRows, useReach } from "./older-rows.tsx";
+import { NoMatchYet, OlderRows, useReach } from "./older-rows.tsx";
 import { resultMessages } from "./results-messages.ts";
+import { spanField, spanOrder } from "./span.ts";
 import { taskState } from "./state.ts";
 
 type Words = Translate<keyof (typeof resultMessages)["en"]>;
@@ -40,55 +39,48 @@ export function ExecutionsPage() {
   const t = useMessages(resultMessages);
   const { namespace } = useKit();
   const navigate = useNavigate();
-  const [text, setText] = useQueryItem("q");
   const [sort, setSort] = useTableSort({ column: "started", descending: true });
   usePage(t("steps"), [{ label: t("steps") }]);
   const reach = useReach();
   const live = useLiveList(taskKind, { namespace, most: reach.most });
   const steps = useMemo(() => live.items.filter(isStep), [live.items]);
-  const filter = useMemo(() => parseFilter(text), [text]);
-  const rows = useMemo(
-    () => (text === "" ? steps : steps.filter((task) => matchesFilter(filter, filterable(task)))),
-    [steps, text, filter],
-  );
+  const list = useListing(steps, filterable);
   const columns = useMemo(() => stepColumns(t, namespace === ""), [t, namespace]);
   const [hidden, toggle] = useHiddenColumns("headrace.columns.steps", columns);
   return (
     <ListPage
       title={t("steps")}
-      count={live.complete ? `${formatNumber(rows.length)}${live.more === true ? "+" : ""}` : undefined}
+      count={live.complete ? `${formatNumber(list.rows.length)}${live.more === true ? "+" : ""}` : undefined}
       sentence={t("steps.sentence")}
-      filter={{ text, onChange: setText, fields: filterFields(t, steps), placeholder: t("steps.filter") }}
+      filter={{ ...list.filter, fields: filterFields(t, steps), placeholder: t("steps.filter") }}
       tools={<ColumnChooser columns={columns} hidden={hidden} onToggle={toggle} />}
     >
-      {live.phase === "refused" ? (
-        <ErrorPanel what={t("steps.failed")} error={live.error} onRetry={live.retry} />
-      ) : !live.complete && rows.length === 0 ? (
-        <Skeleton rows={12} />
-      ) : (
-        <Table
-          label={t("steps")}
-          rows={rows}
-          columns={columns}
-          hidden={hidden}
-          rowKey={(task) => task.metadata.name ?? ""}
-          sort={sort}
-          onSort={setSort}
-          onOpen={(task) => void navigate(pathOf(task))}
-          empty={
-            steps.length === 0 ? (
-              <EmptyState sentence={t("steps.empty")} />
-            ) : (
-              <NoMatch
-                reach={reach}
-                more={live.more === true}
-                sentence={t("steps.emptyFilter")}
-                onClear={() => setText("")}
-              />
-            )
-          }
-        />
-      )}
+      <Answered answer={liveAnswer(live, list.rows)} failed={t("steps.failed")} rows={12}>
+        {(rows) => (
+          <Table
+            label={t("steps")}
+            rows={rows}
+            columns={columns}
+            hidden={hidden}
+            rowKey={(task) => task.metadata.name ?? ""}
+            sort={sort}
+            onSort={setSort}
+            onOpen={(task) => void navigate(pathOf(task))}
+            empty={
+              steps.length === 0 ? (
+                <EmptyState sentence={t("steps.empty")} />
+              ) : (
+                <NoMatchYet
+                  reach={reach}
+                  more={live.more === true}
+                  sentence={t("steps.emptyFilter")}
+                  onClear={list.clear}
+                />
+              )
+            }
+          />
+        )}
+      </Answered>
       <OlderRows reach={reach} more={live.more === true} />
     </ListPage>
   );
@@ -105,11 +97,6 @@ function reasonOf(task: Task): string | undefined {
 /** Counted the way a reader does: one parameter or one artifact is one. */
 const portsOf = (values: Task["status"]["inputs"]): number =>
   Object.keys(values.parameters).length + Object.keys(values.artifacts).length;
-
-function durationOf({ status }: Task): number | undefined {
-  const [from, to] = [parseTime(status.startedAt), parseTime(status.finishedAt)];
-  return from === undefined ? undefined : (to ?? Number.MAX_SAFE_INTEGER) - from;
-}
 
 function stepColumns(t: Words, allNamespaces: boolean): readonly TableColumn<Task>[] {
   const count = (value: number) => <span className="muted number">{value || ""}</span>;
@@ -141,7 +128,7 @@ function stepColumns(t: Words, allNamespaces: boolean): readonly TableColumn<Tas
       header: t("column.duration"),
       width: "88px",
       align: "right",
-      sort: durationOf,
+      sort: ({ status }) => spanOrder(status),
       cell: ({ status }) => <Duration from={status.startedAt} to={status.finishedAt} />,
     },
     {
@@ -226,7 +213,6 @@ function stepColumns(t: Words, allNamespaces: boolean): readonly TableColumn<Tas
 
 function filterable(task: Task): Filterable {
   const { spec, status, metadata } = task;
-  const [from, to] = [parseTime(status.startedAt), parseTime(status.finishedAt)];
   return {
     text: `${spec.displayName} ${spec.key} ${spec.runName ?? ""}`,
     fields: {
@@ -236,22 +222,24 @@ function filterable(task: Task): Filterable {
       namespace: metadata.namespace,
       id: spec.id,
       tries: status.attempts.length,
-      ...(from !== undefined && to !== undefined && { duration: (to - from) / 1000 }),
+      ...spanField(status),
     },
   };
 }
 
 function filterFields(t: Words, items: readonly Task[]): readonly FilterField[] {
-  const distinct = (value: (task: Task) => string | undefined): readonly string[] =>
-    [...new Set(items.slice(0, 500).flatMap((item) => value(item) ?? []))].filter(Boolean).slice(0, 12);
   return [
     {
       name: "state",
       label: t("column.state").toLowerCase(),
       values: ["running", "waiting", "failed", "succeeded", "cached", "skipped"],
     },
-    { name: "run", label: t("column.run").toLowerCase(), values: distinct(({ spec }) => spec.runName) },
-    { name: "name", label: t("column.step").toLowerCase(), values: distinct(({ spec }) => spec.displayName) },
+    { name: "run", label: t("column.run").toLowerCase(), values: distinctValues(items, ({ spec }) => spec.runName) },
+    {
+      name: "name",
+      label: t("column.step").toLowerCase(),
+      values: distinctValues(items, ({ spec }) => spec.displayName),
+    },
     { name: "duration", label: t("column.duration").toLowerCase(), values: [] },
   ];
 }

@@ -1,26 +1,26 @@
 import {
+  Answered,
   ColumnChooser,
   CopyId,
   EmptyState,
   ErrorPanel,
-  formatNumber,
   Link,
   ListPage,
-  matchesFilter,
-  parseFilter,
+  NoMatch,
   parseTime,
   Selection,
-  Skeleton,
   Switch,
   Table,
   Time,
+  useAction,
+  useChosen,
   useFreshAnswer,
   useHiddenColumns,
   useKit,
+  useListing,
   useMessages,
   useNavigate,
   usePage,
-  useQueryItem,
   useTableSort,
   type TableColumn,
   type Translate,
@@ -36,6 +36,7 @@ import { beganAt, recentRuns, useRunsBy } from "./runs-of.ts";
 
 export type ExperimentWords = Translate<keyof (typeof experimentsMessages)["en"]>;
 
+const idOf = ({ id }: Experiment): string => id;
 const experimentOf = (run: Run): string => run.spec.experiment.id;
 
 export const ExperimentsPage = () => <Experiments archived={false} />;
@@ -46,7 +47,6 @@ function Experiments({ archived }: { readonly archived: boolean }) {
   const t = useMessages(experimentsMessages);
   const { namespace, request } = useKit();
   const navigate = useNavigate();
-  const [text, setText] = useQueryItem("q");
   const [sort, setSort] = useTableSort({ column: "last", descending: true });
   usePage(t("experiments"), [{ label: t("experiments") }]);
   const { groups } = useRunsBy(experimentOf, { namespace, most: recentRuns });
@@ -56,40 +56,32 @@ function Experiments({ archived }: { readonly archived: boolean }) {
   );
   const all = answer.state === "ready" ? answer.value : none;
   const kept = useMemo(() => all.filter((it) => it.archived === archived), [all, archived]);
-  const filter = useMemo(() => parseFilter(text), [text]);
-  const rows = useMemo(() => kept.filter((it) => matchesFilter(filter, filterable(it))), [kept, filter]);
+  const list = useListing(kept, filterable);
   const columns = useMemo(() => experimentColumns(t, groups, archived), [t, groups, archived]);
   const [hidden, hide] = useHiddenColumns("headrace.columns.experiments", columns);
-  const [checked, setChecked] = useState<ReadonlySet<string>>(new Set());
-  const chosen = useMemo(() => rows.filter((it) => checked.has(it.id)), [rows, checked]);
+  const chosen = useChosen(list.rows, idOf);
   const [asking, setAsking] = useState<ExperimentVerb>();
-  const [failure, setFailure] = useState<unknown>();
   const done = (): void => {
-    setChecked(new Set());
+    chosen.clear();
     answer.retry();
   };
-  const restore = async (): Promise<void> => {
-    setFailure(undefined);
-    try {
-      for (const { id } of chosen) await archiveExperiment(request, id, false);
-      done();
-    } catch (error) {
-      setFailure(error);
-    }
-  };
+  const restore = useAction(async () => {
+    for (const { id } of chosen.items) await archiveExperiment(request, id, false);
+    done();
+  });
 
   return (
     <>
       <ListPage
         title={t("experiments")}
-        count={answer.state === "ready" ? countOf(rows.length, kept.length, t) : undefined}
+        count={answer.state === "ready" ? list.count : undefined}
         sentence={t("sentence")}
         actions={
           <Link className="button primary" to={newExperimentPath}>
             {t("new")}
           </Link>
         }
-        filter={{ text, onChange: setText, fields: [], placeholder: t("filter") }}
+        filter={{ ...list.filter, fields: [], placeholder: t("filter") }}
         tools={
           <>
             <Switch
@@ -105,62 +97,46 @@ function Experiments({ archived }: { readonly archived: boolean }) {
           </>
         }
         bulk={
-          chosen.length > 0 ? (
-            <Selection count={chosen.length} onClear={() => setChecked(new Set())}>
-              <button
-                type="button"
-                className="compact"
-                onClick={() => (archived ? void restore() : setAsking("archive"))}
-              >
-                {t(archived ? "restore" : "archive")} <span className="count">{chosen.length}</span>
-              </button>
-              <button type="button" className="compact danger" onClick={() => setAsking("delete")}>
-                {t("delete")} <span className="count">{chosen.length}</span>
-              </button>
-            </Selection>
-          ) : undefined
+          <Selection chosen={chosen}>
+            <button type="button" className="compact" onClick={() => (archived ? restore.run() : setAsking("archive"))}>
+              {t(archived ? "restore" : "archive")} <span className="count">{chosen.items.length}</span>
+            </button>
+            <button type="button" className="compact danger" onClick={() => setAsking("delete")}>
+              {t("delete")} <span className="count">{chosen.items.length}</span>
+            </button>
+          </Selection>
         }
       >
-        {failure === undefined ? null : <ErrorPanel what={t("act.failed")} error={failure} />}
-        {answer.state === "failed" ? (
-          <ErrorPanel what={t("failed")} error={answer.error} onRetry={answer.retry} />
-        ) : answer.state === "loading" ? (
-          <Skeleton rows={8} />
-        ) : (
-          <Table
-            label={t("experiments")}
-            rows={rows}
-            columns={columns}
-            hidden={hidden}
-            rowKey={({ id }) => id}
-            sort={sort}
-            onSort={setSort}
-            checked={checked}
-            onCheck={setChecked}
-            onOpen={({ id }) => void navigate(experimentPath(id))}
-            empty={
-              kept.length > 0 ? (
-                <EmptyState
-                  sentence={t("emptyFilter")}
-                  action={
-                    <button type="button" onClick={() => setText("")}>
-                      {t("clearFilter")}
-                    </button>
-                  }
-                />
-              ) : archived ? (
-                <EmptyState sentence={t("emptyArchived")} />
-              ) : (
-                <NoExperiments t={t} />
-              )
-            }
-          />
-        )}
+        {restore.failure ? <ErrorPanel what={t("act.failed")} error={restore.failure.error} /> : null}
+        <Answered answer={answer} failed={t("failed")} rows={8}>
+          {() => (
+            <Table
+              label={t("experiments")}
+              rows={list.rows}
+              columns={columns}
+              hidden={hidden}
+              rowKey={idOf}
+              sort={sort}
+              onSort={setSort}
+              {...chosen.boxes}
+              onOpen={({ id }) => void navigate(experimentPath(id))}
+              empty={
+                kept.length > 0 ? (
+                  <NoMatch sentence={t("emptyFilter")} onClear={list.clear} />
+                ) : archived ? (
+                  <EmptyState sentence={t("emptyArchived")} />
+                ) : (
+                  <NoExperiments t={t} />
+                )
+              }
+            />
+          )}
+        </Answered>
       </ListPage>
       {asking === undefined ? null : (
         <ExperimentQuestion
           verb={asking}
-          experiments={chosen}
+          experiments={chosen.items}
           runs={groups}
           onDone={done}
           onClose={() => setAsking(undefined)}
@@ -188,11 +164,6 @@ client.create_experiment("digits baseline")`;
       snippet={snippet}
     />
   );
-}
-
-function countOf(shown: number, all: number, t: ExperimentWords): string {
-  if (shown === all) return formatNumber(all);
-  return t("some", { shown: formatNumber(shown), count: formatNumber(all) });
 }
 
 const filterable = ({ id, displayName, description, namespace }: Experiment) => ({

@@ -1,4 +1,4 @@
-import { EmptyState, formatNumber, useMessages } from "@headrace/ui-kit";
+import { EmptyState, formatNumber, NoMatch, useMessages } from "@headrace/ui-kit";
 import { useState } from "react";
 import { resultMessages } from "./results-messages.ts";
 
@@ -30,7 +30,7 @@ export function OlderRows({ reach, more }: { readonly reach: Reach; readonly mor
 }
 
 /** Said in place of rows when none of those that are loaded matches; there may be older ones that do. */
-export function NoMatch({
+export function NoMatchYet({
   reach,
   more,
   sentence,
@@ -43,12 +43,13 @@ export function NoMatch({
   readonly onClear: () => void;
 }) {
   const t = useMessages(resultMessages);
+  if (!more) return <NoMatch sentence={sentence} onClear={onClear} />;
   return (
     <EmptyState
-      sentence={more ? t("older.noMatch", { count: formatNumber(reach.most) }) : sentence}
+      sentence={t("older.noMatch", { count: formatNumber(reach.most) })}
       action={
-        <button type="button" onClick={more ? reach.further : onClear}>
-          {t(more ? "older" : "clearFilter")}
+        <button type="button" onClick={reach.further}>
+          {t("older")}
         </button>
       }
     />

@@ -15,6 +15,7 @@ import {
   Table,
   Tabs,
   Time,
+  useChosen,
   useFreshAnswer,
   useKit,
   useMessages,
@@ -343,8 +344,7 @@ function Versions({
 }) {
   const navigate = useNavigate();
   const [sort, setSort] = useTableSort({ column: "uploaded", descending: true });
-  const [checked, setChecked] = useState<ReadonlySet<string>>(new Set());
-  const chosen = versions.filter(({ id }) => checked.has(id));
+  const chosen = useChosen(versions, ({ id }) => id);
   const byVersion = useMemo(() => Map.groupBy(runs, (run) => run.spec.pipeline.versionId ?? ""), [runs]);
   const columns = useMemo(() => versionColumns(t, byVersion, versions[0]), [t, byVersion, versions]);
   return (
@@ -357,20 +357,15 @@ function Versions({
         sort={sort}
         onSort={setSort}
         selected={current}
-        checked={checked}
-        onCheck={setChecked}
+        {...chosen.boxes}
         onOpen={(it) => void navigate(pipelinePath(it.pipeline, it.id))}
         empty={<EmptyState sentence={t("page.noVersion")} />}
       />
-      {chosen.length === 0 ? null : (
-        <div className="bulk-bar">
-          <Selection count={chosen.length} onClear={() => setChecked(new Set())}>
-            <button type="button" className="compact danger" onClick={() => onDelete(chosen)}>
-              {t("delete")} <span className="count">{chosen.length}</span>
-            </button>
-          </Selection>
-        </div>
-      )}
+      <Selection chosen={chosen}>
+        <button type="button" className="compact danger" onClick={() => onDelete(chosen.items)}>
+          {t("delete")} <span className="count">{chosen.items.length}</span>
+        </button>
+      </Selection>
     </>
   );
 }

@@ -1,29 +1,29 @@
 import {
+  Answered,
+  ColumnChooser,
+  CopyId,
   DropTarget,
   EmptyState,
-  ErrorPanel,
-  formatNumber,
   Link,
   ListPage,
-  matchesFilter,
-  parseFilter,
+  NoMatch,
   parseTime,
+  RowToggle,
   Selection,
-  Skeleton,
   Switch,
   Table,
   Time,
   useAnswer,
+  useChosen,
   useFreshAnswer,
+  useHiddenColumns,
   useKit,
+  useListing,
   useMessages,
   useNavigate,
   usePage,
   useQueryItem,
   useTableSort,
-  ColumnChooser,
-  CopyId,
-  useHiddenColumns,
   type Filterable,
   type FilterField,
   type TableColumn,
@@ -62,7 +62,6 @@ export function PipelinesPage() {
   const t = useMessages(pipelinesMessages);
   const { namespace, request } = useKit();
   const navigate = useNavigate();
-  const [text, setText] = useQueryItem("q");
   const [sort, setSort] = useTableSort({ column: "uploaded", descending: true });
   const [scope, setScope] = useQueryItem("scope");
   usePage(t("pipelines"), [{ label: t("pipelines") }]);
@@ -74,12 +73,10 @@ export function PipelinesPage() {
   const { groups } = useRunsBy(pipelineOf, { namespace, most: recentRuns });
   const { groups: byVersion } = useRunsBy(versionOf, { namespace, most: recentRuns });
   const [open, toggle] = useOpenPipelines();
-  const filter = useMemo(() => parseFilter(text), [text]);
   const all = answer.state === "ready" ? answer.value : none;
-  const kept = useMemo(() => all.filter((it) => matchesFilter(filter, filterable(it))), [all, filter]);
-  const rows = useMemo(() => kept.map((pipeline): Row => ({ kind: "pipeline", pipeline })), [kept]);
-  const [checked, setChecked] = useState<ReadonlySet<string>>(new Set());
-  const chosen = useMemo(() => kept.filter((it) => checked.has(it.id)), [kept, checked]);
+  const list = useListing(all, filterable);
+  const rows = useMemo(() => list.rows.map((pipeline): Row => ({ kind: "pipeline", pipeline })), [list.rows]);
+  const chosen = useChosen(list.rows, ({ id }) => id);
   const [deleting, setDeleting] = useState<readonly Pipeline[]>();
   const columns = pipelineColumns(t, { groups, byVersion, open, toggle });
   const [hidden, hide] = useHiddenColumns("headrace.columns.pipelines", columns);
@@ -92,14 +89,14 @@ export function PipelinesPage() {
     <DropTarget label={t("drop")} onFile={take}>
       <ListPage
         title={t("pipelines")}
-        count={answer.state === "ready" ? countOf(kept.length, all.length, t) : undefined}
+        count={answer.state === "ready" ? list.count : undefined}
         sentence={t("sentence")}
         actions={
           <Link className="button primary" to={newVersionPath()}>
             {t("upload")}
           </Link>
         }
-        filter={{ text, onChange: setText, fields: filterFields(all), placeholder: t("filter") }}
+        filter={{ ...list.filter, fields: filterFields(all), placeholder: t("filter") }}
         tools={
           <>
             {canShare ? (
@@ -117,46 +114,44 @@ export function PipelinesPage() {
           </>
         }
         bulk={
-          chosen.length > 0 ? (
-            <Selection count={chosen.length} onClear={() => setChecked(new Set())}>
-              <button type="button" className="compact danger" onClick={() => setDeleting(chosen)}>
-                {t("delete")} <span className="count">{chosen.length}</span>
-              </button>
-            </Selection>
-          ) : undefined
+          <Selection chosen={chosen}>
+            <button type="button" className="compact danger" onClick={() => setDeleting(chosen.items)}>
+              {t("delete")} <span className="count">{chosen.items.length}</span>
+            </button>
+          </Selection>
         }
       >
-        {answer.state === "failed" ? (
-          <ErrorPanel what={t("failed")} error={answer.error} onRetry={answer.retry} />
-        ) : answer.state === "loading" ? (
-          <Skeleton rows={8} />
-        ) : (
-          <Table
-            label={t("pipelines")}
-            rows={rows}
-            columns={columns}
-            hidden={hidden}
-            rowKey={rowKey}
-            sort={sort}
-            onSort={setSort}
-            checked={checked}
-            onCheck={setChecked}
-            onOpen={(row) => row.kind !== "note" && void navigate(rowPath(row))}
-            tree={{
-              isOpen: (row) => (row.kind === "pipeline" ? open.has(row.pipeline.id) : undefined),
-              below: (row) => (row.kind === "pipeline" ? rowsBelow(row.pipeline.id, open.get(row.pipeline.id), t) : []),
-              onToggle: (row) => row.kind === "pipeline" && toggle(row.pipeline.id),
-            }}
-            empty={all.length === 0 ? <NoPipelines t={t} /> : <NoMatch t={t} onClear={() => setText("")} />}
-          />
-        )}
+        <Answered answer={answer} failed={t("failed")} rows={8}>
+          {() => (
+            <Table
+              label={t("pipelines")}
+              rows={rows}
+              columns={columns}
+              hidden={hidden}
+              rowKey={rowKey}
+              sort={sort}
+              onSort={setSort}
+              {...chosen.boxes}
+              onOpen={(row) => row.kind !== "note" && void navigate(rowPath(row))}
+              tree={{
+                isOpen: (row) => (row.kind === "pipeline" ? open.has(row.pipeline.id) : undefined),
+                below: (row) =>
+                  row.kind === "pipeline" ? rowsBelow(row.pipeline.id, open.get(row.pipeline.id), t) : [],
+                onToggle: (row) => row.kind === "pipeline" && toggle(row.pipeline.id),
+              }}
+              empty={
+                all.length === 0 ? <NoPipelines t={t} /> : <NoMatch sentence={t("emptyFilter")} onClear={list.clear} />
+              }
+            />
+          )}
+        </Answered>
       </ListPage>
       {deleting === undefined ? null : (
         <DeletePipelines
           pipelines={deleting}
           onClose={() => setDeleting(undefined)}
           onDone={() => {
-            setChecked(new Set());
+            chosen.clear();
             answer.retry();
           }}
         />
@@ -325,17 +320,7 @@ function NameCell({
   const label = t(open.has(id) ? "close" : "open", { name: displayName });
   return (
     <span className="row-name">
-      <button
-        type="button"
-        className="row-toggle"
-        tabIndex={-1}
-        aria-expanded={open.has(id)}
-        aria-label={label}
-        title={label}
-        onClick={() => toggle(id)}
-      >
-        {open.has(id) ? "▾" : "▸"}
-      </button>
+      <RowToggle open={open.has(id)} label={label} onToggle={() => toggle(id)} />
       <Link className="name" to={rowPath(row)} title={displayName}>
         {displayName}
       </Link>
@@ -359,24 +344,6 @@ client.upload_pipeline("pipeline.yaml", pipeline_name="digits")`;
       snippet={snippet}
     />
   );
-}
-
-function NoMatch({ t, onClear }: { readonly t: PipelineWords; readonly onClear: () => void }) {
-  return (
-    <EmptyState
-      sentence={t("emptyFilter")}
-      action={
-        <button type="button" onClick={onClear}>
-          {t("clearFilter")}
-        </button>
-      }
-    />
-  );
-}
-
-function countOf(shown: number, all: number, t: PipelineWords): string {
-  if (shown === all) return formatNumber(all);
-  return t("some", { shown: formatNumber(shown), count: formatNumber(all) });
 }
 
 /** Each tag is a field: `team:vision`. */

@@ -1,4 +1,4 @@
-import { errorText, Link, useKit, useKitMessages, useMessages } from "@headrace/ui-kit";
+import { errorText, Link, Selection, useKit, useMessages, type Chosen } from "@headrace/ui-kit";
 import { useState } from "react";
 import type { Run } from "../resources/index.ts";
 import { actOnRun, type RunVerb } from "./api.ts";
@@ -17,10 +17,10 @@ const suits: Readonly<Record<RunVerb, (run: Run) => boolean>> = {
 const verbs = ["terminate", "retry", "archive", "unarchive"] as const;
 
 /** What can be done with all chosen runs at once; each button says for how many. One that fails is named, the rest goes on. */
-export function RunsBulkBar({ runs, onDone }: { readonly runs: readonly Run[]; readonly onDone: () => void }) {
+export function RunsBulkBar({ chosen }: { readonly chosen: Chosen<Run> }) {
+  const runs = chosen.items;
   const t = useMessages(pipelineMessages);
   const results = useMessages(resultMessages);
-  const kit = useKitMessages();
   const { request } = useKit();
   const [busy, setBusy] = useState(false);
   const [asking, setAsking] = useState(false);
@@ -41,11 +41,19 @@ export function RunsBulkBar({ runs, onDone }: { readonly runs: readonly Run[]; r
     }
     setBusy(false);
     setFailures(failed);
-    if (failed.length === 0) onDone();
+    if (failed.length === 0) chosen.clear();
   };
+  const [first] = failures;
   return (
-    <>
-      <span className="number">{kit("table.selected", { count: runs.length })}</span>
+    <Selection
+      chosen={chosen}
+      busy={busy}
+      failure={
+        first === undefined
+          ? undefined
+          : { line: t("bulk.failed", { count: failures.length, first }), whole: failures.join("\n") }
+      }
+    >
       {runs.length > 1 ? (
         <Link
           className="button-link"
@@ -72,14 +80,6 @@ export function RunsBulkBar({ runs, onDone }: { readonly runs: readonly Run[]; r
           </button>
         );
       })}
-      <button type="button" className="quiet" disabled={busy} onClick={onDone}>
-        {kit("clear")}
-      </button>
-      {failures.length === 0 ? null : (
-        <span className="bulk-failure" role="alert" title={failures.join("\n")}>
-          {t("bulk.failed", { count: failures.length, first: failures[0] ?? "" })}
-        </span>
-      )}
-    </>
+    </Selection>
   );
 }

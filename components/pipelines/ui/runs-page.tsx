@@ -1,50 +1,50 @@
 import {
+  Answered,
   ColumnChooser,
+  CopyId,
+  distinctValues,
+  Duration,
   EmptyState,
-  ErrorPanel,
-  formatNumber,
   Link,
   ListPage,
-  matchesFilter,
-  parseFilter,
+  liveAnswer,
+  NoMatch,
   parseTime,
-  Skeleton,
   StateLabel,
   StatusStrip,
   Table,
   Time,
-  CopyId,
-  Duration,
   urgency,
+  useChosen,
   useHiddenColumns,
   useKit,
+  useListing,
   useLiveList,
   useMessages,
   useNavigate,
   usePage,
   useQueryItem,
+  useTableSort,
   type Filterable,
   type FilterField,
   type TableColumn,
-  type TableSort,
 } from "@headrace/ui-kit";
-import { useMemo, useState } from "react";
+import { useMemo } from "react";
 import { runs as runKind, type Run } from "../resources/index.ts";
 import { pipelineMessages } from "./messages.ts";
 import { newRunPath } from "./places.ts";
 import type { Words } from "./run-words.ts";
 import { RunsBulkBar } from "./runs-bulk-bar.tsx";
 import { useMeasuredColumns } from "./runs-measures.tsx";
+import { runId, runPath } from "./runs-of.ts";
+import { spanField, spanOrder } from "./span.ts";
 import { countSteps, runState, stepBars } from "./state.ts";
-
-const firstSort: TableSort = { column: "started", descending: true };
 
 export function RunsPage() {
   const t = useMessages(pipelineMessages);
   const { namespace } = useKit();
   const navigate = useNavigate();
-  const [text, setText] = useQueryItem("q");
-  const [sortText, setSort] = useQueryItem("sort");
+  const [sort, setSort] = useTableSort({ column: "started", descending: true });
   const [archived, setArchived] = useQueryItem("archived");
   usePage(t("runs"), [{ label: t("runs") }]);
   const live = useLiveList(runKind, { namespace });
@@ -55,31 +55,24 @@ export function RunsPage() {
   const hidden = useMemo(() => [...hiddenFacts, ...measures.hidden], [hiddenFacts, measures.hidden]);
   const toggle = (id: string, hide: boolean): void =>
     measures.isMeasure(id) ? measures.toggle(id, hide) : toggleFact(id, hide);
-  const filter = useMemo(() => parseFilter(text), [text]);
   const kept = useMemo(
     () => live.items.filter((run) => (archived === "only" ? run.spec.archived : archived !== "" || !run.spec.archived)),
     [live.items, archived],
   );
-  const rows = useMemo(
-    () => (text === "" ? kept : kept.filter((run) => matchesFilter(filter, filterable(run)))),
-    [kept, text, filter],
-  );
-  const [checked, setChecked] = useState<ReadonlySet<string>>(new Set());
-  // What has left the list, by the filter or for good, is not acted upon.
-  const chosen = useMemo(() => rows.filter((run) => checked.has(runId(run))), [rows, checked]);
-  const sort = readSort(sortText);
+  const list = useListing(kept, filterable);
+  const chosen = useChosen(list.rows, runId);
 
   return (
     <ListPage
       title={t("runs")}
-      count={live.complete ? countOf(rows.length, kept.length, t) : undefined}
+      count={live.complete ? list.count : undefined}
       sentence={t("runs.sentence")}
       actions={
         <Link className="button primary" to={newRunPath()}>
           {t("runs.new")}
         </Link>
       }
-      filter={{ text, onChange: setText, fields: filterFields(t, kept), placeholder: t("runs.filter") }}
+      filter={{ ...list.filter, fields: filterFields(t, kept), placeholder: t("runs.filter") }}
       tools={
         <>
           <label className="check muted">
@@ -93,27 +86,26 @@ export function RunsPage() {
           <ColumnChooser columns={columns} hidden={hidden} onToggle={toggle} />
         </>
       }
-      bulk={chosen.length > 0 ? <RunsBulkBar runs={chosen} onDone={() => setChecked(new Set())} /> : undefined}
+      bulk={chosen.items.length > 0 ? <RunsBulkBar chosen={chosen} /> : null}
     >
-      {live.phase === "refused" ? (
-        <ErrorPanel what={t("runs.failed")} error={live.error} onRetry={live.retry} />
-      ) : live.phase === "loading" && rows.length === 0 ? (
-        <Skeleton rows={12} />
-      ) : (
-        <Table
-          label={t("runs")}
-          rows={rows}
-          columns={columns}
-          hidden={hidden}
-          rowKey={runId}
-          sort={sort}
-          onSort={(next) => setSort(printSort(next))}
-          checked={checked}
-          onCheck={setChecked}
-          onOpen={(run) => void navigate(runLink(run))}
-          empty={kept.length === 0 ? <NoRuns t={t} /> : <NoMatch t={t} onClear={() => setText("")} />}
-        />
-      )}
+      <Answered answer={liveAnswer(live, list.rows)} failed={t("runs.failed")} rows={12}>
+        {(rows) => (
+          <Table
+            label={t("runs")}
+            rows={rows}
+            columns={columns}
+            hidden={hidden}
+            rowKey={runId}
+            sort={sort}
+            onSort={setSort}
+            {...chosen.boxes}
+            onOpen={(run) => void navigate(runPath(runId(run)))}
+            empty={
+              kept.length === 0 ? <NoRuns t={t} /> : <NoMatch sentence={t("runs.emptyFilter")} onClear={list.clear} />
+            }
+          />
+        )}
+      </Answered>
     </ListPage>
   );
 }
@@ -142,27 +134,6 @@ Client(host="${location.origin}").create_run_from_pipeline_func(first)`;
   return <EmptyState sentence={t("runs.empty")} snippet={snippet} />;
 }
 
-function NoMatch({ t, onClear }: { readonly t: Words; readonly onClear: () => void }) {
-  return (
-    <EmptyState
-      sentence={t("runs.emptyFilter")}
-      action={
-        <button type="button" onClick={onClear}>
-          {t("runs.clearFilter")}
-        </button>
-      }
-    />
-  );
-}
-
-function countOf(shown: number, all: number, t: Words): string {
-  if (shown === all) return formatNumber(all);
-  return t("runs.some", { shown: formatNumber(shown), count: formatNumber(all) });
-}
-
-const runId = (run: Run): string => run.metadata.name ?? "";
-const runLink = (run: Run): string => `/runs/details/${runId(run)}`;
-
 export function runColumns(t: Words, allNamespaces: boolean): readonly TableColumn<Run>[] {
   return [
     {
@@ -171,7 +142,7 @@ export function runColumns(t: Words, allNamespaces: boolean): readonly TableColu
       width: "15%",
       sort: (run) => run.spec.displayName.toLowerCase(),
       cell: (run) => (
-        <Link className="name" to={runLink(run)} title={run.spec.displayName}>
+        <Link className="name" to={runPath(runId(run))} title={run.spec.displayName}>
           {run.spec.displayName}
         </Link>
       ),
@@ -192,7 +163,7 @@ export function runColumns(t: Words, allNamespaces: boolean): readonly TableColu
       header: t("column.duration"),
       width: "80px",
       align: "right",
-      sort: durationOf,
+      sort: ({ status }) => spanOrder(status),
       cell: (run) => <Duration from={run.status.startedAt} to={run.status.finishedAt} />,
     },
     {
@@ -275,15 +246,7 @@ const Muted = ({ text }: { readonly text: string }) => (
 
 const startOf = (run: Run): number | undefined => parseTime(run.status.startedAt ?? run.metadata.creationTimestamp);
 
-function durationOf(run: Run): number | undefined {
-  const from = parseTime(run.status.startedAt);
-  const to = parseTime(run.status.finishedAt);
-  return from === undefined ? undefined : (to ?? Number.MAX_SAFE_INTEGER) - from;
-}
-
 function filterable(run: Run): Filterable {
-  const from = parseTime(run.status.startedAt);
-  const to = parseTime(run.status.finishedAt);
   const parameters = Object.entries(run.spec.parameters).map(
     ([name, value]) => [name.toLowerCase(), typeof value === "number" ? value : String(value)] as const,
   );
@@ -299,33 +262,28 @@ function filterable(run: Run): Filterable {
       experiment: run.spec.experiment.name,
       namespace: run.metadata.namespace,
       id: runId(run),
-      ...(from !== undefined && to !== undefined && { duration: (to - from) / 1000 }),
+      ...spanField(run.status),
     },
   };
 }
 
 function filterFields(t: Words, runs: readonly Run[]): readonly FilterField[] {
-  const distinct = (value: (run: Run) => string): readonly string[] =>
-    [...new Set(runs.slice(0, 500).map(value))].filter(Boolean).slice(0, 12);
   return [
     {
       name: "state",
       label: t("column.state").toLowerCase(),
       values: ["running", "failed", "succeeded", "pending", "cancelled"],
     },
-    { name: "pipeline", label: t("column.pipeline").toLowerCase(), values: distinct((run) => run.spec.pipeline.name) },
+    {
+      name: "pipeline",
+      label: t("column.pipeline").toLowerCase(),
+      values: distinctValues(runs, (run) => run.spec.pipeline.name),
+    },
     {
       name: "experiment",
       label: t("column.experiment").toLowerCase(),
-      values: distinct((run) => run.spec.experiment.name),
+      values: distinctValues(runs, (run) => run.spec.experiment.name),
     },
     { name: "duration", label: t("column.duration").toLowerCase(), values: [] },
   ];
 }
-
-function readSort(text: string): TableSort {
-  if (text === "") return firstSort;
-  return text.startsWith("-") ? { column: text.slice(1), descending: true } : { column: text, descending: false };
-}
-
-const printSort = (sort: TableSort): string => `${sort.descending ? "-" : ""}${sort.column}`;

@@ -1,14 +1,15 @@
 import {
-  ErrorPanel,
-  Skeleton,
+  Answered,
+  liveAnswer,
   Table,
+  useChosen,
   useKit,
   useMessages,
   useNavigate,
   useTableSort,
   type LiveListResult,
 } from "@headrace/ui-kit";
-import { useMemo, useState } from "react";
+import { useMemo } from "react";
 import type { Run } from "../resources/index.ts";
 import { pipelineMessages } from "./messages.ts";
 import { runColumns } from "./runs-page.tsx";
@@ -36,32 +37,28 @@ export function RunsTable({
   const { namespace } = useKit();
   const navigate = useNavigate();
   const [sort, setSort] = useTableSort({ column: "started", descending: true });
-  const [checked, setChecked] = useState<ReadonlySet<string>>(new Set());
-  const chosen = useMemo(() => runs.filter((run) => checked.has(runId(run))), [runs, checked]);
+  const chosen = useChosen(runs, runId);
   const columns = useMemo(() => runColumns(t, namespace === ""), [t, namespace]);
   const hidden = [...without, "id", "cached", ...(namespace === "" ? [] : ["namespace"])];
-  if (live.phase === "refused") return <ErrorPanel what={failed} error={live.error} onRetry={live.retry} />;
-  if (!live.complete && runs.length === 0) return <Skeleton rows={6} />;
   return (
     <>
-      <Table
-        label={t("runs")}
-        rows={runs}
-        columns={columns}
-        hidden={hidden}
-        rowKey={runId}
-        sort={sort}
-        onSort={setSort}
-        checked={checked}
-        onCheck={setChecked}
-        onOpen={(run) => void navigate(runPath(runId(run)))}
-        empty={empty}
-      />
-      {chosen.length === 0 ? null : (
-        <div className="bulk-bar">
-          <RunsBulkBar runs={chosen} onDone={() => setChecked(new Set())} />
-        </div>
-      )}
+      <Answered answer={liveAnswer(live, runs)} failed={failed} rows={6}>
+        {(rows) => (
+          <Table
+            label={t("runs")}
+            rows={rows}
+            columns={columns}
+            hidden={hidden}
+            rowKey={runId}
+            sort={sort}
+            onSort={setSort}
+            {...chosen.boxes}
+            onOpen={(run) => void navigate(runPath(runId(run)))}
+            empty={empty}
+          />
+        )}
+      </Answered>
+      {chosen.items.length > 0 ? <RunsBulkBar chosen={chosen} /> : null}
     </>
   );
 }

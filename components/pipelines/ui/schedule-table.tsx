@@ -1,19 +1,19 @@
 import {
+  Answered,
   EmptyState,
-  ErrorPanel,
+  errorText,
   Link,
   parseTime,
   Selection,
-  Skeleton,
   StateMark,
   Table,
   Time,
   useAnswer,
+  useChosen,
   useKit,
   useMessages,
   useNavigate,
   useTableSort,
-  errorText,
   type Asked,
   type TableColumn,
   type Translate,
@@ -63,17 +63,16 @@ export function ScheduleTable({
   const names = useNames();
   const columns = useScheduleColumns({ groups, ticks, names });
   const [sort, setSort] = useTableSort({ column: "next", descending: false });
-  const [checked, setChecked] = useState<ReadonlySet<string>>(new Set());
-  const chosen = rows.filter(({ id }) => checked.has(id));
+  const chosen = useChosen(rows, ({ id }) => id);
   const [deleting, setDeleting] = useState(false);
   const [failure, setFailure] = useState<string>();
   const done = (): void => {
-    setChecked(new Set());
+    chosen.clear();
     answer.retry();
   };
   const enable = async (enabled: boolean): Promise<void> => {
     setFailure(undefined);
-    for (const { id, displayName } of chosen.filter((it) => it.enabled !== enabled)) {
+    for (const { id, displayName } of chosen.items.filter((it) => it.enabled !== enabled)) {
       try {
         await enableSchedule(request, id, enabled);
       } catch (error) {
@@ -82,49 +81,42 @@ export function ScheduleTable({
     }
     done();
   };
-  if (answer.state === "failed") return <ErrorPanel what={t("failed")} error={answer.error} onRetry={answer.retry} />;
-  if (answer.state === "loading") return <Skeleton rows={6} />;
-  const [off, on] = [chosen.filter((it) => !it.enabled).length, chosen.filter((it) => it.enabled).length];
+  const off = chosen.items.filter((it) => !it.enabled).length;
+  const on = chosen.items.length - off;
   return (
     <>
-      <Table
-        label={t("schedules")}
-        rows={rows}
-        columns={columns}
-        hidden={[...without, "created"]}
-        rowKey={({ id }) => id}
-        sort={sort}
-        onSort={setSort}
-        checked={checked}
-        onCheck={setChecked}
-        onOpen={({ id }) => void navigate(schedulePath(id))}
-        empty={all.length === 0 ? <NoSchedules t={t} experiment={experiment} /> : noMatch}
-      />
-      {chosen.length === 0 ? null : (
-        <div className="bulk-bar">
-          <Selection count={chosen.length} onClear={() => setChecked(new Set())}>
-            {on === 0 ? null : (
-              <button type="button" className="compact" onClick={() => void enable(false)}>
-                {t("disable")} <span className="count">{on}</span>
-              </button>
-            )}
-            {off === 0 ? null : (
-              <button type="button" className="compact" onClick={() => void enable(true)}>
-                {t("enable")} <span className="count">{off}</span>
-              </button>
-            )}
-            <button type="button" className="compact danger" onClick={() => setDeleting(true)}>
-              {t("delete")} <span className="count">{chosen.length}</span>
-            </button>
-          </Selection>
-          {failure === undefined ? null : (
-            <span className="bulk-failure" role="alert" title={failure}>
-              {failure}
-            </span>
-          )}
-        </div>
-      )}
-      {deleting ? <DeleteSchedules schedules={chosen} onDone={done} onClose={() => setDeleting(false)} /> : null}
+      <Answered answer={answer} failed={t("failed")} rows={6}>
+        {() => (
+          <Table
+            label={t("schedules")}
+            rows={rows}
+            columns={columns}
+            hidden={[...without, "created"]}
+            rowKey={({ id }) => id}
+            sort={sort}
+            onSort={setSort}
+            {...chosen.boxes}
+            onOpen={({ id }) => void navigate(schedulePath(id))}
+            empty={all.length === 0 ? <NoSchedules t={t} experiment={experiment} /> : noMatch}
+          />
+        )}
+      </Answered>
+      <Selection chosen={chosen} failure={failure === undefined ? undefined : { line: failure, whole: failure }}>
+        {on === 0 ? null : (
+          <button type="button" className="compact" onClick={() => void enable(false)}>
+            {t("disable")} <span className="count">{on}</span>
+          </button>
+        )}
+        {off === 0 ? null : (
+          <button type="button" className="compact" onClick={() => void enable(true)}>
+            {t("enable")} <span className="count">{off}</span>
+          </button>
+        )}
+        <button type="button" className="compact danger" onClick={() => setDeleting(true)}>
+          {t("delete")} <span className="count">{chosen.items.length}</span>
+        </button>
+      </Selection>
+      {deleting ? <DeleteSchedules schedules={chosen.items} onDone={done} onClose={() => setDeleting(false)} /> : null}
     </>
   );
 }

@@ -1,18 +1,15 @@
 import {
-  EmptyState,
-  formatNumber,
   Link,
   ListPage,
-  matchesFilter,
-  parseFilter,
+  NoMatch,
   useFreshAnswer,
   useKit,
+  useListing,
   useMessages,
   usePage,
-  useQueryItem,
   type Filterable,
 } from "@headrace/ui-kit";
-import { useMemo } from "react";
+import { useCallback } from "react";
 import { scheduledWorkflows } from "../resources/index.ts";
 import { useLiveStamp } from "./live-stamp.ts";
 import { newRunPath } from "./places.ts";
@@ -24,17 +21,15 @@ import { ScheduleTable, statusOf, useNames } from "./schedule-table.tsx";
 export function SchedulesPage() {
   const t = useMessages(schedulesMessages);
   const { namespace, request } = useKit();
-  const [text, setText] = useQueryItem("q");
   usePage(t("schedules"), [{ label: t("schedules") }]);
   const stamp = useLiveStamp(scheduledWorkflows, { namespace });
   const answer = useFreshAnswer(`schedules/${namespace}`, stamp, (signal) =>
     listSchedules(request, { namespace }, signal),
   );
   const { pipelines, experiments } = useNames();
-  const filter = useMemo(() => parseFilter(text), [text]);
   const all = answer.state === "ready" ? answer.value : none;
-  const kept = useMemo(() => {
-    const filterable = (it: Schedule): Filterable => ({
+  const filterable = useCallback(
+    (it: Schedule): Filterable => ({
       text: `${it.displayName} ${it.description} ${it.id}`,
       fields: {
         name: it.displayName,
@@ -43,20 +38,14 @@ export function SchedulesPage() {
         experiment: experiments.get(it.experiment),
         id: it.id,
       },
-    });
-    return all.filter((it) => matchesFilter(filter, filterable(it)));
-  }, [all, filter, pipelines, experiments]);
-  const count = formatNumber(all.length);
+    }),
+    [pipelines, experiments],
+  );
+  const list = useListing(all, filterable);
   return (
     <ListPage
       title={t("schedules")}
-      count={
-        answer.state !== "ready"
-          ? undefined
-          : kept.length === all.length
-            ? count
-            : t("some", { shown: formatNumber(kept.length), count })
-      }
+      count={answer.state === "ready" ? list.count : undefined}
       sentence={t("sentence")}
       actions={
         <Link className="button primary" to={newRunPath({ recurring: "1" })}>
@@ -64,8 +53,7 @@ export function SchedulesPage() {
         </Link>
       }
       filter={{
-        text,
-        onChange: setText,
+        ...list.filter,
         placeholder: t("filter"),
         fields: [
           { name: "status", label: t("column.status").toLowerCase(), values: ["enabled", "disabled", "failing"] },
@@ -80,18 +68,9 @@ export function SchedulesPage() {
     >
       <ScheduleTable
         answer={answer}
-        kept={kept}
+        kept={list.rows}
         without={[]}
-        noMatch={
-          <EmptyState
-            sentence={t("emptyFilter")}
-            action={
-              <button type="button" onClick={() => setText("")}>
-                {t("clearFilter")}
-              </button>
-            }
-          />
-        }
+        noMatch={<NoMatch sentence={t("emptyFilter")} onClear={list.clear} />}
       />
     </ListPage>
   );
