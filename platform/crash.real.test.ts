@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -225,5 +225,15 @@ test("a second Headrace on one data directory is told of the first, which goes o
   const go = await home.run(`touch ${home.shared}/go`);
   await home.ended(go);
   assert.equal((await home.ended(run)).state, "SUCCEEDED");
+  await home.down();
+});
+
+test("a Headrace whose launcher is gone and cannot be started again stops in order all the same", async () => {
+  await using home = new Home();
+  await home.up();
+  const directory = join(home.home, "launcher");
+  rmSync(directory, { recursive: true });
+  writeFileSync(directory, "no directory any more");
+  while (findLauncher(home) !== undefined) await pause(20);
   await home.down();
 });

@@ -184,9 +184,12 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
 
   /** Ends what runs, and takes away the place of its sockets. */
   async function endSandbox(): Promise<void> {
-    await sandbox.shutdown();
-    await rm(sockets, { recursive: true, force: true });
-    if (memory !== undefined) await rm(memory, { recursive: true, force: true });
+    try {
+      await sandbox.shutdown();
+      await rm(sockets, { recursive: true, force: true });
+    } finally {
+      if (memory !== undefined) await rm(memory, { recursive: true, force: true });
+    }
   }
 
   const environments = createEnvironments({

@@ -178,8 +178,9 @@ class LauncherSandbox implements Sandbox {
   }
 
   async shutdown(): Promise<void> {
-    const connection = await this.#ready();
     this.#closed = true;
+    // If the launcher is gone, one more attempt, and no waiting for the next: nobody else keeps the process alive any more.
+    const connection = this.#connection ?? (await this.#find());
     const ended = connection.ended;
     await connection.request("shutdown");
     await ended;

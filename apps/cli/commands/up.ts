@@ -57,10 +57,12 @@ async function serve(home: string, flags: UpFlags, surroundings: Surroundings, t
     dashboard: pagesDirectory,
     log: (line) => terminal.note(line),
   });
+  // Listening first: whoever reads that it is ready may stop it in the same breath.
+  const asked = Promise.race([once(process, "SIGINT"), once(process, "SIGTERM"), once(process, "SIGUSR2")]);
   announce(platform.running, terminal);
   tellParent({ running: platform.running });
   const stopBuilding = buildPages((line) => terminal.note(line));
-  const [signal] = await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM"), once(process, "SIGUSR2")]);
+  const [signal] = await asked;
   stopBuilding();
   await platform.stop({ keepPods: signal === "SIGUSR2" });
   return 0;
