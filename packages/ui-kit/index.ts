@@ -68,6 +68,7 @@ export {
   ColumnChooser,
   RowToggle,
   Table,
+  timeColumn,
   useHiddenColumns,
   useScrollView,
   useSorted,

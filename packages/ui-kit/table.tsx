@@ -10,9 +10,11 @@ import {
   type MouseEvent,
   type ReactNode,
 } from "react";
+import { parseTime } from "./format.ts";
 import { rowWindow, scrollToRow } from "./window.ts";
 import { useKitMessages } from "./kit.tsx";
 import { Popover } from "./popover.tsx";
+import { Time } from "./text.tsx";
 
 export interface TableColumn<Row> {
   readonly id: string;
@@ -457,4 +459,26 @@ export function RowToggle({
       {open ? "▾" : "▸"}
     </button>
   );
+}
+
+/** A column of points in time, RFC 3339, which sorts by them unless `rest` says otherwise. */
+export function timeColumn<Row>(
+  id: string,
+  header: string,
+  timeOf: (row: Row) => string | undefined,
+  rest: Omit<Partial<TableColumn<Row>>, "id" | "header" | "cell"> = {},
+): TableColumn<Row> {
+  return {
+    id,
+    header,
+    width: "116px",
+    wideOnly: true,
+    sort: (row) => parseTime(timeOf(row)),
+    cell: (row) => (
+      <span className="muted">
+        <Time at={timeOf(row)} />
+      </span>
+    ),
+    ...rest,
+  };
 }

@@ -11,7 +11,7 @@ import {
   RowToggle,
   Switch,
   Table,
-  Time,
+  timeColumn,
   useKit,
   useListing,
   useLiveList,
@@ -251,19 +251,10 @@ function artifactColumns(t: Words, allNamespaces: boolean): readonly TableColumn
           },
         ]
       : []),
-    {
-      id: "created",
-      header: t("column.created"),
-      width: "116px",
-      wideOnly: true,
+    timeColumn("created", t("column.created"), (row) => newestOf(row)?.metadata.creationTimestamp, {
       // The number tells those of one second apart.
       sort: (row) => newestOf(row)?.spec.id,
-      cell: (row) => (
-        <span className="muted">
-          <Time at={newestOf(row)?.metadata.creationTimestamp} />
-        </span>
-      ),
-    },
+    }),
   ];
 }
 

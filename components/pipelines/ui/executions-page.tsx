@@ -10,7 +10,7 @@ import {
   liveAnswer,
   StateLabel,
   Table,
-  Time,
+  timeColumn,
   urgency,
   useHiddenColumns,
   useKit,
@@ -195,19 +195,10 @@ function stepColumns(t: Words, allNamespaces: boolean): readonly TableColumn<Tas
           },
         ]
       : []),
-    {
-      id: "started",
-      header: t("column.started"),
-      width: "116px",
-      wideOnly: true,
+    timeColumn("started", t("column.started"), (task) => task.status.startedAt ?? task.metadata.creationTimestamp, {
       // Steps that have not started come with those that were made when they were; the number tells equals apart.
       sort: (task) => task.spec.id,
-      cell: (task) => (
-        <span className="muted">
-          <Time at={task.status.startedAt ?? task.metadata.creationTimestamp} />
-        </span>
-      ),
-    },
+    }),
   ];
 }
 

@@ -7,11 +7,10 @@ import {
   Link,
   ListPage,
   NoMatch,
-  parseTime,
   Selection,
   Switch,
   Table,
-  Time,
+  timeColumn,
   useAction,
   useChosen,
   useFreshAnswer,
@@ -32,7 +31,7 @@ import { archiveExperiment, listExperiments, type Experiment } from "./experimen
 import { experimentsMessages } from "./experiments-messages.ts";
 import { LastRuns } from "./last-runs.tsx";
 import { archivedExperimentsPath, experimentPath, experimentsPath, newExperimentPath, newRunPath } from "./places.ts";
-import { beganAt, recentRuns, useRunsBy } from "./runs-of.ts";
+import { recentRuns, useRunsBy } from "./runs-of.ts";
 
 export type ExperimentWords = Translate<keyof (typeof experimentsMessages)["en"]>;
 
@@ -214,33 +213,8 @@ function experimentColumns(
       sort: (it) => groups.get(it.id)?.length ?? 0,
       cell: (it) => <span className="muted">{groups.get(it.id)?.length ?? ""}</span>,
     },
-    {
-      id: "last",
-      header: t("column.last"),
-      width: "116px",
-      wideOnly: true,
-      sort: (it) => {
-        const run = last(it);
-        return run === undefined ? undefined : beganAt(run);
-      },
-      cell: (it) => (
-        <span className="muted">
-          <Time at={last(it)?.status.startedAt ?? last(it)?.metadata.creationTimestamp} />
-        </span>
-      ),
-    },
-    {
-      id: "created",
-      header: t("column.created"),
-      width: "116px",
-      wideOnly: true,
-      sort: (it) => parseTime(it.createdAt),
-      cell: (it) => (
-        <span className="muted">
-          <Time at={it.createdAt} />
-        </span>
-      ),
-    },
+    timeColumn("last", t("column.last"), (it) => last(it)?.status.startedAt ?? last(it)?.metadata.creationTimestamp),
+    timeColumn("created", t("column.created"), (it) => it.createdAt),
     {
       id: "id",
       header: t("column.id"),

@@ -15,6 +15,7 @@ import {
   Table,
   Tabs,
   Time,
+  timeColumn,
   useChosen,
   useFreshAnswer,
   useKit,
@@ -414,16 +415,6 @@ function versionColumns(
       width: "132px",
       cell: (it) => <LastRuns runs={byVersion.get(it.id)} />,
     },
-    {
-      id: "uploaded",
-      header: t("column.uploaded"),
-      width: "116px",
-      sort: (it) => parseTime(it.createdAt),
-      cell: (it) => (
-        <span className="muted">
-          <Time at={it.createdAt} />
-        </span>
-      ),
-    },
+    timeColumn("uploaded", t("column.uploaded"), (it) => it.createdAt, { wideOnly: false }),
   ];
 }

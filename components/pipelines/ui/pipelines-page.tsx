@@ -7,12 +7,11 @@ import {
   Link,
   ListPage,
   NoMatch,
-  parseTime,
   RowToggle,
   Selection,
   Switch,
   Table,
-  Time,
+  timeColumn,
   useAnswer,
   useChosen,
   useFreshAnswer,
@@ -252,18 +251,7 @@ function pipelineColumns(
         />
       ),
     },
-    {
-      id: "uploaded",
-      header: t("column.uploaded"),
-      width: "116px",
-      wideOnly: true,
-      sort: (row) => parseTime(plain(row)?.createdAt),
-      cell: (row) => (
-        <span className="muted">
-          <Time at={plain(row)?.createdAt} />
-        </span>
-      ),
-    },
+    timeColumn("uploaded", t("column.uploaded"), (row) => plain(row)?.createdAt),
     {
       id: "id",
       header: t("column.id"),

@@ -9,11 +9,10 @@ import {
   ListPage,
   liveAnswer,
   NoMatch,
-  parseTime,
   StateLabel,
   StatusStrip,
   Table,
-  Time,
+  timeColumn,
   urgency,
   useChosen,
   useHiddenColumns,
@@ -208,18 +207,9 @@ export function runColumns(t: Words, allNamespaces: boolean): readonly TableColu
       sort: (run) => run.metadata.namespace,
       cell: (run) => <Muted text={run.metadata.namespace ?? ""} />,
     },
-    {
-      id: "started",
-      header: t("column.started"),
+    timeColumn("started", t("column.started"), (run) => run.status.startedAt ?? run.metadata.creationTimestamp, {
       width: "104px",
-      wideOnly: true,
-      sort: startOf,
-      cell: (run) => (
-        <span className="muted">
-          <Time at={run.status.startedAt ?? run.metadata.creationTimestamp} />
-        </span>
-      ),
-    },
+    }),
     {
       id: "id",
       header: t("column.id"),
@@ -243,8 +233,6 @@ const Muted = ({ text }: { readonly text: string }) => (
     {text}
   </span>
 );
-
-const startOf = (run: Run): number | undefined => parseTime(run.status.startedAt ?? run.metadata.creationTimestamp);
 
 function filterable(run: Run): Filterable {
   const parameters = Object.entries(run.spec.parameters).map(

@@ -8,6 +8,7 @@ import {
   StateMark,
   Table,
   Time,
+  timeColumn,
   useAnswer,
   useChosen,
   useKit,
@@ -246,19 +247,7 @@ function useScheduleColumns({ groups, ticks, names }: Known): readonly TableColu
         sort: (it) => names.experiments.get(it.experiment),
         cell: (it) => <Link to={experimentPath(it.experiment)}>{names.experiments.get(it.experiment) ?? ""}</Link>,
       },
-      {
-        id: "created",
-        header: t("column.created"),
-        width: "116px",
-        wideOnly: true,
-        optional: true,
-        sort: (it) => parseTime(it.createdAt),
-        cell: (it) => (
-          <span className="muted">
-            <Time at={it.createdAt} />
-          </span>
-        ),
-      },
+      timeColumn("created", t("column.created"), (it) => it.createdAt, { optional: true }),
     ],
     [t, words, language, groups, ticks, names],
   );
