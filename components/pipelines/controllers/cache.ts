@@ -42,6 +42,13 @@ export async function lookUp(
   return outputs && { task: row.cached_from ?? row.id, outputs };
 }
 
+/** Whether the rows of a hit's artifacts are still kept: their run may have been deleted since it was found. */
+export async function areKept(db: PipelineDatabase, ns: string, { outputs }: CacheHit): Promise<boolean> {
+  const ids = [...outputs.artifacts.values()].flat().map(({ id }) => id);
+  const known = await artifactsOf(db, ns, ids);
+  return ids.every((id) => known.has(id));
+}
+
 /** A task's outputs with their artifacts; undefined if one of those is no longer kept. */
 async function readOutputs(db: PipelineDatabase, ns: string, text: string | null): Promise<Values | undefined> {
   const { parameters, artifacts } = parseObject(text);

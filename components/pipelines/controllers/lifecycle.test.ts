@@ -6,7 +6,19 @@ import { ApiError, isApiError } from "@headrace/model";
 import { eventually } from "@headrace/model/testing";
 import type { Records, Scope } from "@headrace/records";
 import { stepFinalizer } from "../core/pod.ts";
-import { type Bench, compiledPipelines, createBench, type Ended, out, passTime, program } from "../testing/index.ts";
+import { deleteRun } from "../records/runs.ts";
+import type { PipelineTables } from "../records/tables.ts";
+import {
+  type Bench,
+  compiledPipelines,
+  createBench,
+  createShelf,
+  type Ended,
+  out,
+  passTime,
+  program,
+  type Shelf,
+} from "../testing/index.ts";
 
 const pipelines = await compiledPipelines();
 const skip = pipelines ? false : "no KFP SDK to compile with";
@@ -78,6 +90,25 @@ describe("the cache", { skip }, () => {
     bench.shelf.uris.clear();
     const second = await bench.run(pipeline("artifacts"));
     assert.equal(second.states["root/make"], "SUCCEEDED");
+  });
+
+  test("a step whose earlier run is deleted while its artifacts are looked for is run again", async () => {
+    const looked = Promise.withResolvers<void>();
+    const deleted = Promise.withResolvers<void>();
+    const stat = async () => {
+      looked.resolve();
+      await deleted.promise;
+      return { kind: "file", size: 1 } as const;
+    };
+    const artifacts: Shelf = { ...createShelf(), stat, in: () => artifacts };
+    await using bench = await createBench(program, { artifacts });
+    const first = await bench.run(pipeline("artifacts"));
+    const second = await bench.submit(pipeline("artifacts"));
+    await looked.promise;
+    await bench.records.in<PipelineTables>("kubeflow").transaction(({ db }) => deleteRun(db, first.run));
+    deleted.resolve();
+    const { states } = await bench.ended(second);
+    assert.equal(states["root/make"], "SUCCEEDED");
   });
 
   test("an earlier success counts as long as the run allows, from when it really ran", async () => {

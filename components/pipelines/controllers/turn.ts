@@ -23,7 +23,7 @@ import type { PipelineTables } from "../records/tables.ts";
 import { taskName } from "../resources/index.ts";
 import { type ActiveRun, nothingLeft } from "./active-run.ts";
 import { checkReach } from "./authority.ts";
-import { type CacheHit, lookUp } from "./cache.ts";
+import { areKept, type CacheHit, lookUp } from "./cache.ts";
 import { findImported, importedArtifact, importedKey } from "./importer.ts";
 import { type NewAttempt, RunWriter } from "./run-writer.ts";
 
@@ -166,9 +166,10 @@ export class Turn {
   }
 
   /** Whether the artifacts of a cache hit are still there. */
-  verified({ node, hit }: Verification, areThere: boolean): void {
+  async verified({ node, hit }: Verification, areThere: boolean): Promise<void> {
     if (!this.run.verifying.delete(node) || !awaitsStart(node)) return;
-    this.#apply(areThere ? fromCache(node, hit) : firstAttempt(node, node.fingerprint));
+    const isGood = areThere && (await areKept(this.#scope.db, this.run.ns, hit));
+    this.#apply(isGood ? fromCache(node, hit) : firstAttempt(node, node.fingerprint));
   }
 
   /** Something outside changed about how a waiting step looks. */
