@@ -74,6 +74,26 @@ test("a data directory of another user is refused, and told apart from one that 
   });
 });
 
+test(
+  "so is one of whose files some are another user's",
+  { skip: process.getuid?.() !== 0 && "only root gives files away" },
+  () => {
+    withDirectory((directory) => {
+      const file = join(directory, "objects.db");
+      writeFileSync(file, "");
+      chownSync(file, 65534, 65534);
+      assert.throws(() => openHome(directory), new RegExp(`Cannot use ${file}: it belongs to user 65534`));
+    });
+  },
+);
+
+test("a place that may not be written is said to be one", () => {
+  assert.throws(
+    () => openHome("/sys/headrace"),
+    (error) => error instanceof StartError && /may not be written/.test(error.message),
+  );
+});
+
 test("what a backup was copying when Headrace was killed is gone at the next start", () => {
   withDirectory((directory) => {
     openHome(directory).release();

@@ -1,7 +1,9 @@
 import {
   chmodSync,
   existsSync,
+  lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -69,7 +71,7 @@ const networkFileSystems: ReadonlyMap<number, string> = new Map([
  * held exclusively, so the kernel lets go of it however this process ends. Throws StartError.
  */
 export function openHome(directory: string): Home {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  make(directory);
   refuseForeign(directory);
   refuseNetwork(directory);
   chmodSync(directory, 0o700);
@@ -120,12 +122,33 @@ export function awaitRelease(directory: string, timeoutMs: number): boolean {
   return !isLocked(directory, timeoutMs);
 }
 
+function make(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    if (!(cause instanceof Error && "code" in cause && (cause.code === "EACCES" || cause.code === "EROFS")))
+      throw cause;
+    throw new StartError(
+      `Cannot make ${directory}: the folder that it lies in may not be written`,
+      "Choose another directory with --data-dir or HEADRACE_HOME",
+      { cause },
+    );
+  }
+}
+
+/** The directory and what lies in it: whoever first started Headrace as root, and gave away the directory alone, is told of the rest. */
 function refuseForeign(directory: string): void {
-  const owner = statSync(directory).uid;
+  refuseOwner(directory, statSync(directory).uid, directory);
+  for (const path of readdirSync(directory).map((name) => join(directory, name))) {
+    refuseOwner(path, lstatSync(path).uid, directory);
+  }
+}
+
+function refuseOwner(path: string, owner: number, directory: string): void {
   const self = process.getuid?.() ?? owner;
   if (owner === self) return;
   throw new StartError(
-    `Cannot use ${directory}: it belongs to user ${owner}, and Headrace runs as user ${self}`,
+    `Cannot use ${path}: it belongs to user ${owner}, and Headrace runs as user ${self}`,
     `Choose another directory with --data-dir, or run as its owner, or: sudo chown -R ${self} ${directory}`,
   );
 }
