@@ -126,8 +126,8 @@ function make(directory: string): void {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   } catch (cause) {
-    if (!(cause instanceof Error && "code" in cause && (cause.code === "EACCES" || cause.code === "EROFS")))
-      throw cause;
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+    if (!/^(?:EACCES|EPERM|EROFS)$/.test(code)) throw cause;
     throw new StartError(
       `Cannot make ${directory}: the folder that it lies in may not be written`,
       "Choose another directory with --data-dir or HEADRACE_HOME",
