@@ -44,9 +44,8 @@ const descriptionFile = "upload.json";
 
 /** Batches of one object that are being written and looked at while the next is gathered; one, when many are in use. */
 const batchesAhead = 4;
+/** So many are kept for the next objects, too: no garbage collector of one thread knows when to look for what threads share. */
 const manyBatches = 32;
-/** Batches that are kept for the next object. */
-const spareBatches = 8;
 /** A folder that another deletion takes away, just when it is needed, is made again so often. */
 const triesToPlace = 10;
 
@@ -373,7 +372,7 @@ class Batches {
 
   give(batch: Buffer): void {
     this.#taken -= 1;
-    if (this.#spare.length < spareBatches) this.#spare.push(batch);
+    if (this.#spare.length < manyBatches) this.#spare.push(batch);
   }
 }
 
