@@ -111,13 +111,13 @@ async function fetchDebian(): Promise<string> {
   return tar;
 }
 
-/** What git tracks, as it lies here, with what npm has installed. */
+/** The checkout as it lies here, but for what git ignores, and with what npm has installed. */
 async function copyCheckout(to: string): Promise<void> {
   await mkdir(to);
   await run([
     "sh",
     "-c",
-    `git ls-files -z | tar --create --null --files-from - --ignore-failed-read | tar --extract --directory ${quote(to)}`,
+    `git ls-files -z --cached --others --exclude-standard | tar --create --null --files-from - --ignore-failed-read | tar --extract --directory ${quote(to)}`,
   ]);
   await cp(join(root, "node_modules"), join(to, "node_modules"), { recursive: true, verbatimSymlinks: true });
 }
