@@ -1,8 +1,8 @@
-import { ConfirmDialog, errorText, Sentence, useAnswer, useKit, useMessages } from "@headrace/ui-kit";
+import { ConfirmDialog, Sentence, useAnswer, useKit, useMessages } from "@headrace/ui-kit";
 import { countVersions, deletePipeline, type Pipeline } from "./pipelines-api.ts";
 import { pipelinesMessages } from "./pipelines-messages.ts";
 import { listSchedules } from "./schedules-api.ts";
-import { ActionError } from "./errors.ts";
+import { actOnEach } from "./act-on-each.ts";
 
 /** Asks before pipelines go, and says what would go with them. */
 export function DeletePipelines({
@@ -32,13 +32,11 @@ export function DeletePipelines({
   const [only] = pipelines;
   const single = pipelines.length === 1 && only !== undefined;
   const act = async (): Promise<void> => {
-    for (const { id, displayName } of pipelines) {
-      try {
-        await deletePipeline(request, id);
-      } catch (cause) {
-        throw new ActionError(t("delete.failed", { name: displayName, why: errorText(cause) }), { cause });
-      }
-    }
+    await actOnEach(
+      pipelines,
+      ({ id }) => deletePipeline(request, id),
+      (failed) => t("delete.failed", failed),
+    );
     onDone();
   };
   return (

@@ -1,6 +1,6 @@
-import { CheckField, ConfirmDialog, errorText, useKit, useMessages } from "@headrace/ui-kit";
+import { CheckField, ConfirmDialog, useKit, useMessages } from "@headrace/ui-kit";
 import { useState } from "react";
-import { ActionError } from "./errors.ts";
+import { actOnEach } from "./act-on-each.ts";
 import { deleteSchedule, type Schedule } from "./schedules-api.ts";
 import { schedulesMessages } from "./schedules-messages.ts";
 
@@ -19,13 +19,11 @@ export function DeleteSchedules({
   const [orphan, setOrphan] = useState(false);
   const [only] = schedules;
   const act = async (): Promise<void> => {
-    for (const { id, displayName } of schedules) {
-      try {
-        await deleteSchedule(request, id, { orphan });
-      } catch (cause) {
-        throw new ActionError(t("action.failed", { name: displayName, why: errorText(cause) }), { cause });
-      }
-    }
+    await actOnEach(
+      schedules,
+      ({ id }) => deleteSchedule(request, id, { orphan }),
+      (failed) => t("action.failed", failed),
+    );
     onDone();
   };
   return (

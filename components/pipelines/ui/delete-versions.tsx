@@ -1,5 +1,5 @@
-import { ConfirmDialog, errorText, useKit, useMessages } from "@headrace/ui-kit";
-import { ActionError } from "./errors.ts";
+import { ConfirmDialog, useKit, useMessages } from "@headrace/ui-kit";
+import { actOnEach } from "./act-on-each.ts";
 import { deleteVersion, type PipelineVersion } from "./pipelines-api.ts";
 import { pipelinesMessages } from "./pipelines-messages.ts";
 
@@ -17,13 +17,11 @@ export function DeleteVersions({
   const { request } = useKit();
   const [only] = versions;
   const act = async (): Promise<void> => {
-    for (const version of versions) {
-      try {
-        await deleteVersion(request, version);
-      } catch (cause) {
-        throw new ActionError(t("delete.failed", { name: version.displayName, why: errorText(cause) }), { cause });
-      }
-    }
+    await actOnEach(
+      versions,
+      (version) => deleteVersion(request, version),
+      (failed) => t("delete.failed", failed),
+    );
     onDone();
   };
   return (

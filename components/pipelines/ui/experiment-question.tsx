@@ -1,6 +1,6 @@
-import { ConfirmDialog, errorText, Sentence, useAnswer, useKit, useMessages } from "@headrace/ui-kit";
+import { ConfirmDialog, Sentence, useAnswer, useKit, useMessages } from "@headrace/ui-kit";
 import type { Run } from "../resources/index.ts";
-import { ActionError } from "./errors.ts";
+import { actOnEach } from "./act-on-each.ts";
 import { archiveExperiment, deleteExperiment, type Experiment } from "./experiments-api.ts";
 import { experimentsMessages } from "./experiments-messages.ts";
 import { listSchedules } from "./schedules-api.ts";
@@ -35,13 +35,11 @@ export function ExperimentQuestion({
     },
   );
   const act = async (): Promise<void> => {
-    for (const { id, displayName } of experiments) {
-      try {
-        await (verb === "archive" ? archiveExperiment(request, id, true) : deleteExperiment(request, id));
-      } catch (cause) {
-        throw new ActionError(t("action.failed", { name: displayName, why: errorText(cause) }), { cause });
-      }
-    }
+    await actOnEach(
+      experiments,
+      ({ id }) => (verb === "archive" ? archiveExperiment(request, id, true) : deleteExperiment(request, id)),
+      (failed) => t("action.failed", failed),
+    );
     onDone();
   };
   return (

@@ -9,6 +9,7 @@ import {
   Table,
   Time,
   timeColumn,
+  useAction,
   useAnswer,
   useChosen,
   useKit,
@@ -21,6 +22,7 @@ import {
 } from "@headrace/ui-kit";
 import { useMemo, useState } from "react";
 import type { Run } from "../resources/index.ts";
+import { actOnEach } from "./act-on-each.ts";
 import { DeleteSchedules } from "./delete-schedules.tsx";
 import { listExperiments } from "./experiments-api.ts";
 import { LastRuns } from "./last-runs.tsx";
@@ -66,22 +68,19 @@ export function ScheduleTable({
   const [sort, setSort] = useTableSort({ column: "next", descending: false });
   const chosen = useChosen(rows, ({ id }) => id);
   const [deleting, setDeleting] = useState(false);
-  const [failure, setFailure] = useState<string>();
   const done = (): void => {
     chosen.clear();
     answer.retry();
   };
-  const enable = async (enabled: boolean): Promise<void> => {
-    setFailure(undefined);
-    for (const { id, displayName } of chosen.items.filter((it) => it.enabled !== enabled)) {
-      try {
-        await enableSchedule(request, id, enabled);
-      } catch (error) {
-        return setFailure(t("action.failed", { name: displayName, why: errorText(error) }));
-      }
-    }
+  const enable = useAction(async (enabled: boolean) => {
+    await actOnEach(
+      chosen.items.filter((it) => it.enabled !== enabled),
+      ({ id }) => enableSchedule(request, id, enabled),
+      (failed) => t("action.failed", failed),
+    );
     done();
-  };
+  });
+  const failure = enable.failure && errorText(enable.failure.error);
   const off = chosen.items.filter((it) => !it.enabled).length;
   const on = chosen.items.length - off;
   return (
@@ -104,12 +103,12 @@ export function ScheduleTable({
       </Answered>
       <Selection chosen={chosen} failure={failure === undefined ? undefined : { line: failure, whole: failure }}>
         {on === 0 ? null : (
-          <button type="button" className="compact" onClick={() => void enable(false)}>
+          <button type="button" className="compact" onClick={() => enable.run(false)}>
             {t("disable")} <span className="count">{on}</span>
           </button>
         )}
         {off === 0 ? null : (
-          <button type="button" className="compact" onClick={() => void enable(true)}>
+          <button type="button" className="compact" onClick={() => enable.run(true)}>
             {t("enable")} <span className="count">{off}</span>
           </button>
         )}
