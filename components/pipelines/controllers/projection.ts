@@ -38,8 +38,7 @@ export function writeToken(time: number, id: string): string {
 /** The same for lists in the order of namespaces and names. */
 export function readNameToken(token: string | undefined): { readonly ns: string; readonly name: string } | undefined {
   if (token === undefined) return undefined;
-  const [, ns, name] =
-    /^([a-z0-9-]{1,63})\/([^/]{1,255})$/.exec(Buffer.from(token, "base64url").toString()) ?? [];
+  const [, ns, name] = /^([a-z0-9-]{1,63})\/([^/]{1,255})$/.exec(Buffer.from(token, "base64url").toString()) ?? [];
   if (ns === undefined || name === undefined)
     throw badRequest("continue: is not a token of this list; begin again without it");
   return { ns, name };
