@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdirSync } from "node:fs";
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -30,9 +30,9 @@ describe("environments", () => {
   let directory: string;
   let environments: Environments;
   let minor: string;
-  const open = (settings: { online: boolean } = { online: false }): Environments =>
+  const open = (settings: { online: boolean; cache?: string } = { online: false }): Environments =>
     createEnvironments({
-      cacheDirectory: join(directory, "cache"),
+      cacheDirectory: join(directory, settings.cache ?? "cache"),
       indexEnvironment: settings.online
         ? process.env
         : { ...process.env, PIP_FIND_LINKS: join(directory, "wheels"), PIP_NO_INDEX: "1" },
@@ -78,6 +78,19 @@ describe("environments", () => {
     assert.equal(bare.cell, undefined);
     assert.match(bare.mapping, /host's own root/);
     assert.equal(bare.variables["PATH"]?.includes("/usr/bin"), true);
+  });
+
+  it("says that its cache may not be written, and tries again", async () => {
+    await writeFile(join(directory, "blocked"), "no folder");
+    const blocked = open({ online: false, cache: "blocked" });
+    const resolve = () => blocked.resolve({ image: `python:${minor}`, packages: { installs: [] } });
+    await assert.rejects(
+      resolve,
+      (error) => error instanceof EnvironmentError && error.message.startsWith("Cannot write to the cache"),
+    );
+    await rm(join(directory, "blocked"));
+    assert.doesNotMatch(String(await resolve().catch((error: unknown) => error)), /Cannot write to the cache/);
+    await blocked.close();
   });
 
   it("refuses an unknown image with the mapping to apply", async () => {

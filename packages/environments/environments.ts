@@ -121,18 +121,37 @@ export function createEnvironments(options: EnvironmentsOptions): Environments {
   });
 
   async function prepare(): Promise<IndexSettings> {
-    await Promise.all(
-      ["locks", ".tmp", "requests", "envs", "pythons"].map((name) =>
-        mkdir(join(cacheDirectory, name), { recursive: true, mode: 0o755 }),
-      ),
-    );
+    try {
+      await Promise.all(
+        ["locks", ".tmp", "requests", "envs", "pythons"].map((name) =>
+          mkdir(join(cacheDirectory, name), { recursive: true, mode: 0o755 }),
+        ),
+      );
+    } catch (cause) {
+      throw new EnvironmentError(
+        "build-failed",
+        `Cannot write to the cache of environments: ${cause instanceof Error ? cause.message : String(cause)}`,
+        `See that ${cacheDirectory} belongs to the user that runs Headrace and that its disk has room, or start with HEADRACE_CACHE set to another folder`,
+        { cause },
+      );
+    }
     await removeAbandoned(join(cacheDirectory, ".tmp"), clock);
     return readIndexSettings(options.indexEnvironment);
   }
 
-  async function getUv(python: Interpreter, progress: (message: string) => void): Promise<Uv> {
+  /** Once; after a failure it is tried again. */
+  async function preparation(): Promise<IndexSettings> {
     prepared ??= prepare();
-    const settings = await prepared;
+    try {
+      return await prepared;
+    } catch (error) {
+      prepared = undefined;
+      throw error;
+    }
+  }
+
+  async function getUv(python: Interpreter, progress: (message: string) => void): Promise<Uv> {
+    const settings = await preparation();
     uv ??= findUv(
       { clock, ids, cacheDirectory, variables: options.indexEnvironment, settings },
       python,
@@ -213,8 +232,7 @@ export function createEnvironments(options: EnvironmentsOptions): Environments {
     installs: readonly PipInstall[],
   ): Promise<Environment> {
     const progress = request.onProgress ?? (() => {});
-    prepared ??= prepare();
-    const settings = await prepared;
+    const settings = await preparation();
     const interpreter = await pythons.find(wish, request.image, stopping.signal, progress);
     const wanted = withSeeds(installs, interpreter);
     const requestDigest = digestOf([recipe, interpreter, wanted, settings]);
