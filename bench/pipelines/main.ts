@@ -179,13 +179,13 @@ async function read(url: string): Promise<void> {
 
 /** Asks for something small again and again while the answer to something large is made, and notes how long each took. */
 async function readBeside(large: string, small: string, waits: number[]): Promise<void> {
-  let goesOn = true;
+  const done = new AbortController();
   const beside = async (): Promise<void> => {
-    while (goesOn) waits.push(...(await timesOf(1, () => read(small))));
+    while (!done.signal.aborted) waits.push(...(await timesOf(1, () => read(small))));
   };
   const others = beside();
   await read(large);
-  goesOn = false;
+  done.abort();
   await others;
 }
 

@@ -62,9 +62,9 @@ test("aggregated discovery says everything at once, and is told apart by its con
 test("a subresource that nothing here answers is not listed", async () => {
   await using api = testApi([Pod]);
   const document = (await fetchFrom(api)("/api/v1")).json<{ resources: readonly { name: string }[] }>();
-  const names = document.resources.map(({ name }) => name);
-  assert.ok(names.includes("pods/binding"));
-  assert.ok(!names.includes("pods/exec"));
+  const names = new Set(document.resources.map(({ name }) => name));
+  assert.ok(names.has("pods/binding"));
+  assert.ok(!names.has("pods/exec"));
 });
 
 test("discovery and OpenAPI are not sent twice to those who have them", async () => {
