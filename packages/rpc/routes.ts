@@ -97,7 +97,11 @@ function implementMethod({ input, output }: DescMethod, own: Method, { registry,
   if (own.kind === "unary") {
     return async (request: Message, context: HandlerContext): Promise<Message> => {
       try {
-        return messageOf(output, await own.handle(plainOf(input, request), callOf(context)));
+        const response = await own.handle(plainOf(input, request), callOf(context));
+        // What comes after the deadline is no answer any more, however close: the caller's own clock may be slower.
+        const why: unknown = context.signal.reason;
+        if (why instanceof ConnectError && why.code === Code.DeadlineExceeded) throw why;
+        return messageOf(output, response);
       } catch (error) {
         throw failed(error);
       }
