@@ -22,7 +22,7 @@ export interface LauncherOptions {
 const launcherDirectory = fileURLToPath(new URL("launcher", import.meta.url));
 const maximumAnswer = 64 * 1024;
 /** Asks systemd for a group of our own in which limits may be set; the program stays the one that was started. */
-const delegatedScope = ["systemd-run", "--user", "--scope", "--quiet", "--collect", "--property=Delegate=yes", "--"];
+const delegatedScope = ["--scope", "--quiet", "--collect", "--property=Delegate=yes", "--"];
 
 /**
  * Starts the launcher in a session of its own and resolves when it listens, or when another one does already. Throws
@@ -33,7 +33,8 @@ export async function startLauncher(options: LauncherOptions): Promise<void> {
   const logPath = join(options.stateDirectory, "launcher.log");
   const log = await open(logPath, "a", 0o600);
   try {
-    if (!options.plain && (await mayDelegate()) && succeeded(await run(options, delegatedScope, log))) return;
+    const prefix = options.plain ? undefined : await delegation();
+    if (prefix !== undefined && succeeded(await run(options, prefix, log))) return;
     const answer = await run(options, [], log);
     if (succeeded(answer)) return;
     const problem = isFields(answer) ? text(answer["error"]) : await lastLines(logPath);
@@ -49,15 +50,19 @@ export async function startLauncher(options: LauncherOptions): Promise<void> {
   }
 }
 
-/** Only an ordinary user's systemd on a host with unified cgroups can and need be asked. */
-async function mayDelegate(): Promise<boolean> {
+/**
+ * What to put before the launcher's command where systemd keeps unified cgroups: of root the system's, of others their own. Undefined
+ * where it does not, and the launcher makes groups by itself.
+ */
+async function delegation(): Promise<readonly string[] | undefined> {
   const user = process.getuid?.() ?? 0;
-  if (user === 0) return false;
-  const needed = ["/sys/fs/cgroup/cgroup.controllers", `/run/user/${user}/bus`];
-  return Promise.all(needed.map((path) => access(path))).then(
-    () => true,
-    () => false,
-  );
+  const needed = ["/sys/fs/cgroup/cgroup.controllers", user === 0 ? "/run/systemd/system" : `/run/user/${user}/bus`];
+  try {
+    await Promise.all(needed.map((path) => access(path)));
+    return ["systemd-run", ...(user === 0 ? [] : ["--user"]), ...delegatedScope];
+  } catch {
+    return undefined;
+  }
 }
 
 function succeeded(answer: unknown): boolean {
