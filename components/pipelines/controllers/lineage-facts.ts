@@ -1,5 +1,6 @@
 import type { Records } from "@headrace/records";
-import type { Component, Dag, OutputSource, Pipeline } from "../core/ir.ts";
+import { type Component, type Dag, type OutputSource, type Pipeline, taskAt } from "../core/ir.ts";
+import { inChunks } from "../records/chunks.ts";
 import type { PipelineTables } from "../records/tables.ts";
 import { PipelineCache } from "./pipeline-cache.ts";
 
@@ -40,9 +41,6 @@ export interface RunOf {
   readonly ns: string;
   readonly pipelineName: string;
 }
-
-/** Values of one statement: SQLite binds at most 32,766. */
-const maxBound = 10_000;
 
 export function createLineageFacts(records: Records, defaultPipelineRoot: string): LineageFacts {
   const { db } = records.all<PipelineTables>();
@@ -91,32 +89,16 @@ export function createLineageFacts(records: Records, defaultPipelineRoot: string
       const specs = new Map<string, Pipeline>();
       for (const { run, ns, spec } of await rowsOf(runs)) specs.set(run, await pipelines.read(db, ns, spec));
       return (run, key) => {
-        const component = componentAt(specs.get(run)?.root, key);
+        const component = componentOf(specs.get(run), key);
         return component && factsOf(component);
       };
     },
   };
 }
 
-async function inChunks<K, T>(
-  keys: readonly K[],
-  read: (chunk: readonly K[]) => Promise<readonly T[]>,
-): Promise<readonly T[]> {
-  const found: T[] = [];
-  for (let from = 0; from < keys.length; from += maxBound)
-    found.push(...(await read(keys.slice(from, from + maxBound))));
-  return found;
-}
-
-/** The component of the task with this key: `root/for-loop-2[3]/train`. */
-function componentAt(root: Component | undefined, key: string): Component | undefined {
-  let component = root;
-  for (const part of key.split("/").slice(1)) {
-    const name = part.replace(/(?:\[\d+\])+$/, "");
-    component = component?.body.kind === "dag" ? component.body.tasks.get(name)?.component : undefined;
-  }
-  return component;
-}
+/** A run's root is the one task that no other declares. */
+const componentOf = (pipeline: Pipeline | undefined, key: string): Component | undefined =>
+  pipeline && (key.includes("/") ? taskAt(pipeline.root, key)?.component : pipeline.root);
 
 function factsOf({ body }: Component): StepFacts {
   if (body.kind === "container") return { image: body.image };

@@ -4,6 +4,7 @@ import { sql } from "kysely";
 import { type Component, taskAt } from "../core/ir.ts";
 import { isList, isObject, type JsonObject, parseObject } from "../core/json.ts";
 import type { ArtifactRow } from "../records/artifacts.ts";
+import { inChunks } from "../records/chunks.ts";
 import type { AttemptRow, TaskRow } from "../records/runs.ts";
 import type { PipelineDatabase, PipelineTables } from "../records/tables.ts";
 import {
@@ -108,9 +109,6 @@ interface Search {
   readonly limit?: number;
 }
 
-/** Values of one statement: SQLite binds at most 32,766. */
-const maxBound = 10_000;
-
 class TaskView {
   readonly #db: PipelineDatabase;
   readonly #options: Omit<TaskProjectionOptions, "records">;
@@ -208,16 +206,6 @@ class TaskView {
     const open = attempts.find(({ state }) => state === "CREATED");
     return open && this.#options.waiting({ namespace: row.ns, name: open.pod });
   }
-}
-
-async function inChunks<K, T>(
-  keys: readonly K[],
-  read: (chunk: readonly K[]) => Promise<readonly T[]>,
-): Promise<readonly T[]> {
-  const found: T[] = [];
-  for (let from = 0; from < keys.length; from += maxBound)
-    found.push(...(await read(keys.slice(from, from + maxBound))));
-  return found;
 }
 
 function numberIn(name: string): number | undefined {
