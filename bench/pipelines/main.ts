@@ -10,12 +10,13 @@ import { promisify } from "node:util";
 import { HeadraceProcess, pythonWith, startFresh } from "@headrace/platform/testing";
 import { gapsOf, machineCpu, median, percentile, printTable, residentMiB, ticksOf } from "../measure.ts";
 import { type History, writeHistory } from "./history.ts";
-import { phasesOf } from "./phases.ts";
+import { endsOf, phasesOf } from "./phases.ts";
 
 const run = promisify(execFile);
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const chainLength = 100;
 const fanOutWidth = 1000;
+const longRun = { steps: 10_000, piece: 1000 };
 const crowd = { runs: 100, steps: 20 };
 const artifactMiB = 1024;
 /** 10,000 runs of a hundred tasks, and one of 5,000. */
@@ -23,7 +24,13 @@ const longUsed: History = { runs: 10_000, steps: 49, largest: 2_499 };
 
 /** Everything, or the parts that are named after the bench: `npm run bench -- pipelines steps history`. */
 export async function main(): Promise<void> {
-  const parts = { steps: measureSteps, crowd: measureCrowd, artifact: measureArtifact, history: measureHistory };
+  const parts = {
+    steps: measureSteps,
+    long: measureLong,
+    crowd: measureCrowd,
+    artifact: measureArtifact,
+    history: measureHistory,
+  };
   const asked = process.argv.slice(3);
   for (const [name, measure] of Object.entries(parts)) if (asked.length === 0 || asked.includes(name)) await measure();
 }
@@ -86,6 +93,30 @@ async function measureSteps(): Promise<void> {
   printTable("Others", [
     ["submit to the first step's own code", ms(first)],
     ["cached re-run of 100 steps", ms(cached.seconds * 1000)],
+  ]);
+}
+
+/** Whether a run's last steps are as quick as its first, and what memory it takes to have so many. */
+async function measureLong(): Promise<void> {
+  const python = await pythonWith("kfp==2.17.3");
+  await using headrace = await startFresh();
+  const { gateway } = headrace.platform.running;
+  const { steps, piece } = longRun;
+  // The first fan-out fills what every later one uses again: only then is growth the run's own.
+  await submitRun(python, gateway, "fan_out", piece, "fresh");
+  const { result, ownCpu, machineCpu, growth } = await measured(steps, () =>
+    submitRun(python, gateway, "fan_out", steps, "fresh"),
+  );
+  const ends = endsOf(join(headrace.directory, "home"), result.run);
+  const rateOf = (from: number): number => (piece * 1000) / ((ends[from + piece] ?? Number.NaN) - (ends[from] ?? 0));
+  const [first, last] = [rateOf(0), rateOf(steps - piece - 1)];
+  printTable(`A run of ${steps} steps`, [
+    ["steps", `${(steps / result.seconds).toFixed(0)} steps/s`],
+    [`  the first ${piece}`, `${first.toFixed(0)} steps/s`],
+    [`  the last ${piece}`, `${last.toFixed(0)} steps/s`, `${(last / first).toFixed(2)} × the first`],
+    ["CPU of the platform's process a step", ms(ownCpu)],
+    ["CPU of the machine a step", ms(machineCpu)],
+    ["growth of the platform's memory", `${growth.toFixed(0)} MiB`],
   ]);
 }
 

@@ -41,6 +41,13 @@ export function phasesOf(home: string, run: string, ticks: readonly (readonly [n
   return phases;
 }
 
+/** When the steps of a run ended, in order, in milliseconds since the epoch. */
+export function endsOf(home: string, run: string): readonly number[] {
+  return attemptsOf(home, run)
+    .map(({ finished }) => finished)
+    .toSorted((a, b) => a - b);
+}
+
 function attemptsOf(home: string, run: string): readonly Attempt[] {
   using database = new DatabaseSync(join(home, "records.db"), { readOnly: true });
   const rows = database

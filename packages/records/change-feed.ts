@@ -115,7 +115,7 @@ export class ChangeFeed {
   }
 
   #show(changes: readonly Change[]): void {
-    this.#recent.push(...changes);
+    this.#recent.push(...changes.slice(-recentLimit));
     // Some more are kept for a while, so that not every commit moves them all.
     if (this.#recent.length > 2 * recentLimit) this.#recent = this.#recent.slice(-recentLimit);
     this.#head = changes.at(-1)?.seq ?? this.#head;

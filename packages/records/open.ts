@@ -9,6 +9,8 @@ import { sqliteDialect } from "./sqlite-dialect.ts";
 import type { LineageTables } from "./tables.ts";
 
 const defaultFeedLimit = 10_000;
+/** Changes written by one statement: SQLite binds at most 32,766 values, and a change has four. */
+const changesPerInsert = 1000;
 
 /** Opens the database, creating it (readable by its owner alone) where there is none, and brings the lineage tables up to date. */
 export async function openRecords(options: RecordsOptions): Promise<Records> {
@@ -35,13 +37,16 @@ function createRecords(db: Kysely<LineageTables>, feed: ChangeFeed, { clock }: R
     db: asTablesOf<DB>(readable),
     async transaction(body) {
       let result: { value: Awaited<ReturnType<typeof body>> } | undefined;
-      let written: readonly Change[] = [];
+      const written: Change[] = [];
       await writers.run(async (tx) => {
         const changes: Parameters<Parameters<typeof body>[0]["changed"]>[0][] = [];
         result = {
           value: await body({ db: asTablesOf<DB>(tx), changed: (change) => void changes.push(change) }),
         };
-        if (changes.length > 0) written = await tx.insertInto("change").values(changes).returningAll().execute();
+        for (let from = 0; from < changes.length; from += changesPerInsert) {
+          const some = changes.slice(from, from + changesPerInsert);
+          written.push(...(await tx.insertInto("change").values(some).returningAll().execute()));
+        }
       });
       // Watchers hear of it soon; the writer does not wait for that. A failed read is made good by the next.
       if (written.length > 0) feed.committed(written).catch(() => {});

@@ -13,7 +13,7 @@ describe("what a step costs", () => {
     const length = 20;
     const counted = { commits: 0, creations: 0, changes: 0, deletions: 0 };
     await using bench = await createBench(program, {
-      wrapRecords: (records) => countingRecords(records, () => (counted.commits += 1)),
+      wrapRecords: (records) => noting(records, () => (counted.commits += 1)),
       wrapClient: (client) => countingClient(client, (kind) => (counted[kind] += 1)),
     });
     const { run, states } = await bench.run(chainPipeline(length));
@@ -25,6 +25,18 @@ describe("what a step costs", () => {
     // The last finalizers may be dropped after the run is over.
     assert.ok(counted.changes <= length, `${counted.changes} changes`);
     assert.equal(counted.deletions, 0);
+  });
+
+  test("of a wide loop: many transactions, none of which holds up the others for long", async () => {
+    const width = 1500;
+    let most = 0;
+    await using bench = await createBench(program, {
+      wrapRecords: (records) => noting(records, (changes) => (most = Math.max(most, changes))),
+    });
+    const { run } = await bench.run(fanOutPipeline(width), { cache: false });
+    assert.equal(run.state, "SUCCEEDED");
+    // A turn stops at 500 tasks, or at what the last change before that opens: a turn of the loop and its step.
+    assert.ok(most < 520, `${most} changes in one transaction`);
   });
 
   test("of a run that is over: nothing stays in memory", async () => {
@@ -57,15 +69,19 @@ async function cpuOfTask(width: number): Promise<number> {
   return (user + system) / 1000 / width;
 }
 
-function countingRecords(records: Records, count: () => void): Records {
-  const counting = <DB>(scope: Scope<DB>): Scope<DB> => ({
+/** Notes of each transaction how many changes it tells. */
+function noting(records: Records, note: (changes: number) => void): Records {
+  const noted = <DB>(scope: Scope<DB>): Scope<DB> => ({
     ...scope,
-    transaction(body) {
-      count();
-      return scope.transaction(body);
-    },
+    transaction: (body) =>
+      scope.transaction(async ({ db, changed }) => {
+        let changes = 0;
+        const result = await body({ db, changed: (change) => ((changes += 1), changed(change)) });
+        note(changes);
+        return result;
+      }),
   });
-  return { ...records, in: (namespace) => counting(records.in(namespace)), all: () => counting(records.all()) };
+  return { ...records, in: (namespace) => noted(records.in(namespace)), all: () => noted(records.all()) };
 }
 
 function countingClient(client: Client, count: (kind: "creations" | "changes" | "deletions") => void): Client {

@@ -268,7 +268,7 @@ export class Turn {
     let at = 0;
     while (at < queue.length || this.#starts.length > 0) {
       for (let change = queue[at]; change && !this.#isFull; change = queue[++at]) this.#step(change);
-      if (this.#isFull && at < queue.length) break;
+      if (this.#isFull) break;
       await this.#startReady();
     }
     this.run.backlog = { changes: queue.slice(at), starts: this.#starts.splice(0) };
@@ -295,9 +295,11 @@ export class Turn {
     return node;
   }
 
-  /** Begins the steps that became ready: imports, cache hits, and first attempts of the rest. */
+  /** Begins steps that became ready, as many as this turn has room for: imports, cache hits, and first attempts of the rest. */
   async #startReady(): Promise<void> {
-    const ready = this.#starts.splice(0).filter((node) => awaitsStart(node) && !this.run.verifying.has(node));
+    const ready = this.#starts
+      .splice(0, maxTasksPerTurn - this.#writer.size)
+      .filter((node) => awaitsStart(node) && !this.run.verifying.has(node));
     if (ready.length === 0) return;
     const cacheable = new Map<string, Node[]>();
     for (const node of ready) {

@@ -69,6 +69,22 @@ export function recordsConformance(name: string, make: MakeRecords): void {
         assert.equal(await records.sequence(), 0);
       }));
 
+    test("one transaction tells of any number of changes, in order", () =>
+      withNotes(async (records) => {
+        const keys = Array.from({ length: 12_000 }, (_, n) => String(n));
+        const { transaction } = records.in<NoteTables>("a");
+        await transaction(async ({ changed }) => {
+          for (const key of keys) changed({ ns: "a", kind: "notes", key, op: "PUT" });
+        });
+        const told: string[] = [];
+        const stop = new AbortController();
+        for await (const some of records.changes({ kind: "notes", since: 0, signal: stop.signal })) {
+          told.push(...some.map(({ key }) => key));
+          if (told.length >= keys.length) stop.abort();
+        }
+        assert.deepEqual(told, keys);
+      }, 20_000));
+
     test("writers that come together all succeed, except the one that throws", () =>
       withNotes(async (records) => {
         const outcomes = await Promise.allSettled(
