@@ -104,12 +104,16 @@ async function measureLong(): Promise<void> {
   const { steps, piece } = longRun;
   // The first fan-out fills what every later one uses again: only then is growth the run's own.
   await submitRun(python, gateway, "fan_out", piece, "fresh");
+  const memory: { at: number; mebibytes: number }[] = [];
+  const sampling = setInterval(() => memory.push({ at: Date.now(), mebibytes: residentMiB(process.pid) }), 250);
   const { result, ownCpu, machineCpu, growth } = await measured(steps, () =>
     submitRun(python, gateway, "fan_out", steps, "fresh"),
-  );
+  ).finally(() => clearInterval(sampling));
   const ends = endsOf(join(headrace.directory, "home"), result.run);
   const rateOf = (from: number): number => (piece * 1000) / ((ends[from + piece] ?? Number.NaN) - (ends[from] ?? 0));
   const [first, last] = [rateOf(0), rateOf(steps - piece - 1)];
+  const begun = memory.find(({ at }) => at >= (ends[piece] ?? 0))?.mebibytes ?? Number.NaN;
+  const ended = memory.at(-1)?.mebibytes ?? Number.NaN;
   printTable(`A run of ${steps} steps`, [
     ["steps", `${(steps / result.seconds).toFixed(0)} steps/s`],
     [`  the first ${piece}`, `${first.toFixed(0)} steps/s`],
@@ -117,6 +121,7 @@ async function measureLong(): Promise<void> {
     ["CPU of the platform's process a step", ms(ownCpu)],
     ["CPU of the machine a step", ms(machineCpu)],
     ["growth of the platform's memory", `${growth.toFixed(0)} MiB`],
+    [`  of it after the first ${piece}`, `${(ended - begun).toFixed(0)} MiB`],
   ]);
 }
 
