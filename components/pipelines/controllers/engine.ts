@@ -1,5 +1,6 @@
 import type { ArtifactStore } from "@headrace/artifacts";
 import type { Client } from "@headrace/client";
+import type { Pod } from "@headrace/k8s";
 import { ApiError, type Clock, type Ids, isApiError, type ObjectKey, type StepReport } from "@headrace/model";
 import type { Records, RunState, WriteScope } from "@headrace/records";
 import { createEventRecorder, type EventRecorder, exponentialDelay } from "@headrace/runtime";
@@ -406,12 +407,19 @@ class RunEngine implements Engine {
     const { body } = node.component;
     if (body.kind === "dag" || node.attempts.open !== n) return;
     const task = run.rowId(node);
+    if (body.kind === "claim")
+      this.#unlessInvalid(run, task, n, () => this.#carryOutClaim(run, node, n, { body, again }));
+    else this.#unlessInvalid(run, task, n, () => this.#ensurePod(run, node, n, body));
+  }
+
+  /** A step that makes no sense ends before it began, and says why. */
+  #unlessInvalid<T>(run: ActiveRun, task: number, n: number, body: () => T): T | undefined {
     try {
-      if (body.kind === "claim") this.#carryOutClaim(run, node, n, { body, again });
-      else this.#ensurePod(run, node, n, this.#stepOf(run, node, n, body));
+      return body();
     } catch (error) {
       if (!(error instanceof PipelineFault) && !isApiError(error)) throw error;
       this.#tell(keyOf(run), { kind: "ended", task, n, reason: "InvalidStep", result: endOf(false, error.message) });
+      return undefined;
     }
   }
 
@@ -453,11 +461,11 @@ class RunEngine implements Engine {
     return importStep(node, artifact, run.directory(node, n));
   }
 
-  #ensurePod(run: ActiveRun, node: Node, n: number, step: Pick<AttemptPlan, "component" | "executor" | "input">): void {
+  #podOf(run: ActiveRun, node: Node, n: number, body: ContainerExecutor | ImporterExecutor): Pod {
     const task = run.rowId(node);
     const { workspaceClaim } = run;
-    const pod = podOf({
-      ...step,
+    return podOf({
+      ...this.#stepOf(run, node, n, body),
       namespace: run.ns,
       run: run.facts,
       pipelineName: run.row.pipeline_name,
@@ -469,17 +477,28 @@ class RunEngine implements Engine {
       sharedFolders: this.#options.sharedFolders ?? [],
       ...(workspaceClaim !== undefined && { workspaceClaim }),
     });
+  }
+
+  /** What the pod is to be is worked out when its turn has come: of a wide loop most have to wait for that. */
+  #ensurePod(run: ActiveRun, node: Node, n: number, body: ContainerExecutor | ImporterExecutor): void {
+    const task = run.rowId(node);
     const isWanted = this.#isWanted(run, node, n);
-    const ensure = (): void => this.#pods.ensure(this.#refOf(run, node, n), pod, isWanted);
+    const ensure = (build: () => Pod | undefined): void =>
+      this.#pods.ensure(this.#refOf(run, node, n), this.#podKey(run, node, n).name, build, isWanted);
     const { workspace } = run.pipeline.settings;
-    const usesIt = pod.spec.volumes?.some((each) => each.persistentVolumeClaim?.claimName === workspaceClaim);
-    if (!workspace || !usesIt) {
-      ensure();
+    if (!workspace) {
+      ensure(() => this.#unlessInvalid(run, task, n, () => this.#podOf(run, node, n, body)));
+      return;
+    }
+    const pod = this.#podOf(run, node, n, body);
+    const usesIt = pod.spec.volumes?.some((each) => each.persistentVolumeClaim?.claimName === run.workspaceClaim);
+    if (!usesIt) {
+      ensure(() => pod);
       return;
     }
     const claim = workspaceClaimOf({ namespace: run.ns, run: run.id, resourceName: run.facts.resourceName }, workspace);
     const done = (end: ClaimEnd): void => {
-      if ("name" in end) ensure();
+      if ("name" in end) ensure(() => pod);
       else
         this.#tell(keyOf(run), {
           kind: "ended",

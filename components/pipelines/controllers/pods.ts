@@ -4,6 +4,7 @@ import { ApiError, type Clock, isApiError, type ObjectKey } from "@headrace/mode
 import { afterThisTurn, createInformer, ifPresent, type Informer, removeFinalizer } from "@headrace/runtime";
 import { attemptLabel, runLabel, stepFinalizer, taskLabel } from "../core/pod.ts";
 import type { Jobs } from "./jobs.ts";
+import { PodLine } from "./pod-line.ts";
 
 /** An attempt, as its pod's labels name it. */
 export interface AttemptRef {
@@ -46,6 +47,7 @@ export class Pods {
   readonly #news: PodNews;
   readonly #jobs: Jobs;
   readonly #informer: Informer<Pod>;
+  readonly #line: PodLine;
   readonly #timers = new Set<Disposable>();
   readonly #unsettled = new Set<string>();
   #signal = new AbortController().signal;
@@ -55,6 +57,7 @@ export class Pods {
     this.#clock = clock;
     this.#news = news;
     this.#jobs = jobs;
+    this.#line = new PodLine(clock);
     this.#informer = createInformer({ client: this.#client, clock, labelSelector: runLabel, onError });
   }
 
@@ -63,6 +66,10 @@ export class Pods {
     signal.addEventListener("abort", () => this.#clear(), { once: true });
     await this.#informer.start(signal);
     this.#informer.subscribe((change) => {
+      const { metadata, spec } = change.object;
+      const run = metadata.labels?.[runLabel] ?? "";
+      if (change.type === "deleted" || spec.nodeName || metadata.deletionTimestamp !== undefined)
+        this.#line.leave(run, metadata.name ?? "");
       if (change.type === "deleted") this.#gone(change.object);
       else this.#look(change.object, change.type === "updated" ? change.previous : undefined);
     });
@@ -83,24 +90,38 @@ export class Pods {
   }
 
   /**
-   * Sees to it that the pod exists. One of that name that is there already is taken for it if its labels say so. What the API
-   * refuses for good ends the attempt; anything else is tried again until it works.
+   * Sees to it that the pod exists, now or once its run's line has moved on. One of that name that is there already is taken for it if
+   * its labels say so. What the API refuses for good ends the attempt; anything else is tried again until it works.
+   *
+   * @param build makes the pod when its turn has come; undefined if there is none to be made.
    */
-  ensure(ref: AttemptRef, pod: Pod, isWanted: () => boolean): void {
-    this.#jobs.enqueue(async () => {
-      if (!isWanted()) return;
-      try {
-        await this.#client.create(pod, { signal: this.#signal });
-      } catch (error) {
-        if (isApiError(error, "AlreadyExists")) return this.#adopt(ref, pod);
-        if (!isRefusal(error)) throw error;
-        this.#news.ended(ref, {
-          lost: false,
-          reason: "PodRefused",
-          message: `the step's pod was refused: ${error.message}`,
-        });
+  ensure(ref: AttemptRef, name: string, build: () => Pod | undefined, isWanted: () => boolean): void {
+    this.#line.enter(ref.run, name, () =>
+      this.#jobs.enqueue(async () => {
+        const pod = isWanted() ? build() : undefined;
+        if (!pod || !(await this.#create(ref, pod))) this.#line.leave(ref.run, name);
+      }),
+    );
+  }
+
+  /** Whether there is a pod now that has yet to find a node. */
+  async #create(ref: AttemptRef, pod: Pod): Promise<boolean> {
+    try {
+      await this.#client.create(pod, { signal: this.#signal });
+      return true;
+    } catch (error) {
+      if (isApiError(error, "AlreadyExists")) {
+        await this.#adopt(ref, pod);
+        return false;
       }
-    });
+      if (!isRefusal(error)) throw error;
+      this.#news.ended(ref, {
+        lost: false,
+        reason: "PodRefused",
+        message: `the step's pod was refused: ${error.message}`,
+      });
+      return false;
+    }
   }
 
   async #adopt(ref: AttemptRef, pod: Pod): Promise<void> {
@@ -198,6 +219,7 @@ export class Pods {
   #clear(): void {
     for (const timer of this.#timers) timer[Symbol.dispose]();
     this.#timers.clear();
+    this.#line.clear();
   }
 }
 
