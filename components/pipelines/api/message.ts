@@ -2,8 +2,8 @@ import { badRequest, formatTime } from "@headrace/model";
 import { isList, isObject, type JsonObject, type JsonValue } from "../core/json.ts";
 
 /**
- * Protobuf messages as JSON, declared once: names in snake_case, taken in camelCase too; what has its zero value is not
- * written; a field that nobody knows is refused.
+ * Protobuf messages as JSON, declared once, by the rules of proto3's JSON mapping: names in snake_case, taken in camelCase
+ * too, but not both at once; what has its zero value is not written; null is absent; a field that nobody knows is refused.
  */
 export interface Field<T> {
   /** What it takes, for who must know without a value at hand. */
@@ -50,7 +50,7 @@ export function message<F extends Fields>(name: string, fields: F): Message<Mess
         const key = byWireName.get(wireName);
         const field = key && fields[key];
         if (!field) throw badRequest(`${at}: unknown field of ${name}`);
-        // In protobuf's JSON null means absent, except where the field itself takes any value.
+        if (wireName !== key && Object.hasOwn(value, key)) throw badRequest(`${at}: is set twice, also as "${key}"`);
         if (content !== null) result[key] = field.read(content, at);
       }
       return result as MessageOf<F>;
@@ -88,36 +88,52 @@ export const flag: Field<boolean> = {
 
 export const int32: Field<number> = {
   shape: { kind: "integer" },
-  read: (value, path) => readInteger(value, path),
+  read: (value, path) => readInteger(value, path, 2 ** 31 - 1),
   write: (value) => value || undefined,
 };
 
-/** Numbers in requests may be text, and in answers they are. */
+/** Numbers in requests may be text, and in answers they are. What a JavaScript number cannot hold exactly is refused. */
 export const int64: Field<number> = {
   shape: { kind: "integer" },
-  read: (value, path) => readInteger(value, path),
+  read: (value, path) => readInteger(value, path, Number.MAX_SAFE_INTEGER),
   write: (value) => (value ? String(value) : undefined),
 };
 
 /** int64 that is written also when it is 0: `optional` in protobuf. */
 export const presentInt64: Field<number> = { ...int64, write: String };
 
-function readInteger(value: JsonValue, path: string): number {
-  const number = typeof value === "string" && /^[-+]?\d+$/.test(value) ? Number(value) : value;
-  if (typeof number !== "number" || !Number.isSafeInteger(number)) throw badRequest(`${path}: must be a whole number`);
+const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?$/;
+
+function readInteger(value: JsonValue, path: string, max: number): number {
+  const number = typeof value === "string" && jsonNumber.test(value) ? Number(value) : value;
+  if (typeof number !== "number" || !Number.isInteger(number)) throw badRequest(`${path}: must be a whole number`);
+  if (number > max || number < -max - 1) {
+    throw badRequest(`${path}: Invalid value: ${value}: must be a whole number between ${-max - 1} and ${max}`);
+  }
   return number;
 }
 
-/** Milliseconds since the epoch; RFC 3339 in whole seconds on the wire. */
+/** Milliseconds since the epoch; RFC 3339 in whole seconds on the wire. Fractions and offsets are read; a time without an offset is not one. */
 export const time: Field<number> = {
   shape: { kind: "time" },
   read(value, path) {
-    const ms = typeof value === "string" && /^\d{4}-\d\d-\d\dT/.test(value) ? Date.parse(value) : Number.NaN;
-    if (Number.isNaN(ms)) throw badRequest(`${path}: must be a time such as 2026-01-31T12:00:00Z (RFC 3339)`);
+    const ms = typeof value === "string" ? readTime(value) : undefined;
+    if (ms === undefined) throw badRequest(`${path}: must be a time such as 2026-01-31T12:00:00Z (RFC 3339)`);
     return ms;
   },
   write: formatTime,
 };
+
+const rfc3339 =
+  /^(\d{4}-\d\d-\d\d)T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?(?:Z|[-+](?:[01]\d|2[0-3]):[0-5]\d)$/;
+
+function readTime(text: string): number | undefined {
+  const [, day] = rfc3339.exec(text) ?? [];
+  if (day === undefined) return undefined;
+  // `Date` takes the 30th of February for the 2nd of March.
+  const midnight = Date.parse(`${day}T00:00:00Z`);
+  return formatTime(midnight || 0).startsWith(day) ? Date.parse(text) : undefined;
+}
 
 /** An enum: names by number, the zero value first. Takes both, writes the name. */
 export function word<const W extends string>(names: Readonly<Record<number, W>>): Field<W> {

@@ -43,7 +43,7 @@ function checkParameter(name: string, spec: ParameterSpec, value: JsonValue | un
     case "missing":
       throw badRequest(`${place}: Required value (${spec.type})`);
     case "type":
-      throw badRequest(`${place}: Invalid value: ${asText(given)}: must be ${typeNames[spec.type]} (${spec.type})`);
+      throw badRequest(`${place}: Invalid value: ${literal(given)}: must be ${typeNames[spec.type]} (${spec.type})`);
     case "literal":
       throw badRequest(`${place}: Unsupported value: ${literal(given)}: supported values: ${literals(spec)}`);
     case undefined:

@@ -274,7 +274,7 @@ describe("a run's parameters", () => {
 
   const refused: readonly [given: JsonObject, says: RegExp][] = [
     [{}, /^runtime_config.parameters.n: Required value \(NUMBER_INTEGER\)/],
-    [{ n: "1" }, /^runtime_config.parameters.n: Invalid value: 1: must be a whole number/],
+    [{ n: "1" }, /^runtime_config.parameters.n: Invalid value: "1": must be a whole number/],
     [{ n: 1.5 }, /must be a whole number/],
     [
       { n: 1, x: 2 },
