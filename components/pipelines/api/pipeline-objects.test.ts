@@ -150,6 +150,22 @@ test("a pipeline goes with its versions, and watchers hear of all", async () => 
   await watching;
 });
 
+test("a watch of all namespaces tells apart what has the same name", async () => {
+  await using face = await testFace({ tenancy: { multiUser: true } });
+  const kube = kinds(face).pipelines;
+  await kube.create(pipeline("first"));
+  const { resourceVersion = "" } = (await kube.list({ namespace: "" })).metadata;
+  for (const namespace of ["team-a", "team-b"])
+    await kube.create({ ...pipeline("add"), metadata: { name: "add", namespace } });
+  const seen: unknown[] = [];
+  const life = new AbortController();
+  for await (const { object } of kube.watch({ namespace: "", signal: life.signal, resourceVersion })) {
+    seen.push(object.metadata.namespace);
+    if (seen.length === 2) life.abort();
+  }
+  assert.deepEqual(seen, ["team-a", "team-b"]);
+});
+
 test("a write that means an older state is refused", async () => {
   await using face = await testFace();
   const kube = kinds(face);

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { testApi } from "@headrace/apiserver/testing";
+import type { ResourceClient } from "@headrace/client";
 import type { Projection, WatchEvent } from "@headrace/model";
 import { eventually } from "@headrace/model/testing";
-import { type Artifact, type Run, type Task, taskName } from "../resources/index.ts";
+import { type Artifact, type Run, runs, type Task, taskName, tasks } from "../resources/index.ts";
 import { type Bench, compiledPipelines, createBench, program } from "../testing/index.ts";
 import type { PipelineTables } from "../records/tables.ts";
 import { lineageWriter } from "../testing/task-rows.ts";
@@ -125,30 +127,34 @@ describe("projections", { skip }, () => {
 
   test("a watch tells of what leaves its selection, and of nothing outside of it", async () => {
     await using bench = await createBench(program);
-    const { runs, tasks } = projections(bench);
-    const { metadata } = await tasks.list(everything);
-    const stop = new AbortController();
-    const since = Number(metadata.resourceVersion);
-    const follow = async (projection: Projection, selection: Partial<typeof everything>, until: number) => {
-      const seen: [type: string, state: string | undefined][] = [];
-      const query = { ...everything, ...selection, since, signal: stop.signal };
-      for await (const { type, object } of projection.watch(query)) {
-        seen.push([type, (object as Run).status?.state]);
-        if (seen.length === until) break;
+    const shown = projections(bench);
+    await using server = testApi([], { projections: [shown.runs, shown.tasks] });
+    const [runsApi, tasksApi] = [server.client.resource(runs), server.client.resource(tasks)];
+    await bench.run(pipeline("one_step"));
+    const { metadata } = await runsApi.list(everything);
+    const first = async <T extends Run | Task>(of: ResourceClient<T>, fieldSelector: string, labelSelector = "") => {
+      const stop = new AbortController();
+      const resourceVersion = metadata.resourceVersion ?? "";
+      const watch = of.watch({ namespace: "", fieldSelector, labelSelector, resourceVersion, signal: stop.signal });
+      for await (const { type, object } of watch) {
+        stop.abort();
+        return [type, object.metadata.name, object.status.state];
       }
-      return seen;
+      return [];
     };
+    await bench.run(pipeline("one_step"));
     const { run } = await bench.run(pipeline("one_step"));
     await bench.run(pipeline("one_step"));
-    const fields = { "metadata.name": run.run, "status.state": "RUNNING" };
-    assert.deepEqual(await follow(runs, { fields }, 1), [["DELETED", "SUCCEEDED"]]);
-    assert.deepEqual(await follow(runs, { labels: { "headrace.io/run": run.run } }, 1), [["MODIFIED", "SUCCEEDED"]]);
-    const other = { fields: { "spec.experiment.id": "another", "metadata.name": run.run } };
-    assert.deepEqual(await follow(runs, other, 1), [["DELETED", "SUCCEEDED"]]);
-    const [step] = await list<Task>(tasks, { fields: { "spec.run": run.run } });
-    const failed = { fields: { "metadata.name": step?.metadata.name ?? "", "status.state": "FAILED" } };
-    assert.deepEqual(await follow(tasks, failed, 1), [["DELETED", "SUCCEEDED"]]);
-    stop.abort();
+    const named = `metadata.name=${run.run}`;
+    assert.deepEqual(await first(runsApi, `${named},status.state=RUNNING`), ["DELETED", run.run, "SUCCEEDED"]);
+    assert.deepEqual(await first(runsApi, "", `headrace.io/run=${run.run}`), ["MODIFIED", run.run, "SUCCEEDED"]);
+    const [step] = await list<Task>(shown.tasks, { fields: { "spec.run": run.run } });
+    const name = step?.metadata.name;
+    assert.deepEqual(await first(tasksApi, `metadata.name=${name},status.state=FAILED`), [
+      "DELETED",
+      name,
+      "SUCCEEDED",
+    ]);
   });
 
   test("a run shows what its steps logged, in their order; tasks of all runs come the newest first", async () => {

@@ -5,113 +5,48 @@ import {
   isEqual,
   type KubeObject,
   type ObjectMeta,
-  type Projection,
   type ProjectionChange,
-  type ProjectionQuery,
   type ResourceDefinition,
   type StatusCause,
-  type WatchEvent,
 } from "@headrace/model";
-import type { Change, Records } from "@headrace/records";
+import type { Records } from "@headrace/records";
 import { parseObject } from "../core/json.ts";
 import type { ObjectSearch } from "../records/object-search.ts";
-import type { PipelineDatabase, PipelineTables } from "../records/tables.ts";
-import {
-  deletedObject,
-  listOf,
-  liveChanges,
-  pageLimit,
-  readNameToken,
-  type View,
-  withVersion,
-  writeNameToken,
-} from "./projection.ts";
+import type { PipelineDatabase } from "../records/tables.ts";
+import { atItsName, byName, createView, keyOf, type NamePlace, type View, type ViewKind } from "./projection.ts";
 
-/** Records of one kind as objects, in the order of namespaces and names. */
-export interface RecordKind<T extends KubeObject> extends Pick<Projection, "remedy"> {
-  readonly definition: ResourceDefinition<T>;
-  /** Their kind in the change feed, where the key is the object's name. */
-  readonly changes: string;
-  /** Objects of one answer at most; more follow by `continue`. */
-  readonly pageSize?: number;
+/** Records that take writes, as objects in the order of namespaces and names. */
+export interface RecordKind<T extends KubeObject> extends Pick<
+  ViewKind<T, NamePlace>,
+  "definition" | "changes" | "pageSize"
+> {
   find(db: PipelineDatabase, search: ObjectSearch): Promise<readonly T[]>;
   /** Brings a write into the records; see Projection. */
-  readonly write?: (change: ProjectionChange) => Promise<void>;
+  write(change: ProjectionChange): Promise<void>;
 }
 
 /** An object's resourceVersion is the sequence of its last change, as far as the feed still knows it. */
 export function recordView<T extends KubeObject>(records: Records, kind: RecordKind<T>): View<T> {
-  const { definition, changes, pageSize = 5_000, write, remedy } = kind;
-  const dbOf = (namespace: string) =>
-    (namespace ? records.in<PipelineTables>(namespace) : records.all<PipelineTables>()).db;
-
-  async function find(search: ObjectSearch): Promise<readonly T[]> {
-    const db = dbOf(search.namespace);
-    const objects = await kind.find(db, search);
-    const versions = await lastChanges(db, changes, objects);
-    return objects.map((object) => withVersion(object, versions.get(nameOf(object)) ?? oldest));
-  }
-
+  const view = createView(records, {
+    ...kind,
+    places: byName,
+    find: async (db, search) => (await kind.find(db, search)).map(atItsName),
+    async versions(db, objects) {
+      const versions = await lastChanges(db, kind.changes, objects);
+      return (object) => versions.get(keyOf(object)) ?? oldest;
+    },
+  });
   return {
-    definition,
-    ...(write && {
-      async write(change) {
-        await write(change);
-        if (change.dryRun || change.object === undefined) return change.object;
-        const [written] = await find({ namespace: change.key.namespace, names: [change.key.name] });
-        return written;
-      },
-    }),
-    ...(remedy !== undefined && { remedy }),
-    async get({ namespace, name }) {
-      const [object] = await find({ namespace, names: [name] });
-      return object;
-    },
-    async list(query) {
-      const version = await records.sequence();
-      const limit = Math.min(pageLimit(query), pageSize);
-      const name = query.fields["metadata.name"];
-      const found = await find({
-        namespace: query.namespace,
-        names: name === undefined ? undefined : [name],
-        after: readNameToken(query.continue),
-        limit: limit + 1,
-      });
-      const page = found.slice(0, limit);
-      const last = found.length > limit ? page.at(-1)?.metadata : undefined;
-      const more = last && writeNameToken(last.namespace ?? "", last.name ?? "");
-      return listOf(definition, page, { version, more });
-    },
-    async *watch(query): AsyncGenerator<WatchEvent> {
-      yield* watch(query);
+    ...view,
+    async write(change) {
+      await kind.write(change);
+      return change.dryRun || change.object === undefined ? change.object : view.get(change.key);
     },
   };
-
-  async function* watch({
-    namespace,
-    fields,
-    since,
-    signal,
-  }: ProjectionQuery & { since: number; signal: AbortSignal }): AsyncGenerator<WatchEvent> {
-    const wanted = fields["metadata.name"];
-    for await (const batch of liveChanges(records, { kind: changes, namespace, since, signal })) {
-      const own = [...batch.values()].filter(({ key }) => wanted === undefined || key === wanted);
-      const found = await kind.find(dbOf(namespace), { namespace, names: own.map(({ key }) => key) });
-      const byName = new Map(found.map((object) => [nameOf(object), object]));
-      for (const change of own) yield eventOf(change, byName.get(`${change.ns}/${change.key}`));
-    }
-  }
-
-  function eventOf(change: Change, object: T | undefined): WatchEvent {
-    if (object === undefined) return { type: "DELETED", object: deletedObject(definition, change) };
-    return { type: "MODIFIED", object: withVersion(object, change.seq) };
-  }
 }
 
 /** Of what has not changed for so long that the feed has forgotten when. */
 const oldest = 1;
-
-const nameOf = ({ metadata }: KubeObject): string => `${metadata.namespace ?? ""}/${metadata.name ?? ""}`;
 
 async function lastChanges(
   db: PipelineDatabase,
@@ -174,6 +109,6 @@ export async function requireUnchanged(
   old: KubeObject,
 ): Promise<void> {
   const versions = await lastChanges(db, changes, [old]);
-  const current = versions.get(nameOf(old)) ?? oldest;
+  const current = versions.get(keyOf(old)) ?? oldest;
   if (String(current) !== old.metadata.resourceVersion) throw conflict(definition, old.metadata.name ?? "");
 }

@@ -1,124 +1,53 @@
-import { formatMicroTime, formatTime, type WatchEvent } from "@headrace/model";
+import { formatMicroTime, formatTime } from "@headrace/model";
 import type { Records } from "@headrace/records";
 import { type Selectable, sql } from "kysely";
 import { parseObject } from "../core/json.ts";
-import type { PipelineDatabase, PipelineRunTable, PipelineTables } from "../records/tables.ts";
+import type { PipelineDatabase, PipelineRunTable } from "../records/tables.ts";
 import { type Run, runLabel, runs } from "../resources/index.ts";
-import {
-  deletedObject,
-  listOf,
-  liveChanges,
-  pageLimit,
-  readToken,
-  type View,
-  withVersion,
-  writeToken,
-} from "./projection.ts";
+import { byTime, createView, type View } from "./projection.ts";
 
 /** `runs.headrace.io`, the newest first. */
 export function runProjection(records: Records): View<Run> {
-  const dbOf = (namespace: string) =>
-    (namespace ? records.in<PipelineTables>(namespace) : records.all<PipelineTables>()).db;
-  return {
+  return createView(records, {
     definition: runs,
-    async get({ namespace, name }) {
-      const version = await records.sequence();
-      const [run] = await find(dbOf(namespace), { namespace, ids: [name] });
-      return run && withVersion(run.object, version);
+    changes: "runs",
+    places: byTime,
+    prefix: ({ labels }) => labels[runLabel] ?? "",
+    async find(db, { namespace, names, fields, labels, after, limit }) {
+      if (names?.length === 0) return [];
+      const { "status.state": state, "spec.experiment.id": experiment } = fields;
+      const run = labels[runLabel];
+      const rows = await db
+        .selectFrom("run")
+        .innerJoin("pipeline_run", "pipeline_run.run", "run.id")
+        .leftJoin("experiment", "experiment.id", "pipeline_run.experiment")
+        .selectAll("pipeline_run")
+        .select(["run.state", "run.error", "run.started_at", "run.finished_at", "experiment.name as experiment_name"])
+        .$if(namespace !== "", (query) => query.where("run.ns", "=", namespace))
+        .$if(names !== undefined, (query) => query.where("run.id", "in", names ?? []))
+        .$if(run !== undefined, (query) => query.where("run.id", "=", run ?? ""))
+        .$if(state !== undefined, (query) => query.where(sql<boolean>`run.state = ${state}`))
+        .$if(experiment !== undefined, (query) => query.where("pipeline_run.experiment", "=", experiment ?? ""))
+        .$if(after !== undefined, (query) =>
+          query.where(({ eb, or, and }) =>
+            or([
+              eb("run.created_at", "<", after?.time ?? 0),
+              and([eb("run.created_at", "=", after?.time ?? 0), eb("run.id", "<", after?.id ?? "")]),
+            ]),
+          ),
+        )
+        .$if(limit !== undefined, (query) => query.limit(limit ?? 0))
+        .orderBy("run.created_at", "desc")
+        .orderBy("run.id", "desc")
+        .execute();
+      const found = rows.map(({ run }) => run);
+      const [steps, metrics] = [await countSteps(db, found), await readMetrics(db, found)];
+      return rows.map((row) => ({
+        object: toRun(row, steps.get(row.run) ?? {}, metrics.get(row.run)),
+        place: { time: row.created_at, id: row.run },
+      }));
     },
-    async list({ namespace, fields, labels, continue: token, ...query }) {
-      const version = await records.sequence();
-      const limit = pageLimit({ namespace, fields, labels, ...query });
-      const name = fields["metadata.name"] ?? labels[runLabel];
-      const found = await find(dbOf(namespace), {
-        namespace,
-        ids: name === undefined ? undefined : [name],
-        state: fields["status.state"],
-        experiment: fields["spec.experiment.id"],
-        after: readToken(token),
-        limit: limit + 1,
-      });
-      const page = found.slice(0, limit);
-      const last = page.at(-1);
-      const more =
-        found.length > limit && last ? writeToken(last.createdAt, last.object.metadata.name ?? "") : undefined;
-      return listOf(
-        runs,
-        page.map(({ object }) => withVersion(object, version)),
-        { version, more },
-      );
-    },
-    async *watch({ namespace, fields, labels, since, signal }): AsyncGenerator<WatchEvent> {
-      const wanted = fields["metadata.name"] ?? labels[runLabel];
-      for await (const changes of liveChanges(records, { kind: "runs", namespace, since, signal })) {
-        const own = [...changes.values()].filter(({ key }) => wanted === undefined || key === wanted);
-        const found = await find(dbOf(namespace), { namespace, ids: own.map(({ key }) => key) });
-        const byName = new Map(found.map(({ object }) => [object.metadata.name, object]));
-        for (const change of own) {
-          const run = byName.get(change.key);
-          if (run)
-            yield { type: isSelected(run, fields) ? "MODIFIED" : "DELETED", object: withVersion(run, change.seq) };
-          else yield { type: "DELETED", object: deletedObject(runs, change) };
-        }
-      }
-    },
-  };
-}
-
-/** A run that is outside of the selection may have left it just now. */
-function isSelected({ spec, status }: Run, fields: Readonly<Record<string, string>>): boolean {
-  const { "status.state": state = status.state, "spec.experiment.id": experiment = spec.experiment.id } = fields;
-  return state === status.state && experiment === spec.experiment.id;
-}
-
-interface Search {
-  /** Empty for all. */
-  readonly namespace: string;
-  readonly ids?: readonly string[] | undefined;
-  readonly state?: string | undefined;
-  readonly experiment?: string | undefined;
-  readonly after?: { readonly time: number; readonly id: string } | undefined;
-  readonly limit?: number;
-}
-
-interface Found {
-  readonly object: Run;
-  readonly createdAt: number;
-}
-
-async function find(
-  db: PipelineDatabase,
-  { namespace, ids, state, experiment, after, limit }: Search,
-): Promise<readonly Found[]> {
-  if (ids?.length === 0) return [];
-  const rows = await db
-    .selectFrom("run")
-    .innerJoin("pipeline_run", "pipeline_run.run", "run.id")
-    .leftJoin("experiment", "experiment.id", "pipeline_run.experiment")
-    .selectAll("pipeline_run")
-    .select(["run.state", "run.error", "run.started_at", "run.finished_at", "experiment.name as experiment_name"])
-    .$if(namespace !== "", (query) => query.where("run.ns", "=", namespace))
-    .$if(ids !== undefined, (query) => query.where("run.id", "in", ids ?? []))
-    .$if(state !== undefined, (query) => query.where(sql<boolean>`run.state = ${state}`))
-    .$if(experiment !== undefined, (query) => query.where("pipeline_run.experiment", "=", experiment ?? ""))
-    .$if(after !== undefined, (query) =>
-      query.where(({ eb, or, and }) =>
-        or([
-          eb("run.created_at", "<", after?.time ?? 0),
-          and([eb("run.created_at", "=", after?.time ?? 0), eb("run.id", "<", after?.id ?? "")]),
-        ]),
-      ),
-    )
-    .$if(limit !== undefined, (query) => query.limit(limit ?? 0))
-    .orderBy("run.created_at", "desc")
-    .orderBy("run.id", "desc")
-    .execute();
-  const found = rows.map(({ run }) => run);
-  const [steps, metrics] = [await countSteps(db, found), await readMetrics(db, found)];
-  return rows.map((row) => ({
-    object: toRun(row, steps.get(row.run) ?? {}, metrics.get(row.run)),
-    createdAt: row.created_at,
-  }));
+  });
 }
 
 type Steps = Record<string, number>;

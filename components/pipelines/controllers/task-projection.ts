@@ -1,4 +1,4 @@
-import { formatMicroTime, formatTime, type ObjectKey, type WatchEvent } from "@headrace/model";
+import { formatMicroTime, formatTime, type ObjectKey } from "@headrace/model";
 import type { Records } from "@headrace/records";
 import { sql } from "kysely";
 import { type Component, taskAt } from "../core/ir.ts";
@@ -6,7 +6,7 @@ import { isList, isObject, type JsonObject, parseObject } from "../core/json.ts"
 import type { ArtifactRow } from "../records/artifacts.ts";
 import { inChunks } from "../records/chunks.ts";
 import type { AttemptRow, TaskRow } from "../records/runs.ts";
-import type { PipelineDatabase, PipelineTables } from "../records/tables.ts";
+import type { PipelineDatabase } from "../records/tables.ts";
 import {
   runLabel,
   type Task,
@@ -16,18 +16,9 @@ import {
   tasks,
   type TaskValues,
 } from "../resources/index.ts";
-import {
-  deletedObject,
-  listOf,
-  liveChanges,
-  pageLimit,
-  readToken,
-  type View,
-  withVersion,
-  writeToken,
-} from "./projection.ts";
 import type { PipelineCache } from "./pipeline-cache.ts";
 import type { Waiting } from "./pods.ts";
+import { byNumber, createView, type Found, type View, type ViewSearch } from "./projection.ts";
 
 export interface TaskProjectionOptions {
   readonly records: Records;
@@ -37,79 +28,25 @@ export interface TaskProjectionOptions {
 }
 
 /** `tasks.headrace.io`: those of one run in the order in which they were decided, those of all runs the newest first. */
-export function taskProjection({ records, pipelines, waiting }: TaskProjectionOptions): View<Task> {
-  const viewOf = (namespace: string) => {
-    const { db } = namespace ? records.in<PipelineTables>(namespace) : records.all<PipelineTables>();
-    return new TaskView(db, { pipelines, waiting });
-  };
-  return {
+export function taskProjection({ records, ...options }: TaskProjectionOptions): View<Task> {
+  return createView(records, {
     definition: tasks,
-    async get({ namespace, name }) {
-      const version = await records.sequence();
-      const [task] = await viewOf(namespace).find({ namespace, names: [name] });
-      return task && withVersion(task, version);
+    changes: "tasks",
+    places: byNumber,
+    prefix(selectors) {
+      const run = runOf(selectors);
+      return run === undefined ? "" : taskName(run, 0).slice(0, -1);
     },
-    async list({ namespace, fields, labels, continue: token, ...query }) {
-      const version = await records.sequence();
-      const limit = pageLimit({ namespace, fields, labels, ...query });
-      const name = fields["metadata.name"];
-      const found = await viewOf(namespace).find({
-        namespace,
-        names: name === undefined ? undefined : [name],
-        run: labels[runLabel] ?? fields["spec.run"],
-        id: fields["spec.id"],
-        type: fields["spec.type"],
-        state: fields["status.state"],
-        after: readToken(token)?.time,
-        limit: limit + 1,
-      });
-      const page = found.slice(0, limit);
-      const last = page.at(-1);
-      const more = found.length > limit && last ? writeToken(last.spec.id, "task") : undefined;
-      return listOf(
-        tasks,
-        page.map((task) => withVersion(task, version)),
-        { version, more },
-      );
-    },
-    async *watch({ namespace, fields, labels, since, signal }): AsyncGenerator<WatchEvent> {
-      const run = labels[runLabel] ?? fields["spec.run"];
-      const prefix = fields["metadata.name"] ?? (run === undefined ? "" : taskName(run, 0).slice(0, -1));
-      for await (const changes of liveChanges(records, { kind: "tasks", namespace, since, signal })) {
-        const own = [...changes.values()].filter(({ key }) => key.startsWith(prefix));
-        const found = await viewOf(namespace).find({ namespace, names: own.map(({ key }) => key) });
-        const byName = new Map(found.map((task) => [task.metadata.name, task]));
-        for (const change of own) {
-          const task = byName.get(change.key);
-          if (task)
-            yield { type: isSelected(task, fields) ? "MODIFIED" : "DELETED", object: withVersion(task, change.seq) };
-          else yield { type: "DELETED", object: deletedObject(tasks, change) };
-        }
-      }
-    },
-  };
+    find: (db, search) => new TaskReader(db, options).find(search),
+  });
 }
 
-/** A task that is outside of the selection may have left it just now. */
-function isSelected({ spec, status }: Task, fields: Readonly<Record<string, string>>): boolean {
-  const { "status.state": state = status.state, "spec.type": type = spec.type, "spec.id": id } = fields;
-  return state === status.state && type === spec.type && (id === undefined || id === String(spec.id));
-}
+const runOf = ({ fields, labels }: Pick<Search, "fields" | "labels">): string | undefined =>
+  labels[runLabel] ?? fields["spec.run"];
 
-interface Search {
-  /** Empty for all. */
-  readonly namespace: string;
-  readonly names?: readonly string[] | undefined;
-  readonly run?: string | undefined;
-  readonly id?: string | undefined;
-  readonly type?: string | undefined;
-  readonly state?: string | undefined;
-  /** Tasks beyond this number, in the order of the list. */
-  readonly after?: number | undefined;
-  readonly limit?: number;
-}
+type Search = ViewSearch<number>;
 
-class TaskView {
+class TaskReader {
   readonly #db: PipelineDatabase;
   readonly #options: Omit<TaskProjectionOptions, "records">;
 
@@ -118,7 +55,7 @@ class TaskView {
     this.#options = options;
   }
 
-  async find(search: Search): Promise<readonly Task[]> {
+  async find(search: Search): Promise<readonly Found<Task, number>[]> {
     const rows = await this.#rows(search);
     const byTask = Map.groupBy(await this.#attempts(rows), (attempt) => attempt.task);
     const artifacts = await this.#artifacts(rows);
@@ -126,7 +63,7 @@ class TaskView {
     const runs = await this.#runs(rows);
     return rows.map((row) => {
       const attempts = byTask.get(row.id) ?? [];
-      return toTask(row, {
+      const object = toTask(row, {
         attempts,
         artifacts,
         runName: runs.get(row.run)?.name ?? "",
@@ -134,10 +71,13 @@ class TaskView {
         waiting: this.#waiting(row, attempts),
         cachedFrom: row.cached_from === null ? undefined : sources.get(row.cached_from),
       });
+      return { object, place: row.id };
     });
   }
 
-  async #rows({ namespace, names, run, id, type, state, after, limit }: Search): Promise<readonly TaskRow[]> {
+  async #rows({ namespace, names, fields, labels, after, limit }: Search): Promise<readonly TaskRow[]> {
+    const { "spec.id": id, "spec.type": type, "status.state": state } = fields;
+    const run = runOf({ fields, labels });
     const ids = names?.flatMap((name) => numberIn(name) ?? []);
     if (ids?.length === 0) return [];
     const oldestFirst = run !== undefined || names !== undefined;

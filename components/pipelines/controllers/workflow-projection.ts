@@ -4,22 +4,21 @@ import { sql } from "kysely";
 import { parseObject } from "../core/json.ts";
 import { isAfter, type ObjectSearch } from "../records/object-search.ts";
 import { workflowChanges } from "../records/runs.ts";
-import type { PipelineDatabase, PipelineTables } from "../records/tables.ts";
+import type { PipelineDatabase } from "../records/tables.ts";
 import { type Workflow, workflows } from "../resources/index.ts";
 import {
+  atItsName,
+  byName,
+  createView,
+  databaseOf,
   deletedObject,
-  listOf,
   liveChanges,
-  pageLimit,
-  readNameToken,
   type View,
   withVersion,
-  writeNameToken,
 } from "./projection.ts";
 import { phaseOf } from "./workflow-phase.ts";
 
-/** Objects of one answer, and steps of one object, at most. */
-const maxPage = 500;
+/** Steps of one object at most. */
 const maxNodes = 100;
 
 /** By which users of KFP find the Workflow, and the pods, of a run. */
@@ -28,43 +27,25 @@ const schedulePrefix = "scheduledworkflows.kubeflow.org";
 
 /** `workflows.argoproj.io`: runs, by the name that KFP gives their Workflow. */
 export function workflowProjection(records: Records): View<Workflow> {
-  const dbOf = (namespace: string) =>
-    (namespace ? records.in<PipelineTables>(namespace) : records.all<PipelineTables>()).db;
-
-  return {
+  const view = createView(records, {
     definition: workflows,
+    changes: workflowChanges,
+    places: byName,
+    pageSize: 500,
     remedy:
       "a Workflow shows a run, which is made, ended and deleted through KFP's API: kfp.Client's run_pipeline, terminate_run, delete_run",
-    async get({ namespace, name }) {
-      const version = await records.sequence();
-      const [workflow] = await find(dbOf(namespace), { namespace, names: [name] });
-      return workflow && withVersion(workflow, version);
+    async find(db, { labels, ...search }) {
+      const run = labels[runLabel];
+      return (await find(db, { ...search, runs: run === undefined ? undefined : [run] })).map(atItsName);
     },
-    async list(query) {
-      const version = await records.sequence();
-      const limit = Math.min(pageLimit(query), maxPage);
-      const name = query.fields["metadata.name"];
-      const run = query.labels[runLabel];
-      const found = await find(dbOf(query.namespace), {
-        namespace: query.namespace,
-        names: name === undefined ? undefined : [name],
-        runs: run === undefined ? undefined : [run],
-        after: readNameToken(query.continue),
-        limit: limit + 1,
-      });
-      const page = found.slice(0, limit);
-      const last = found.length > limit ? page.at(-1)?.metadata : undefined;
-      return listOf(
-        workflows,
-        page.map((workflow) => withVersion(workflow, version)),
-        { version, more: last && writeNameToken(last.namespace ?? "", last.name ?? "") },
-      );
-    },
+  });
+  return {
+    ...view,
     async *watch({ namespace, fields, since, signal }): AsyncGenerator<WatchEvent> {
       const wanted = fields["metadata.name"];
       const batches = (kind: string) => liveChanges(records, { kind, namespace, since, signal });
       for await (const batch of merged([batches("runs"), batches(workflowChanges)])) {
-        for (const event of await eventsOf(dbOf(namespace), namespace, [...batch.values()])) {
+        for (const event of await eventsOf(databaseOf(records, namespace), namespace, batch)) {
           if (wanted === undefined || event.object.metadata.name === wanted) yield event;
         }
       }
