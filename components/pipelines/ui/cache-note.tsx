@@ -10,9 +10,12 @@ export function CacheNote({ task }: { readonly task: Task }) {
   );
   // A note beside the facts: if it cannot be read, the facts stand without it.
   if (answer.state !== "ready") return null;
+  // Why it failed is said elsewhere, at length.
+  const error = task.status.error?.message;
+  const reasons = answer.value.filter((reason) => error === undefined || !reason.includes(error));
   return (
     <>
-      {answer.value.map((reason) => (
+      {reasons.map((reason) => (
         <p key={reason}>{sayTimes(reason.replace(`${task.spec.key}: `, ""), clock.now(), language)}</p>
       ))}
     </>

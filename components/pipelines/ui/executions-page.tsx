@@ -27,6 +27,7 @@ import {
 } from "@headrace/ui-kit";
 import { useMemo } from "react";
 import { tasks as taskKind, type Task } from "../resources/index.ts";
+import { failureLine } from "./failure-words.ts";
 import { NoMatchYet, OlderRows, useReach } from "./older-rows.tsx";
 import { resultMessages } from "./results-messages.ts";
 import { spanField, spanOrder } from "./span.ts";
@@ -91,7 +92,7 @@ const pathOf = ({ spec }: Task): string => `/executions/${spec.id}`;
 
 function reasonOf(task: Task): string | undefined {
   const { waiting, error } = task.status;
-  return waiting ? waiting.summary.replaceAll("`", "") : error?.message.split("\n")[0];
+  return waiting ? waiting.summary.replaceAll("`", "") : error && failureLine(error);
 }
 
 /** Counted the way a reader does: one parameter or one artifact is one. */

@@ -1,4 +1,5 @@
 import type { Run } from "../resources/index.ts";
+import { failureLine, type Failure } from "./failure-words.ts";
 import type { RunNode } from "./run-tree.ts";
 import { countByState, flatten, isGroup } from "./run-tree.ts";
 import { countSteps } from "./state.ts";
@@ -62,10 +63,10 @@ function runningSentence(tree: RunNode): RunSentence {
 
 function failedSentence(run: Pick<Run, "status">, tree: RunNode, done: number, total: number): RunSentence {
   const failed = firstFailure(tree);
-  const why = run.status.error === undefined ? undefined : firstLine(run.status.error);
+  const why = run.status.error === undefined ? undefined : reasonIn({ message: run.status.error });
   if (!failed) return { key: "failed", done, total, ...(why !== undefined && { why }) };
   const iteration = [...failed.key.matchAll(/\[(\d+)\]/g)].at(-1)?.[1];
-  const message = firstLine(failed.task?.status.error?.message ?? "");
+  const message = reasonIn(failed.task?.status.error ?? { message: "" });
   return {
     key: "failed",
     done,
@@ -88,5 +89,5 @@ function firstFailure(tree: RunNode): RunNode | undefined {
   return first;
 }
 
-const firstLine = (text: string): string => withoutStop(text.trim().split("\n")[0] ?? "").slice(0, 240);
+const reasonIn = (failure: Failure): string => withoutStop(failureLine(failure)).slice(0, 240);
 const withoutStop = (text: string): string => text.replace(/[.\s]+$/, "");

@@ -14,6 +14,7 @@ import {
 } from "@headrace/ui-kit";
 import { useMemo, useState } from "react";
 import type { Run } from "../resources/index.ts";
+import { failureLine } from "./failure-words.ts";
 import { pipelineMessages } from "./messages.ts";
 import { graphModel, shownIteration } from "./run-graph-model.ts";
 import { RunTimeline } from "./run-timeline.tsx";
@@ -277,7 +278,7 @@ function stepColumns(t: Words): readonly TableColumn<StepRow>[] {
 function reasonOf(node: RunNode): string | undefined {
   const status = node.task?.status;
   if (node.state === "waiting") return status?.waiting?.summary.replaceAll("`", "");
-  return node.state === "failed" ? status?.error?.message.split("\n")[0] : undefined;
+  return node.state === "failed" && status?.error ? failureLine(status.error) : undefined;
 }
 
 function spanMs(node: RunNode): number | undefined {

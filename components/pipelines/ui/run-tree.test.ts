@@ -131,10 +131,35 @@ test("before any task exists the tree is the plan, in the order in which it runs
 });
 
 test("tasks fill the plan, and what has not been created yet stays pending in its place", () => {
-  const tree = buildRunTree(plan, rows);
+  const going = new Set([1, 3, 4]);
+  const tree = buildRunTree(
+    plan,
+    rows.map((row) => (going.has(row.spec.id) ? { ...row, status: { ...row.status, state: "RUNNING" } } : row)),
+  );
   assert.equal(findNode(tree, "root/report")?.state, "pending");
   assert.equal(findNode(tree, "root/for-loop-1[1]/train")?.state, "failed");
   assert.equal(findNode(tree, "root/for-loop-1[0]/train")?.state, "pending");
+});
+
+test("what has no task once that which holds it is over was not run, and a false condition is the reason within it", () => {
+  const over = buildRunTree(plan, rows);
+  assert.equal(findNode(over, "root/report")?.state, "skipped");
+  assert.equal(findNode(over, "root/for-loop-1[0]/train")?.state, "skipped");
+  const cancelled = buildRunTree(plan, [task(1, "root", "ROOT", "CANCELED")]);
+  assert.equal(findNode(cancelled, "root/for-loop-1/make")?.state, "cancelled");
+
+  const condition = { taskInfo: {}, componentRef: { name: "comp-loop" }, triggerPolicy: { condition: "1 > 2" } };
+  const conditional = readPipelineSpec({
+    components: { "comp-loop": { dag: { tasks: { make: step() } } }, "comp-step": { executorLabel: "exec" } },
+    root: { dag: { tasks: { "condition-1": condition } } },
+  });
+  const tree = buildRunTree(conditional, [
+    task(1, "root", "ROOT", "SUCCEEDED"),
+    task(2, "root/condition-1", "CONDITION", "SKIPPED", { parent: 1 }),
+  ]);
+  const make = findNode(tree, "root/condition-1/make");
+  assert.equal(make?.state, "skipped");
+  assert.equal(make.condition, findNode(tree, "root/condition-1")?.condition);
 });
 
 test("without a plan the tasks alone make the tree", () => {

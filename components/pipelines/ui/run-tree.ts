@@ -40,19 +40,20 @@ export function buildRunTree(spec: SpecDag | undefined, tasks: readonly Task[]):
   const children = Map.groupBy(tasks, (task) => task.spec.parent);
   const root = tasks.find((task) => task.spec.type === "ROOT");
   const top = root ? children.get(root.spec.id) : children.get(undefined);
+  const state = root ? taskState(root) : "pending";
   return {
     key: "root",
     path: "root",
     name: "root",
     label: root?.spec.displayName ?? "root",
     kind: "group",
-    state: root ? taskState(root) : "pending",
+    state,
     dependsOn: [],
     children: buildDag(
       spec,
       (top ?? []).filter((task) => task !== root),
       children,
-      { key: "root", path: "root" },
+      { key: "root", path: "root", absent: absentIn(state) },
     ),
     ...(root && { task: root }),
   };
@@ -62,6 +63,16 @@ type Children = ReadonlyMap<number | undefined, readonly Task[]>;
 interface At {
   readonly key: string;
   readonly path: string;
+  /** What is planned here and has no task. */
+  readonly absent: Absent;
+}
+type Absent = Pick<RunNode, "state" | "condition">;
+
+/** A task that does not exist yet may come as long as what holds it goes on; afterwards it never will. */
+function absentIn(holder: State, condition?: string): Absent {
+  if (holder === "pending" || holder === "waiting" || holder === "running") return { state: "pending" };
+  if (holder === "cancelling" || holder === "cancelled") return { state: "cancelled" };
+  return { state: "skipped", ...(holder === "skipped" && condition !== undefined && { condition }) };
 }
 
 function buildDag(spec: SpecDag | undefined, rows: readonly Task[], all: Children, at: At): readonly RunNode[] {
@@ -73,21 +84,23 @@ function buildDag(spec: SpecDag | undefined, rows: readonly Task[], all: Childre
 }
 
 function buildNode(name: string, plan: SpecTask | undefined, task: Task | undefined, all: Children, at: At): RunNode {
-  const here = { key: `${at.key}/${name}`, path: `${at.path}/${name}` };
+  const { state, condition = plan?.condition } = task ? { state: taskState(task) } : at.absent;
+  const here = { key: `${at.key}/${name}`, path: `${at.path}/${name}`, absent: absentIn(state, condition) };
   const kind = task ? kinds[task.spec.type] : (plan?.kind ?? "step");
   const rows = task ? (all.get(task.spec.id) ?? []) : [];
   const inside =
     kind === "loop" ? loopInside(plan, rows, all, here) : { children: buildDag(plan?.dag, rows, all, here) };
   return {
-    ...here,
+    key: here.key,
+    path: here.path,
     name,
     kind,
     label: labelOf(name, plan, task),
-    state: task ? taskState(task) : "pending",
+    state,
     dependsOn: [...new Set([...(plan?.dependsOn ?? []), ...(task?.spec.dependsOn ?? [])])],
     ...inside,
     ...(task && { task }),
-    ...(plan?.condition !== undefined && { condition: plan.condition }),
+    ...(condition !== undefined && { condition }),
     ...(plan?.loopsOver !== undefined && { loopsOver: plan.loopsOver }),
   };
 }
@@ -103,14 +116,16 @@ function loopInside(
     .sort((a, b) => (a.spec.iteration ?? 0) - (b.spec.iteration ?? 0))
     .map((row): RunNode => {
       const index = row.spec.iteration ?? 0;
-      const here = { key: `${at.key}[${index}]`, path: at.path };
+      const state = taskState(row);
+      const here = { key: `${at.key}[${index}]`, path: at.path, absent: absentIn(state) };
       return {
-        ...here,
+        key: here.key,
+        path: here.path,
         name: row.spec.name,
         label: row.spec.displayName,
         kind: "iteration",
         iteration: index,
-        state: taskState(row),
+        state,
         dependsOn: [],
         task: row,
         children: buildDag(plan?.dag, all.get(row.spec.id) ?? [], all, here),

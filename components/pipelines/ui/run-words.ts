@@ -72,7 +72,8 @@ export function sayDetail(node: RunNode, t: Words, now: number | undefined): str
     case "waiting":
       return (status?.waiting?.summary ?? "").replaceAll("`", "");
     case "skipped":
-      return node.condition === undefined ? t("detail.upstream") : t("detail.condition");
+      if (node.condition !== undefined) return t("detail.condition");
+      return t(node.task ? "detail.upstream" : "detail.notRun");
     case "pending":
       return isGroup(node) ? t("detail.steps", { count: stepsOf(node) }) : t("detail.notYet");
     default: {

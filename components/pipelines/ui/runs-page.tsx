@@ -30,6 +30,7 @@ import {
 } from "@headrace/ui-kit";
 import { useMemo } from "react";
 import { runs as runKind, type Run } from "../resources/index.ts";
+import { failureLine, thrownIn } from "./failure-words.ts";
 import { pipelineMessages } from "./messages.ts";
 import { newRunPath } from "./places.ts";
 import type { Words } from "./run-words.ts";
@@ -133,6 +134,12 @@ Client(host="${location.origin}").create_run_from_pipeline_func(first)`;
   return <EmptyState sentence={t("runs.empty")} snippet={snippet} />;
 }
 
+/** Which step failed, and why. */
+function whole(error: string): string {
+  const [first = "", ...rest] = error.split("\n");
+  return [first, thrownIn(rest.join("\n"))].filter(Boolean).join("\n");
+}
+
 export function runColumns(t: Words, allNamespaces: boolean): readonly TableColumn<Run>[] {
   return [
     {
@@ -152,8 +159,8 @@ export function runColumns(t: Words, allNamespaces: boolean): readonly TableColu
       width: "16%",
       sort: (run) => urgency(runState(run)),
       cell: (run) => (
-        <span title={run.status.error}>
-          <StateLabel state={runState(run)} detail={run.status.error?.split("\n")[0]} />
+        <span title={run.status.error === undefined ? undefined : whole(run.status.error)}>
+          <StateLabel state={runState(run)} detail={run.status.error && failureLine({ message: run.status.error })} />
         </span>
       ),
     },

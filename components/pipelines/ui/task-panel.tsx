@@ -22,6 +22,7 @@ import type { Run, Task, TaskArtifact, TaskAttempt, TaskValues } from "../resour
 import { openLog } from "./api.ts";
 import { CacheNote } from "./cache-note.tsx";
 import { typeName } from "./artifacts.ts";
+import { thrownIn } from "./failure-words.ts";
 import { pipelineMessages } from "./messages.ts";
 import { RetryFrom } from "./retry-from.tsx";
 import { findNode, isGroup, type RunNode } from "./run-tree.ts";
@@ -187,9 +188,12 @@ function Why({ node, t }: { readonly node: RunNode; readonly t: Words }) {
     const code = attempt?.exitCode ?? 0;
     // The code is said once, and `Error` says nothing.
     const said = code === 0 || message.includes(String(code)) ? "" : t("attempt.exit", { code });
-    const exit = [attempt?.reason === "Error" ? "" : attempt?.reason, said].filter(Boolean).join(", ");
+    const thrown = thrownIn(status?.error?.tail ?? "");
+    const exit = [thrown && sentenceCase(message), attempt?.reason === "Error" ? "" : attempt?.reason, said]
+      .filter(Boolean)
+      .join(", ");
     return (
-      <Notice tone="fail" title={sentenceCase(message)}>
+      <Notice tone="fail" title={thrown ?? sentenceCase(message)}>
         {exit === "" ? null : <p className="muted">{exit}</p>}
         {status?.waiting?.remedy === undefined ? null : (
           <p className="muted">
@@ -221,7 +225,7 @@ function Why({ node, t }: { readonly node: RunNode; readonly t: Words }) {
           <Sentence
             text={
               node.condition === undefined
-                ? t("why.skippedUpstream")
+                ? t(node.task ? "why.skippedUpstream" : "why.notRun")
                 : t("why.skippedCondition", { condition: node.condition })
             }
           />
