@@ -30,7 +30,7 @@ import {
   type StepReport,
   type User,
 } from "@headrace/model";
-import { archiveStepLog, createPipelines, isTimeZone, lineageFacts, refuseStep } from "@headrace/pipelines";
+import { archiveStepLog, createPipelines, isTimeZone, refuseStep } from "@headrace/pipelines";
 import { openRecords } from "@headrace/records";
 import { rpcRoutes } from "@headrace/rpc";
 import { ifPresent } from "@headrace/runtime";
@@ -241,7 +241,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
   });
   const metadata = createMetadata({
     records,
-    pipelines: lineageFacts({ records }),
+    pipelines: pipelines.facts,
     authorizer: identity.authorizer,
     clock,
     namespace: "kubeflow",

@@ -76,19 +76,12 @@ export interface PipelinesOptions {
 
 const standardPipelineRoot = "minio://mlpipeline/v2/artifacts";
 
-/** What pipelines know of runs beyond the lineage, for faces that show it in ML Metadata's words. */
-export function lineageFacts({ records, defaultPipelineRoot = standardPipelineRoot }: FactsOptions): LineageFacts {
-  return createLineageFacts(records, defaultPipelineRoot);
-}
-
-type FactsOptions = Pick<PipelinesOptions, "records" | "defaultPipelineRoot">;
-
-/** Kubeflow Pipelines: runs pipelines, and speaks KFP's REST API v2beta1. */
-export function createPipelines(options: PipelinesOptions): Component {
+/** Kubeflow Pipelines: runs pipelines, and speaks KFP's REST API v2beta1. `facts` are for faces that show the lineage in ML Metadata's words. */
+export function createPipelines(options: PipelinesOptions): Component & { readonly facts: LineageFacts } {
   const { defaultPipelineRoot = standardPipelineRoot, report: onError } = options;
   const pipelines = new PipelineCache();
   const engine = options.engine ?? createEngine({ ...options, defaultPipelineRoot, onError, pipelines });
-  const removeRun = createRunRemoval({ ...options, engine, defaultPipelineRoot });
+  const removeRun = createRunRemoval({ ...options, engine, pipelines, defaultPipelineRoot });
   const context: ApiContext = {
     tenancy: { multiUser: false, namespace: "kubeflow" },
     reader: new PipelineReader(options.clock),
@@ -123,6 +116,7 @@ export function createPipelines(options: PipelinesOptions): Component {
       workflowProjection(options.records),
     ],
     explain: createExplain(shown),
+    facts: createLineageFacts({ records: options.records, pipelines, defaultPipelineRoot }),
     controllers: [
       defaultExperiment(context),
       { name: "pipelines-engine", start: (signal) => engine.start(signal) },

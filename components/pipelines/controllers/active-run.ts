@@ -21,6 +21,7 @@ import { claimNames, type Resolve } from "../core/kubernetes-settings.ts";
 import { fillMacros } from "../core/macros.ts";
 import { type Change, start } from "../core/next.ts";
 import { checkParameters } from "../core/parameters.ts";
+import { pipelineRootOf, placeBelow, runDirectory } from "../core/pipeline-root.ts";
 import type { RunFacts } from "../core/placeholders.ts";
 import { valueIn } from "../core/resolve.ts";
 import { isWithin } from "../core/retry.ts";
@@ -105,9 +106,8 @@ export class ActiveRun {
 
   /** URI beneath which an attempt's artifacts go: `<root>/<pipeline>/<run>/<task>/<attempt>`. */
   directory(node: Node, n: number): string {
-    const { pipelineRoot, id } = this.facts;
-    const parts = [this.row.pipeline_name, id, `${node.name}-${this.rowId(node)}`, String(n)];
-    return [pipelineRoot, ...parts.map(pathSegment)].join("/");
+    const below = runDirectory(this.facts.pipelineRoot, this.row);
+    return placeBelow(below, [`${node.name}-${this.rowId(node)}`, String(n)]);
   }
 
   executorInput(node: Node, n: number): ExecutorInput {
@@ -150,21 +150,10 @@ export class ActiveRun {
   }
 }
 
-/** URI beneath which all of a run's artifacts go that its steps are given places for. */
-export function runDirectory(root: string, row: { readonly pipeline_name: string; readonly run: string }): string {
-  return [root.replace(/\/*(?:\?.*)?$/, ""), ...[row.pipeline_name, row.run].map(pathSegment)].join("/");
-}
-
 /** Whether anything of the pipeline is imported into a workspace: what no pipeline does is not looked for. */
 function importsIntoWorkspace({ body }: Component): boolean {
   if (body.kind === "dag") return [...body.tasks.values()].some(({ component }) => importsIntoWorkspace(component));
   return body.kind === "importer" && body.downloadToWorkspace;
-}
-
-/** What names may hold and paths should not. */
-function pathSegment(text: string): string {
-  const plain = text.replace(/[^A-Za-z0-9._-]+/g, "-");
-  return /^\.*$/.test(plain) ? `-${plain.length}` : plain;
 }
 
 export interface LoadOptions {
@@ -226,11 +215,7 @@ function factsOf(row: RunRow, pipeline: Pipeline, options: LoadOptions): RunFact
     id: row.run,
     displayName: row.display_name,
     resourceName: row.resource_name,
-    // A root may carry settings of its bucket as a query; artifacts below it do not.
-    pipelineRoot: (row.pipeline_root || pipeline.defaultPipelineRoot || options.defaultPipelineRoot).replace(
-      /\/*(?:\?.*)?$/,
-      "",
-    ),
+    pipelineRoot: pipelineRootOf(row.pipeline_root, pipeline.defaultPipelineRoot, options.defaultPipelineRoot),
     ...(pipeline.settings.workspace && { workspacePath }),
     createdAt: formatTime(row.created_at),
     scheduledAt: formatTime(row.scheduled_at),

@@ -1,8 +1,9 @@
 import type { Records } from "@headrace/records";
 import { type Component, type Dag, type OutputSource, type Pipeline, taskAt } from "../core/ir.ts";
+import { pipelineRootOf, runDirectory } from "../core/pipeline-root.ts";
 import { inChunks } from "../records/chunks.ts";
 import type { PipelineTables } from "../records/tables.ts";
-import { PipelineCache } from "./pipeline-cache.ts";
+import type { PipelineCache } from "./pipeline-cache.ts";
 
 /** What pipelines know of a run beyond the lineage: for faces that show it in the words of ML Metadata. */
 export interface RunFacts {
@@ -42,9 +43,14 @@ export interface RunOf {
   readonly pipelineName: string;
 }
 
-export function createLineageFacts(records: Records, defaultPipelineRoot: string): LineageFacts {
+export interface LineageFactsOptions {
+  readonly records: Records;
+  readonly pipelines: PipelineCache;
+  readonly defaultPipelineRoot: string;
+}
+
+export function createLineageFacts({ records, pipelines, defaultPipelineRoot }: LineageFactsOptions): LineageFacts {
   const { db } = records.all<PipelineTables>();
-  const pipelines = new PipelineCache();
 
   const rowsOf = (ids: readonly string[]) =>
     inChunks(ids, (chunk) =>
@@ -59,12 +65,12 @@ export function createLineageFacts(records: Records, defaultPipelineRoot: string
     async runs(ids) {
       const facts = new Map<string, RunFacts>();
       for (const row of await rowsOf(ids)) {
-        const given = row.pipeline_root || (await pipelines.read(db, row.ns, row.spec)).defaultPipelineRoot;
-        const root = (given || defaultPipelineRoot).replace(/\/*(?:\?.*)?$/, "");
+        const pipeline = await pipelines.read(db, row.ns, row.spec);
+        const root = pipelineRootOf(row.pipeline_root, pipeline.defaultPipelineRoot, defaultPipelineRoot);
         facts.set(row.run, {
           pipelineName: row.pipeline_name,
           resourceName: row.resource_name,
-          pipelineRoot: `${root}/${row.pipeline_name}/${row.run}`,
+          pipelineRoot: runDirectory(root, row),
         });
       }
       return facts;

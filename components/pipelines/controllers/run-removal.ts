@@ -1,13 +1,13 @@
 import type { Clock } from "@headrace/model";
 import type { Records } from "@headrace/records";
 import { runLogsUri } from "../core/logs.ts";
+import { pipelineRootOf, runDirectory } from "../core/pipeline-root.ts";
 import type { Engine } from "../engine.ts";
 import { discard } from "../records/garbage.ts";
 import { deleteRun, type RunRow, workflowChanges } from "../records/runs.ts";
 import type { PipelineTables } from "../records/tables.ts";
 import { taskName } from "../resources/index.ts";
-import { runDirectory } from "./active-run.ts";
-import { PipelineCache } from "./pipeline-cache.ts";
+import type { PipelineCache } from "./pipeline-cache.ts";
 
 /** Removes a run with all that only it names. Resolves once nobody can find it; its bytes are freed afterwards. */
 export type RemoveRun = (row: RunRow) => Promise<void>;
@@ -16,18 +16,18 @@ export interface RunRemovalOptions {
   readonly records: Records;
   readonly engine: Pick<Engine, "forget">;
   readonly clock: Clock;
+  readonly pipelines: PipelineCache;
   readonly defaultPipelineRoot: string;
 }
 
-export function createRunRemoval({ records, engine, clock, defaultPipelineRoot }: RunRemovalOptions): RemoveRun {
-  const pipelines = new PipelineCache();
-
+export function createRunRemoval(options: RunRemovalOptions): RemoveRun {
+  const { records, engine, clock, pipelines, defaultPipelineRoot } = options;
   return async (row) => {
     const { ns, run } = row;
     const { db, transaction } = records.in<PipelineTables>(ns);
     await engine.forget({ ns, id: run });
-    const root =
-      row.pipeline_root || (await pipelines.read(db, ns, row.spec)).defaultPipelineRoot || defaultPipelineRoot;
+    const pipeline = await pipelines.read(db, ns, row.spec);
+    const root = pipelineRootOf(row.pipeline_root, pipeline.defaultPipelineRoot, defaultPipelineRoot);
     const directory = runDirectory(root, row);
     await transaction(async (write) => {
       const { changed } = write;
