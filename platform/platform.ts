@@ -163,6 +163,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
           serviceAccountUid: async (key) => (await ifPresent(client.resource(ServiceAccount).get(key)))?.metadata.uid,
           podUid: async (key) => (await ifPresent(client.resource(Pod).get(key)))?.metadata.uid,
         },
+        pods: { account: (uid) => kubelet.account(uid), serviceNames: clusterServices.flatMap(serviceNames) },
       }),
       (opened) => opened.close(),
       closers,
@@ -342,7 +343,8 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
 
   /**
    * Pods come in by Unix sockets that the relay leads to. Over the gateway's own port they would look like whoever started
-   * Headrace, and be administrators.
+   * Headrace, and be administrators. The gateway's socket learns which pod each connection is of; at the others, as on a cluster, a token
+   * or a signature says who calls.
    */
   async function answerPods(directory: string): Promise<void> {
     if (sandbox.network === undefined) return;
@@ -350,7 +352,6 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
     await gateway.listen({ path: socketOf("gateway"), callers: "pods" });
     const kubeForPods = await listen({
       path: socketOf("kube"),
-      callers: "pods",
       handle: toServer,
       authenticator: identity.kubeAuthenticator,
       clock,
@@ -360,7 +361,11 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
     closers.push(() => kubeForPods.close());
     const s3ForPods = await listenForStorage(storageOptions, { path: socketOf("s3") });
     closers.push(() => s3ForPods.close());
-    const services = clusterServices.map(({ face, ...service }) => ({ ...service, socket: socketOf(face) }));
+    const services = clusterServices.map(({ face, ...service }) => ({
+      ...service,
+      socket: socketOf(face),
+      introduces: face === "gateway",
+    }));
     await sandbox.setServices(addressServices(services, sandbox.network));
   }
 

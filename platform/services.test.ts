@@ -10,7 +10,7 @@ test("an address is counted from the start of its range", () => {
 test("a service is found by its qualified names, and leads to a socket and not to a port of the host", () => {
   const network = { proxy: "http://10.0.0.1:3128", services: "10.191.0.0/16", pods: "10.192.0.0/10" };
   const [kubernetes] = addressServices(
-    [{ name: "kubernetes", namespace: "default", port: 443, socket: "/run/kube.sock" }],
+    [{ name: "kubernetes", namespace: "default", port: 443, socket: "/run/kube.sock", introduces: false }],
     network,
   );
   assert.deepEqual(kubernetes, {
@@ -18,5 +18,6 @@ test("a service is found by its qualified names, and leads to a socket and not t
     port: 443,
     target: "/run/kube.sock",
     names: ["kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"],
+    introduces: false,
   });
 });

@@ -6,6 +6,8 @@ export interface ClusterService {
   readonly namespace: string;
   readonly port: number;
   readonly socket: string;
+  /** Whether Headrace is told which pod calls. */
+  readonly introduces: boolean;
 }
 
 /** The forms in which a service can be asked for; the short ones only within its own namespace, as on a cluster. */
@@ -21,6 +23,7 @@ export function addressServices(services: readonly ClusterService[], network: Po
     port: service.port,
     target: service.socket,
     names: serviceNames(service),
+    introduces: service.introduces,
   }));
 }
 

@@ -207,8 +207,8 @@ describe("the gateway", () => {
       },
     ));
 
-  test("gives one connection one remote, by which its owner is remembered, and hides that of pods", () =>
-    withGateway([], async ({ gateway, port, asked }) => {
+  test("gives one connection one remote, by which its owner is remembered", () =>
+    withGateway([], async ({ port, asked }) => {
       const socket = connect(port, "127.0.0.1");
       socket.write("GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
       socket.resume();
@@ -216,16 +216,13 @@ describe("the gateway", () => {
       assert.equal(asked.length, 2);
       assert.equal(asked[0]?.remote, asked[1]?.remote);
       assert.equal(asked[0]?.remote?.address, "127.0.0.1");
-      const forPods = await gateway.listen({ host: "127.0.0.1", port: 0, callers: "pods" });
-      await (await fetch(`${forPods.url}/c`)).text();
-      assert.equal(asked[2]?.remote?.address, "pods");
     }));
 
-  test("listens on a Unix socket for what connects pods, whose callers are never this machine's user", async () => {
+  test("listens on a Unix socket, whose callers are never this machine's user", async () => {
     const directory = await mkdtemp(join(tmpdir(), "headrace-socket-"));
     const path = join(directory, "gateway.sock");
     await withGateway([route("GET", "/me", async ({ user }) => text(user.name))], async ({ gateway, asked }) => {
-      await gateway.listen({ path, callers: "pods" });
+      await gateway.listen({ path });
       assert.equal((await stat(path)).mode & 0o777, 0o600);
       const body = await new Promise<string>((resolve) =>
         httpRequest({ socketPath: path, path: "/me", headers: asAna.headers, agent: false }, (response) =>
@@ -233,7 +230,7 @@ describe("the gateway", () => {
         ).end(),
       );
       assert.equal(body, "ana");
-      assert.equal(asked[0]?.remote?.address, "pods");
+      assert.equal(asked[0]?.remote?.address, "unix");
     });
     await rm(directory, { recursive: true });
   });

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Http2ServerRequest } from "node:http2";
 import { ApiError, badRequest, type AuthenticationRequest } from "@headrace/model";
+import { introducedPod } from "./introduction.ts";
 
 export type Incoming = IncomingMessage | Http2ServerRequest;
 
@@ -104,7 +105,10 @@ function tooLarge(maxBytes: number): ApiError {
   return new ApiError("RequestEntityTooLarge", `Cannot take the request's body: it is larger than ${maxBytes} bytes`);
 }
 
-/** Where connections come from. `pods` are never taken for this machine's own user, whatever their address. */
+/**
+ * Where connections come from. `pods` come by the relay, which introduces each of them; they are never taken for this machine's own user,
+ * whatever their address.
+ */
 export type Callers = "people" | "pods";
 
 const remotes = new WeakMap<object, NonNullable<AuthenticationRequest["remote"]>>();
@@ -115,10 +119,12 @@ export function remoteOf(incoming: Incoming, callers: Callers): NonNullable<Auth
   const connection: object = "stream" in incoming ? (incoming.stream.session ?? socket) : socket;
   const known = remotes.get(connection);
   if (known) return known;
+  const pod = callers === "pods" ? introducedPod(socket) : undefined;
   const remote = {
     address: callers === "pods" ? "pods" : (socket.remoteAddress ?? "unix"),
     port: socket.remotePort ?? 0,
     localPort: socket.localPort ?? 0,
+    ...(pod !== undefined && { pod }),
   };
   remotes.set(connection, remote);
   return remote;

@@ -26,6 +26,7 @@ import {
 import { rpcFailure } from "@headrace/rpc";
 import { ListenError, PortTakenError } from "./errors.ts";
 import { bodyOf, headersOf, remoteOf, targetOf, type Callers, type Incoming } from "./incoming.ts";
+import { takeIntroduction } from "./introduction.ts";
 import { writeResponse, type Outgoing } from "./outgoing.ts";
 import { findPortHolder } from "./port-holder.ts";
 import { sortByPreface } from "./preface.ts";
@@ -55,6 +56,7 @@ interface ServingOptions {
   readonly clock: Clock;
   /** Serve TLS, with HTTP/1.1 and HTTP/2. PEM. */
   readonly tls?: { readonly certificate: string; readonly key: string };
+  /** `people` unless told otherwise. Pods are introduced by the relay before TLS could begin, so `pods` is for listeners without. */
   readonly callers?: Callers;
   readonly upgrade?: UpgradeHandler;
   /** The largest body, in bytes; 64 MiB. Handlers have smaller limits of their own. */
@@ -232,9 +234,13 @@ export async function listen(options: ListenerOptions): Promise<Listening> {
   /** HTTP/2 without TLS, for those who know that it is spoken here: gRPC. */
   function besideHttp1(http1: EventEmitter): Http2Server {
     const http2 = createHttp2Server({ settings: http2Settings }, listener);
-    sortByPreface(http1, limits.headersTimeout, (socket) => {
-      inSession.add(socket);
-      http2.emit("connection", socket);
+    sortByPreface(http1, {
+      patienceMs: limits.headersTimeout,
+      before: callers === "pods" ? takeIntroduction : undefined,
+      http2(socket) {
+        inSession.add(socket);
+        http2.emit("connection", socket);
+      },
     });
     return http2;
   }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { anonymousUser, platformUser, type Attributes, type User } from "@headrace/model";
 import { createAuthorizer, stepReportResource } from "./authorizer.ts";
-import { whyAnonymous } from "./local-user.ts";
+import { whyAnonymous } from "./nobody.ts";
 import { ruleAllows } from "./rules.ts";
 
 const step: User = {

@@ -1,5 +1,5 @@
 import { anonymousUser, type Attributes, type Authorizer, type Decision, type User } from "@headrace/model";
-import { whyAnonymous } from "./local-user.ts";
+import { whyAnonymous } from "./nobody.ts";
 import { ruleAllows, type PolicyRule } from "./rules.ts";
 
 /** What a step's report asks for: `create` on this, in its namespace, with the name of its pod. */
@@ -111,7 +111,7 @@ function whyAnonymousIsRefused(user: User): string {
   const reason = user.extra?.[whyAnonymous]?.[0];
   return reason === undefined
     ? "the request says not who makes it; send a bearer token (`headrace token USER` makes one)"
-    : `it was not taken for the local user, because ${reason}`;
+    : `the request is nobody's, because ${reason}`;
 }
 
 function whatIsMissing(attributes: Attributes, isServiceAccount: boolean): string {

@@ -15,6 +15,7 @@ import { UnsafeAddressError } from "./errors.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
 import { createLocalUserAuthenticator, isLoopbackAddress, type LocalUserOptions } from "./local-user.ts";
 import { openPki, type Pki } from "./pki.ts";
+import { createPodConnectionAuthenticator, type PodConnectionOptions } from "./pod-connection.ts";
 import { readPrivateFile, writePrivateFile } from "./private-files.ts";
 import {
   apiAudience,
@@ -40,6 +41,8 @@ export interface IdentityOptions {
   /** Names and addresses that the API server's certificate is for, beside loopback and the names inside the cluster. */
   readonly hosts?: readonly string[];
   readonly rulesFor?: AuthorizerOptions["rulesFor"];
+  /** How pods are known by their connections. Absent: they are not. */
+  readonly pods?: PodConnectionOptions;
   /** The operating-system user that started Headrace, unless told otherwise. */
   readonly localUser?: LocalUserOptions["user"];
   readonly peerOwner?: LocalUserOptions["peerOwner"];
@@ -49,7 +52,7 @@ export interface Identity {
   readonly pki: Pki;
   readonly users: UserTokens;
   readonly serviceAccounts: ServiceAccountTokens;
-  /** For the gateway: bearer tokens, then the local user where the mode allows it, else anonymous. */
+  /** For the gateway: bearer tokens, then the pod whose connection it is, then the local user where the mode allows it, else anonymous. */
   readonly gatewayAuthenticator: Authenticator;
   /** For the Kubernetes API's own listener: bearer tokens meant for it, else anonymous. */
   readonly kubeAuthenticator: Authenticator;
@@ -93,6 +96,7 @@ export async function createIdentity(options: IdentityOptions): Promise<Identity
     serviceAccounts,
     gatewayAuthenticator: firstOf([
       bearerFor([apiAudience, pipelinesAudience]),
+      ...(options.pods ? [createPodConnectionAuthenticator(options.pods, bound)] : []),
       ...(mode === "local"
         ? [
             createLocalUserAuthenticator({

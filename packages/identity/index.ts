@@ -11,6 +11,7 @@ export {
   type IdentityOptions,
 } from "./identity.ts";
 export type { Pki } from "./pki.ts";
+export type { PodConnectionOptions } from "./pod-connection.ts";
 export { createTokenReview, createTokenSubresource, type TokenReviewOptions } from "./token-answers.ts";
 export { ruleAllows, type PolicyRule } from "./rules.ts";
 export {

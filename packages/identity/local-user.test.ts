@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { describe, test } from "node:test";
-import { createLocalUserAuthenticator, whyAnonymous } from "./local-user.ts";
+import { createLocalUserAuthenticator } from "./local-user.ts";
+import { whyAnonymous } from "./nobody.ts";
 import { findPeerOwner, type PeerOwner } from "./peer.ts";
 
 const remote = () => ({ address: "127.0.0.1", port: 50_000, localPort: 8080 });

@@ -1,4 +1,6 @@
-import { anonymousUser, type AuthenticationRequest, type Authenticator, type User } from "@headrace/model";
+import type { AuthenticationRequest, Authenticator, User } from "@headrace/model";
+import { foreignSite, type OwnNames } from "./foreign-site.ts";
+import { nobody } from "./nobody.ts";
 import { findPeerOwner, type Connection, type PeerOwner } from "./peer.ts";
 
 export interface LocalUserOptions {
@@ -7,9 +9,6 @@ export interface LocalUserOptions {
   /** Who owns the other end of a connection; looked up once a connection. */
   readonly peerOwner?: (connection: Connection) => Promise<PeerOwner>;
 }
-
-/** On an anonymous user: why it was not taken for the local one. */
-export const whyAnonymous = "headrace.io/why-anonymous";
 
 /**
  * Takes whoever connects from this machine, as the same operating-system user, for the administrator, as a tool on a laptop
@@ -32,7 +31,7 @@ export function createLocalUserAuthenticator(options: LocalUserOptions): Authent
     headers,
     remote,
   }: AuthenticationRequest & { remote: Connection }): Promise<string | undefined> {
-    const foreign = foreignSite(headers);
+    const foreign = foreignSite(headers, ownNames);
     if (foreign !== undefined) return foreign;
     if (options.user.uid === undefined) return undefined;
     const owner = await ownerOf(remote);
@@ -46,37 +45,15 @@ export function createLocalUserAuthenticator(options: LocalUserOptions): Authent
     async authenticate({ headers, remote }) {
       if (!remote || !isLoopbackAddress(remote.address)) return undefined;
       const reason = await whyNot({ headers, remote });
-      return reason === undefined ? local : { ...anonymousUser, extra: { [whyAnonymous]: [reason] } };
+      return reason === undefined ? local : nobody(reason);
     },
   };
 }
 
-/** Why the headers show that somebody else than this machine's user is behind the request; undefined if they do not. */
-function foreignSite(headers: AuthenticationRequest["headers"]): string | undefined {
-  const host = headers["host"] ?? "";
-  if (!isOwnHost(hostName(host))) return `the request's Host ${JSON.stringify(host)} is no name of this machine`;
-  const origin = headers["origin"];
-  if (origin !== undefined) {
-    if (origin === `http://${host}` || origin === `https://${host}`) return undefined;
-    return `the request was made by a page of another site (Origin ${JSON.stringify(origin)})`;
-  }
-  const site = headers["sec-fetch-site"];
-  if (site === undefined || site === "same-origin" || site === "none") return undefined;
-  // A link that the user followed from elsewhere: the browser shows the page and the other site learns nothing.
-  const isNavigation = headers["sec-fetch-mode"] === "navigate" && headers["sec-fetch-dest"] === "document";
-  return isNavigation ? undefined : `the request was made by a page of another site (Sec-Fetch-Site ${site})`;
-}
-
-function hostName(host: string): string {
-  return host
-    .replace(/:\d+$/, "")
-    .replace(/^\[(.*)\]$/, "$1")
-    .toLowerCase();
-}
-
-function isOwnHost(name: string): boolean {
-  return name === "localhost" || name.endsWith(".localhost") || isLoopbackAddress(name);
-}
+const ownNames: OwnNames = {
+  has: (name) => name === "localhost" || name.endsWith(".localhost") || isLoopbackAddress(name),
+  kind: "name of this machine",
+};
 
 export function isLoopbackAddress(address: string): boolean {
   return /^(::ffff:)?127(\.\d{1,3}){3}$/i.test(address) || address === "::1";

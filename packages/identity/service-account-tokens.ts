@@ -114,7 +114,7 @@ export async function openServiceAccountTokens(options: ServiceAccountTokenOptio
       if (!claims) throw new ApiError("Unauthorized", "The token lacks the claims of a service account");
       await mustExist(claims);
       const granted = [payload.aud ?? []].flat().filter((audience) => audiences.includes(audience));
-      return { user: userOf(claims, payload.jti), audiences: granted };
+      return { user: serviceAccountUser(claims, payload.jti), audiences: granted };
     },
   };
 
@@ -157,6 +157,7 @@ interface Named {
   readonly uid: string;
 }
 
+/** Whom a token is about, and what it is bound to. */
 interface Claims {
   readonly namespace: string;
   readonly account: Named;
@@ -181,7 +182,8 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null;
 }
 
-function userOf({ namespace, account, pod }: Claims, jti: string | undefined): User {
+/** The service account as a user, in Kubernetes' words. `jti` names the token, if one was shown. */
+export function serviceAccountUser({ namespace, account, pod }: Claims, jti?: string): User {
   return {
     name: `system:serviceaccount:${namespace}:${account.name}`,
     uid: account.uid,

@@ -605,6 +605,31 @@ describe("a node agent that comes back", () => {
     assert.equal(pod.status?.containerStatuses?.[0]?.state?.terminated?.exitCode, 4);
   });
 
+  test("knows again as whom its pods call", async () => {
+    const end = Promise.withResolvers<number>();
+    await using node = await testNode({ program: () => end.promise });
+    const { metadata } = await node.run({ spec: { serviceAccountName: "trainer" } });
+    const { metadata: closed } = await node.run({ name: "two", spec: { automountServiceAccountToken: false } });
+    await node.when("one", "is running", isRunning);
+    await node.when("two", "is running", isRunning);
+    await node.restart();
+    const pod = { name: "one", uid: metadata.uid };
+    assert.deepEqual(await node.kubelet.account(metadata.uid ?? ""), {
+      namespace: "default",
+      serviceAccount: "trainer",
+      pod,
+    });
+    assert.deepEqual(await node.kubelet.account(closed.uid ?? ""), {
+      namespace: "default",
+      pod: { name: "two", uid: closed.uid },
+    });
+    assert.equal(await node.kubelet.account("nobody"), undefined);
+    end.resolve(0);
+    await node.when("one", "is over", isOver);
+    await node.pods.delete(one, { gracePeriodSeconds: 0 });
+    await eventually("it calls no more", async () => (await node.kubelet.account(metadata.uid ?? "")) === undefined);
+  });
+
   test("hears of what ended without it, and reports it", async () => {
     const end = Promise.withResolvers<number>();
     await using node = await testNode({ program: () => end.promise });

@@ -14,6 +14,7 @@ import {
   type Ids,
   type KubeObject,
   type ObjectKey,
+  type PodAccount,
   type ImageMappingSpec,
   type StepIO,
   type StepReport,
@@ -27,7 +28,7 @@ import { lastLog, readLog } from "./logs.ts";
 import { capacity, type Machine, registerNode } from "./node.ts";
 import type { NodeServices } from "./node-services.ts";
 import { PodDirectories, spareDirectoryPrefix } from "./pod-directories.ts";
-import { podDirectory, podDirectoryName } from "./pod-identity.ts";
+import { podAccount, podDirectory, podDirectoryName } from "./pod-identity.ts";
 import { PodWorker } from "./pod-worker.ts";
 import { adoptContainers, freshContainers, readRecord, type Survivors } from "./record.ts";
 import type { Share } from "./shared-paths.ts";
@@ -84,7 +85,13 @@ export interface KubeletOptions {
 }
 
 /** The node agent: runs the pods that are bound to this node, and nothing else writes their status. */
-export interface Kubelet extends Controller, NodeConnector {}
+export interface Kubelet extends Controller, NodeConnector {
+  /**
+   * As whom the pod with this uid calls: the name of its group in the sandbox. Undefined once nothing of it is left. Waits until the pods
+   * of an earlier process were taken over.
+   */
+  account(uid: string): Promise<PodAccount | undefined>;
+}
 
 /** What the API server asks the node of a pod: the shape of its own connector. */
 export interface NodeConnector {
@@ -118,6 +125,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
   const onError = options.onError ?? (() => {});
   const pods = client.resource(Pod);
   const workers = new Map<string, PodWorker>();
+  const takenOver = Promise.withResolvers<void>();
   const mappings = createInformer({ client: client.resource(ImageMapping), clock, onError });
   const references = {
     configMap: (namespace: string, name: string) => ifPresent(client.resource(ConfigMap).get({ namespace, name })),
@@ -197,6 +205,7 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     signal.addEventListener("abort", () => subscription[Symbol.dispose](), { once: true });
     await informer.start(signal);
     if (signal.aborted) return;
+    takenOver.resolve();
     await endOrphans(survivors);
     await removeOrphans(options.podsDirectory, known);
     if (options.memoryDirectory !== undefined)
@@ -324,9 +333,16 @@ export function createKubelet(options: KubeletOptions): Kubelet {
     return asked(sandbox.dial(address, port));
   }
 
+  async function account(uid: string): Promise<PodAccount | undefined> {
+    await takenOver.promise;
+    const worker = workers.get(uid);
+    return worker && podAccount(worker.pod);
+  }
+
   return {
     name: "kubelet",
     start,
+    account,
     log,
     exec,
     dial,

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Pod } from "@headrace/k8s";
-import type { User } from "@headrace/model";
+import type { PodAccount, User } from "@headrace/model";
 
 /** Where a node keeps what belongs to a pod: never shared with a pod of the same name that comes later. */
 export function podDirectory(podsDirectory: string, pod: Pod): string {
@@ -10,6 +10,14 @@ export function podDirectory(podsDirectory: string, pod: Pod): string {
 
 /** Namespace, name and uid in the name of such a directory. */
 export const podDirectoryName = /^([^_]+)_([^_]+)_([0-9a-f-]{36})$/;
+
+export function podAccount({ metadata, spec }: Pod): PodAccount {
+  return {
+    namespace: metadata.namespace ?? "",
+    ...(spec.automountServiceAccountToken !== false && { serviceAccount: spec.serviceAccountName || "default" }),
+    pod: { name: metadata.name ?? "", uid: metadata.uid ?? "" },
+  };
+}
 
 /** The pod's own identity, as its service account token would prove it. */
 export function podUser(pod: Pod): User {

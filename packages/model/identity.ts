@@ -20,8 +20,22 @@ export interface Authenticator {
 
 export interface AuthenticationRequest {
   readonly headers: ApiRequest["headers"];
-  /** Remote address of the connection; undefined inside the process. */
-  readonly remote?: { readonly address: string; readonly port: number; readonly localPort: number };
+  /** The other end of the connection; undefined inside the process. */
+  readonly remote?: {
+    readonly address: string;
+    readonly port: number;
+    readonly localPort: number;
+    /** The uid of the pod at the other end, as the sandbox vouches for it: nothing that was sent over the connection says so. */
+    readonly pod?: string;
+  };
+}
+
+/** As whom a pod calls. */
+export interface PodAccount {
+  readonly namespace: string;
+  /** Absent: the pod is to have no identity, neither by a token nor by its connection (`automountServiceAccountToken: false`). */
+  readonly serviceAccount?: string;
+  readonly pod: { readonly name: string; readonly uid: string };
 }
 
 /** One question to the one decision point. `name` is empty for list, watch, create and deletecollection. */

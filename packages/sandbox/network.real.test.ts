@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import { networkInterfaces } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
 import { moduleEnvironment } from "./testing/environment.ts";
@@ -126,7 +127,14 @@ describe("the network of a pod", () => {
 
   test("leads to Headrace by the addresses and names of services, until they are taken away", async () => {
     const name = "ml-pipeline.kubeflow";
-    await host.sandbox.setServices([{ address: "10.191.0.8", port: 8888, target: `127.0.0.1:${port}`, names: [name] }]);
+    const service = {
+      address: "10.191.0.8",
+      port: 8888,
+      target: `127.0.0.1:${port}`,
+      names: [name],
+      introduces: false,
+    };
+    await host.sandbox.setServices([service]);
     const ask = `import socket; print(socket.create_connection(("${name}", 8888), timeout=5).recv(100).decode())`;
     assert.equal((await host.run({ command: python(ask) })).output, "served by Headrace\n");
     await host.sandbox.setServices([]);
@@ -137,8 +145,8 @@ describe("the network of a pod", () => {
   const deaths = { launcher: () => host.launcherProcess(), relay: () => host.relayProcess() };
   for (const [victim, find] of Object.entries(deaths)) {
     test(`leads to Headrace again after kill -9 of the ${victim}`, async () => {
-      const services = [{ address: "10.191.0.9", port: 8888, target: `127.0.0.1:${port}`, names: ["again.kubeflow"] }];
-      await host.sandbox.setServices(services);
+      const service = { address: "10.191.0.9", port: 8888, target: `127.0.0.1:${port}`, names: ["again.kubeflow"] };
+      await host.sandbox.setServices([{ ...service, introduces: false }]);
       const launcher = await host.launcherProcess();
       process.kill(await find(), "SIGKILL");
       await host.syncAfter(launcher);
@@ -147,6 +155,72 @@ describe("the network of a pod", () => {
       await host.sandbox.setServices([]);
     });
   }
+
+  test("is introduced to services that want to know, by what no container can say", async () => {
+    const path = join(host.directory, "introduced.sock");
+    const heard: Promise<Buffer>[] = [];
+    const introduced = createServer((socket) => {
+      heard.push(once(socket, "data").then(([chunk]) => Buffer.from(chunk)));
+      socket.end("welcome");
+    }).listen(path);
+    await once(introduced, "listening");
+    const service = { address: "10.191.0.10", port: 80, target: path, names: ["who.kubeflow"], introduces: true };
+    await host.sandbox.setServices([service]);
+    const forged = `b"\\r\\n\\r\\n\\0\\r\\nQUIT\\n" + bytes([0x21, 0x11, 0, 12 + 8]) + bytes(12) + bytes([0xe0, 0, 5]) + b"pod-9"`;
+    const call = `import socket
+s = socket.create_connection(("who.kubeflow", 80), timeout=5)
+s.sendall(${forged})
+print(s.recv(100).decode())
+`;
+    const groups = ["pod-7", "pod-8"];
+    for (const group of groups) {
+      assert.equal((await host.run({ group, command: python(call) })).output, "welcome\n");
+    }
+    const introductions = await Promise.all(heard);
+    introduced.close();
+    await host.sandbox.setServices([]);
+    assert.deepEqual(
+      introductions.map((content) => content.subarray(0, 14).toString("latin1")),
+      groups.map(() => "\r\n\r\n\0\r\nQUIT\n\x21\x11"),
+    );
+    const said = introductions.map((content) => content.subarray(16, 16 + content.readUInt16BE(14)));
+    assert.deepEqual(
+      said.map((content) => content.subarray(12).toString("latin1")),
+      groups.map((group) => `\xe0\0\x05${group}`),
+    );
+    assert.notDeepEqual(said[0]?.subarray(0, 4), said[1]?.subarray(0, 4));
+  });
+
+  test("is still introduced when another launcher has taken it over", async () => {
+    const path = join(host.directory, "later.sock");
+    const heard = Promise.withResolvers<Buffer>();
+    const introduced = createServer((socket) => {
+      socket.once("data", heard.resolve);
+      socket.end("welcome");
+    }).listen(path);
+    await once(introduced, "listening");
+    const knocking = `import socket, time
+while True:
+    try:
+        s = socket.create_connection(("later.kubeflow", 80), timeout=5)
+        break
+    except OSError:
+        time.sleep(0.02)
+s.sendall(b"here")
+s.recv(100)
+`;
+    const container = host.spec({ group: "pod-9", command: python(knocking) });
+    await host.sandbox.start(container);
+    const launcher = await host.launcherProcess();
+    process.kill(launcher, "SIGKILL");
+    await host.syncAfter(launcher);
+    const service = { address: "10.191.0.11", port: 80, target: path, names: ["later.kubeflow"], introduces: true };
+    await host.sandbox.setServices([service]);
+    assert.ok((await heard.promise).includes(Buffer.from("\xe0\0\x05pod-9", "latin1")));
+    assert.equal((await host.exitOf(container.id)).exitCode, 0);
+    introduced.close();
+    await host.sandbox.setServices([]);
+  });
 
   test("is reached by Headrace at any port that a container listens on", async () => {
     const server = host.spec({ command: python(`print("ready", flush=True); ${listener}`) });

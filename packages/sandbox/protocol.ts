@@ -2,7 +2,7 @@ import { SandboxError, sandboxErrorCodes } from "./errors.ts";
 import type { ContainerExit, PodNetwork, SandboxStats, Started } from "./sandbox.ts";
 
 /** The version of the lines between Node and the launcher; a launcher of another version is refused. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 type Fields = Record<string, unknown>;
 

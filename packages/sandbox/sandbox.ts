@@ -55,6 +55,11 @@ export interface ServiceAddress {
   readonly target: string;
   /** As pods may ask for it: each form in full, as no search domain is added. */
   readonly names: readonly string[];
+  /**
+   * Whether each connection begins with a header of the PROXY protocol, version 2, which names in the type 0xE0 the group whose
+   * connection it is. No container can write one before it, or come from the address of another group.
+   */
+  readonly introduces: boolean;
 }
 
 export interface ExecOptions {

@@ -6,26 +6,33 @@ import { ifPresent } from "@headrace/runtime";
 
 /**
  * Every pod runs as a service account of its namespace: `default` unless it names another, and refused if that is not there
- * (upstream's ServiceAccount admission). The token itself is mounted by the node.
+ * (upstream's ServiceAccount admission). Whether it gets a token, which the node mounts, the account says where the pod does not.
  */
 export function serviceAccountAdmission(client: Client): Admission {
   return {
     name: "ServiceAccount",
-    mutate({ definition, operation, subresource, object }) {
+    async mutate({ definition, operation, subresource, object, namespace, name }) {
       if (definition !== Pod || operation !== "CREATE" || subresource !== "") return object;
       const { spec } = object as Pod;
-      const name = spec.serviceAccountName ?? "default";
-      return { ...object, spec: { ...spec, serviceAccountName: name, serviceAccount: name } } as KubeObject;
-    },
-    async validate({ definition, operation, subresource, object, namespace, name }) {
-      if (definition !== Pod || operation !== "CREATE" || subresource !== "" || object === undefined) return;
-      const account = (object as Pod).spec.serviceAccountName ?? "default";
-      if ((await ifPresent(client.resource(ServiceAccount).get({ namespace, name: account }))) !== undefined) return;
-      throw new ApiError(
-        "Forbidden",
-        `pods "${name}" is forbidden: error looking up service account ${namespace}/${account}: serviceaccount "${account}" not found`,
-        { name, kind: "pods" },
-      );
+      const accountName = spec.serviceAccountName || "default";
+      const account = await ifPresent(client.resource(ServiceAccount).get({ namespace, name: accountName }));
+      if (account === undefined) {
+        throw new ApiError(
+          "Forbidden",
+          `pods "${name}" is forbidden: error looking up service account ${namespace}/${accountName}: serviceaccount "${accountName}" not found`,
+          { name, kind: "pods" },
+        );
+      }
+      const mounts = spec.automountServiceAccountToken ?? account.automountServiceAccountToken;
+      return {
+        ...object,
+        spec: {
+          ...spec,
+          serviceAccountName: accountName,
+          serviceAccount: accountName,
+          ...(mounts !== undefined && { automountServiceAccountToken: mounts }),
+        },
+      } as KubeObject;
     },
   };
 }

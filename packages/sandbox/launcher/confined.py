@@ -48,7 +48,7 @@ def prepare(settings):
     pump.listen(loop, launcher.note_complete, launcher.replace_pump)
     if pods.kind == "bridge":
         launcher.relay = relay
-        relay.listen(loop)
+        relay.listen(loop, launcher.group_at)
     Adoption(launcher).adopt()
     launcher.serve()
     return loop

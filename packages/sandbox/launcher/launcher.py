@@ -235,6 +235,10 @@ class Launcher:
             raise RequestError("invalid", f"Cannot use group {name!r}: it belongs to another tenant")
         return group
 
+    def group_at(self, address):
+        """The name of the group that has this address now, or None."""
+        return next((group.name for group in self.groups.values() if group.address == address), None)
+
     # Containers.
 
     def advance(self, container):

@@ -115,9 +115,10 @@ class RelayLink:
                 os._exit(0)
         theirs.close()
 
-    def listen(self, loop):
-        """Hands the relay its sockets, made in the network that this process is in now."""
-        self.loop = loop
+    def listen(self, loop, group_at):
+        """Hands the relay its sockets, made in the network that this process is in now. `group_at(address)` names the group that
+        has an address, or is None."""
+        self.group_at = group_at
         self._hand({"proxy": True}, _tcp_listener(network.RESOLVER, network.PROXY_PORT))
         resolver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         resolver.bind((network.RESOLVER, 53))
@@ -132,17 +133,18 @@ class RelayLink:
         loop.watch(self.channel, self._hear, selectors.EVENT_READ)
 
     def set_services(self, services):
-        wanted = {(service["address"], service["port"]): service["target"] for service in services}
+        wanted = {(service["address"], service["port"]): (service["target"], service["introduces"]) for service in services}
         for address, port in [place for place in self.listeners if self.listeners[place] != wanted.get(place)]:
             wire.send(self.channel, {"close": address, "port": port})
             del self.listeners[(address, port)]
         link = network.Addresses()
         try:
-            for (address, port), target in wanted.items():
+            for (address, port), (target, introduces) in wanted.items():
                 if (address, port) not in self.listeners:
                     link.ensure(address)
-                    self._hand({"service": address, "port": port, "target": target}, _tcp_listener(address, port))
-                    self.listeners[(address, port)] = target
+                    message = {"service": address, "port": port, "target": target, "introduces": introduces}
+                    self._hand(message, _tcp_listener(address, port))
+                    self.listeners[(address, port)] = (target, introduces)
         finally:
             link.close()
         names = {name: service["address"] for service in services for name in service["names"]}
@@ -156,10 +158,14 @@ class RelayLink:
         see_off(self.process, process)
 
     def _hear(self, _):
-        if wire.receive(self.channel) is None:
+        packet = wire.receive(self.channel)
+        if packet is None:
             # Only a launcher that is just being started can make a relay, for it has not left the host's network yet.
             # Headrace starts one when this one is gone, and that one takes over all that runs.
             os._exit(1)
+        message = packet[0]
+        if "whose" in message:
+            wire.send(self.channel, {"group": self.group_at(message["whose"]), "n": message["n"]})
         else:
             self._hand({"socket": True}, socket.socket(socket.AF_INET, socket.SOCK_STREAM))
 

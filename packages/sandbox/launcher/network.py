@@ -23,6 +23,8 @@ _UP_AND_RUNNING = 0x1 | 0x40
 _KINDS = ("net", "ipc", "uts")
 _POOL = 8  # ready for the next pods of a tenant
 _KEPT = 16  # at most, when pods end
+# Bridges are not connected, and take nothing from an address that is not of their tenant.
+_PARAMETERS = (("ipv4/ip_forward", "0"), ("ipv4/conf/all/rp_filter", "1"), ("ipv6/conf/all/disable_ipv6", "1"), ("ipv6/conf/default/disable_ipv6", "1"))
 _POD_LINK = 2  # of a fresh network namespace: 1 is the loopback
 
 
@@ -147,7 +149,7 @@ class Bridges(Network):
         self.next_link = 1
         if not adopted:
             raise_loopback()
-            for name, value in (("ipv4/ip_forward", "0"), ("ipv6/conf/all/disable_ipv6", "1"), ("ipv6/conf/default/disable_ipv6", "1")):
+            for name, value in _PARAMETERS:
                 _set_parameter(name, value)
             self.netlink.ask(netlink.add_address(1, RESOLVER, 32))
             self.netlink.ask(netlink.make_bridge("probe"))

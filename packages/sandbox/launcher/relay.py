@@ -3,11 +3,13 @@
 A process in the host's network with sockets of the pods' network: the launcher makes those there and hands them over, so
 this process needs no rights. Pods reach services (addresses of ours, each with a target here), names (a small resolver),
 and the world by an HTTP proxy; they never reach the host's own addresses, link-local or metadata ones. Headrace reaches
-pods by a unix socket. It ends with the launcher.
+pods by a unix socket. Services that want to know who calls are told so before anything that the pod sends, by the PROXY
+protocol: pods cannot choose their addresses, and only the launcher knows whose they are. It ends with the launcher.
 """
 
 import asyncio
 import ipaddress
+import itertools
 import json
 import os
 import socket
@@ -22,6 +24,9 @@ _MAXIMUM_CONNECTIONS = 1024
 _CHUNK = 64 * 1024
 _METADATA = {ipaddress.ip_address(text) for text in ("169.254.169.254", "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254")}
 _TYPE_A, _CLASS_IN = 1, 1
+# Version 2 of the PROXY protocol: its signature, then version and command, then TCP over IPv4; of the types that are free, ours.
+_INTRODUCTION = b"\r\n\r\n\0\r\nQUIT\n\x21\x11"
+_GROUP = 0xE0
 _TTL_SECONDS = 5
 
 
@@ -37,6 +42,8 @@ class Relay:
         self.names = {}  # name -> address
         self.servers = {}  # (address, port) -> server
         self.waiting = []
+        self.asked = {}  # number -> who waits to hear whose an address is
+        self.numbers = itertools.count()
         self.open = 0
         self.closed = asyncio.Event()
 
@@ -73,6 +80,10 @@ class Relay:
         elif "socket" in message:
             if self.waiting:
                 self.waiting.pop(0).set_result(sockets[0])
+        elif "group" in message:
+            answer = self.asked.pop(message["n"], None)
+            if answer is not None and not answer.done():
+                answer.set_result(message["group"])
         elif "service" in message:
             self._start(self._serve_service(message, sockets[0]))
         elif "close" in message:
@@ -88,7 +99,10 @@ class Relay:
         target = message["target"]
 
         async def forward(reader, writer):
-            await self._join(reader, writer, await self._open_target(target))
+            introduction = await self._introduce(writer) if message["introduces"] else b""
+            far = await self._open_target(target)
+            far[1].write(introduction)
+            await self._join(reader, writer, far)
 
         self.servers[(message["service"], message["port"])] = await asyncio.start_server(self._limited(forward), sock=listener)
 
@@ -197,6 +211,25 @@ class Relay:
         self.waiting.append(answer)
         wire.send(self.channel, {"socket": True})
         return await asyncio.wait_for(answer, _HEAD_SECONDS)
+
+    async def _introduce(self, writer):
+        """Which group's the connection is, as a header of the PROXY protocol."""
+        here, there = writer.get_extra_info("sockname"), writer.get_extra_info("peername")
+        group = await self._group_at(there[0])
+        content = socket.inet_aton(there[0]) + socket.inet_aton(here[0]) + struct.pack("!HH", there[1], here[1])
+        if group is not None:
+            content += struct.pack("!BH", _GROUP, len(group)) + group.encode("ascii")
+        return _INTRODUCTION + struct.pack("!H", len(content)) + content
+
+    async def _group_at(self, address):
+        """Whose the address is now; None if it is nobody's any more."""
+        number = next(self.numbers)
+        answer = self.asked[number] = asyncio.get_running_loop().create_future()
+        try:
+            wire.send(self.channel, {"whose": address, "n": number})
+            return await asyncio.wait_for(answer, _HEAD_SECONDS)
+        finally:
+            self.asked.pop(number, None)
 
     async def _open_target(self, target):
         if target.startswith("/"):

@@ -96,6 +96,8 @@ def check_services(value):
             raise Invalid(f"{field}.address must be one of {network.SERVICES} but not {network.RESOLVER}")
         _number(service.get("port"), field + ".port", 65535, 1)
         _text(service.get("target"), field + ".target", 200)
+        if not isinstance(service.get("introduces"), bool):
+            raise Invalid(f"{field}.introduces must be true or false")
         _list(service.get("names"), field + ".names", 20, _text)
     return value
 

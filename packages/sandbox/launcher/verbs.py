@@ -11,7 +11,7 @@ from container import Container
 from node import RequestError
 from syscalls import open_pidfd
 
-PROTOCOL = 1
+PROTOCOL = 2
 _MAXIMUM_WAITING = 10_000
 _SIGNALS = {"SIGTERM": signal.SIGTERM, "SIGKILL": signal.SIGKILL, "SIGINT": signal.SIGINT}
 
