@@ -1,4 +1,4 @@
-import { KitProvider, type Kit } from "@headrace/ui-kit";
+import { errorText, KitProvider, RequestError, Skeleton, type Kit } from "@headrace/ui-kit";
 import { lazy, Suspense, useEffect, useMemo, useState, type ComponentType } from "react";
 import { createHashRouter, Navigate, RouterProvider, useRouteError } from "react-router";
 import { CrashPage, UnknownPage } from "./missing-page.tsx";
@@ -49,14 +49,26 @@ const router = createHashRouter([
 ]);
 
 function onDemand(load: () => Promise<ComponentType>): ComponentType {
-  const Page = lazy(async () => ({ default: await load() }));
+  const Page = lazy(async () => ({ default: await load().catch(loadAnew) }));
   return function PageOnDemand() {
     return (
-      <Suspense>
+      <Suspense fallback={<Skeleton rows={12} />}>
         <Page />
       </Suspense>
     );
   };
+}
+
+/** The code of a page is gone once a newer Headrace has taken this one's place: its own pages are at the same addresses. */
+async function loadAnew(failure: unknown): Promise<never> {
+  const entry = document.querySelector("script[src]")?.getAttribute("src") ?? "";
+  const answer = await fetch(location.pathname, { cache: "no-store" }).catch((cause: unknown) => {
+    throw new RequestError(errorText(cause), { status: 0 }, { cause });
+  });
+  if (!answer.ok || (await answer.text()).includes(entry)) throw failure;
+  location.reload();
+  // Until the new pages are here this one goes on waiting.
+  return new Promise(() => {});
 }
 
 function Crash() {

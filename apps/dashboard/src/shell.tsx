@@ -81,7 +81,7 @@ function Brand() {
 function Navigation() {
   const t = useMessages(shellMessages);
   const { language } = useKit();
-  const { pathname } = useLocation();
+  const current = useCurrentEntry();
   return (
     <nav className="navigation" aria-label={t("navigation")}>
       {navigationGroups.map((group) => {
@@ -90,7 +90,7 @@ function Navigation() {
           <Fragment key={group}>
             <h2>{t(`group.${group}`)}</h2>
             {entries.map((entry) => (
-              <Link key={entry.path} to={entry.path} aria-current={isUnder(pathname, entry) ? "page" : undefined}>
+              <Link key={entry.path} to={entry.path} aria-current={entry === current ? "page" : undefined}>
                 {entry.label[language]}
               </Link>
             ))}
@@ -98,6 +98,18 @@ function Navigation() {
         );
       })}
     </nav>
+  );
+}
+
+/** A list's own entry; else the one that the page says it belongs to, for a form may make things of two lists. */
+function useCurrentEntry(): NavigationEntry | undefined {
+  const { pathname } = useLocation();
+  const { crumbs } = useKit();
+  const [first] = useSyncExternalStore(crumbs.subscribe, crumbs.crumbs);
+  return (
+    navigation.find(({ path }) => path === pathname) ??
+    navigation.find(({ path }) => path === first?.to) ??
+    navigation.find((entry) => isUnder(pathname, entry))
   );
 }
 

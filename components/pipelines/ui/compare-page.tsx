@@ -70,10 +70,12 @@ export function ComparePage() {
     <article className="page">
       <header className="page-head">
         <h1>{t("compare")}</h1>
-        <p className="page-sentence">
-          {ids.length < 2 ? t("compare.few", { most: mostRuns }) : t("compare.sentence", { count: ids.length })}
-          {asked.length > mostRuns ? ` ${t("compare.tooMany", { most: mostRuns, count: asked.length })}` : null}
-        </p>
+        {ids.length < 2 ? null : (
+          <p className="page-sentence">
+            {t("compare.sentence", { count: ids.length })}
+            {asked.length > mostRuns ? ` ${t("compare.tooMany", { most: mostRuns, count: asked.length })}` : null}
+          </p>
+        )}
       </header>
       {ids.length < 2 ? (
         <EmptyState

@@ -4,19 +4,21 @@ export interface Failure {
   readonly tail?: string;
 }
 
-const traceback = "Traceback (most recent call last):";
+/** A frame of a Python traceback. Its head is not looked for: of a long one only the end is kept. */
+const frame = '\n  File "';
 
 /**
  * The line with which a Python program ended: `ValueError: no rows`. It says more than that the program exited with code 1.
- * Undefined if the text ends with no traceback.
+ * Undefined if the text holds no traceback to its end.
  */
 export function thrownIn(text: string): string | undefined {
-  const start = text.lastIndexOf(traceback);
+  const start = text.lastIndexOf(frame);
   if (start < 0) return undefined;
   // Frames are indented; what was thrown is not.
   return text
-    .slice(start + traceback.length)
+    .slice(start + frame.length)
     .split("\n")
+    .slice(1)
     .find((line) => /^\S/.test(line))
     ?.trim();
 }
