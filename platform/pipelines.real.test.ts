@@ -76,6 +76,10 @@ describe("pipelines of the stock SDK", { timeout: 120_000, skip: sdk.skip }, () 
     await gives("loop-of-structs", "fourteen");
   });
 
+  test("a step is handed more artifacts of a loop than it could have mounts", async () => {
+    await gives("wide-loop", (109 * 110) / 2);
+  });
+
   test("one branch of a condition runs, and its output is the one", async () => {
     const run = await gives("conditions", "medium");
     const states = run.tasks.filter(({ spec }) => spec.type === "RUNTIME").map(({ status }) => status.state);

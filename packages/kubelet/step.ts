@@ -81,7 +81,8 @@ export async function stepMounts(
       else mounts.push({ kind: "bind", source, target: path, readOnly: mode === "read" });
     }),
   );
-  return { mounts, missing };
+  // What lies within another place is mounted after it.
+  return { mounts: mounts.sort((a, b) => a.target.length - b.target.length), missing };
 }
 
 /** Where the artifact of this index lies while the step runs, if it is kept elsewhere: beside the scratch directory, and gone with the pod. */

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { attemptLabel, reportPath, runLabel, taskLabel } from "../core/pod.ts";
+import { refuseStep } from "../records/step-authority.ts";
 import { createBench } from "../testing/index.ts";
 import { checkReach } from "./authority.ts";
 
@@ -38,4 +40,51 @@ describe("the reach of a URI", () => {
       else await check;
     });
   }
+});
+
+describe("what a pod may mount", () => {
+  test("artifacts, and directories of runs, of its own namespace", async () => {
+    await using bench = await createBench(() => ({}));
+    const run = { state: "SUCCEEDED", error: null, created_at: 1, started_at: 1, finished_at: 1 } as const;
+    const attempt = { task: 1, n: 0, state: "CREATED", exit_code: null, reason: null, message: null } as const;
+    await bench.records.all().transaction(async ({ db }) => {
+      await db
+        .insertInto("run")
+        .values([
+          { ...run, id: mine, ns: "kubeflow" },
+          { ...run, id: theirs, ns: "other" },
+        ])
+        .execute();
+      await db
+        .insertInto("attempt")
+        .values({
+          ...attempt,
+          ns: "kubeflow",
+          run: mine,
+          pod: "step",
+          log: null,
+          created_at: 1,
+          started_at: null,
+          finished_at: null,
+        })
+        .execute();
+    });
+    const labels = { [runLabel]: mine, [taskLabel]: "1", [attemptLabel]: "0" };
+    const refusal = (uri: string) =>
+      refuseStep(
+        bench.records,
+        { metadata: { name: "step", namespace: "kubeflow", labels } },
+        {
+          artifacts: [{ path: "/in", uri, mode: "read" }],
+          scratch: "/tmp",
+          files: [],
+          outputs: [],
+          report: reportPath(mine, 1, 0),
+        },
+      );
+    assert.equal(await refusal(`${root}/p/${mine}`), undefined);
+    assert.match((await refusal(`${root}/p/${theirs}`)) ?? "", /is not an artifact of namespace "kubeflow"/);
+    assert.match((await refusal(`${root}/p`)) ?? "", /is not an artifact/);
+    assert.match((await refusal(`${root}/p/${mine}/../..`)) ?? "", /is not an artifact/);
+  });
 });

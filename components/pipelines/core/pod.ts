@@ -1,6 +1,7 @@
 import { environmentAnnotation, type StepIO, stepIOAnnotation, warmEntryAnnotation } from "@headrace/model";
 import type { EnvVar, Pod, ResourceRequirements } from "@headrace/k8s";
 import { type ExecutorInput, isInWorkspace, outputMetadataFile, parameterFile, scratch } from "./executor-input.ts";
+import { PipelineFault } from "./errors.ts";
 import type { Component, ContainerExecutor } from "./ir.ts";
 import { fillCommand, fillText, localPath, type RunFacts, type TaskNames } from "./placeholders.ts";
 import { noSettings, type PodSettings, readSettings, type Resolve } from "./kubernetes-settings.ts";
@@ -35,6 +36,11 @@ export interface AttemptPlan {
   /** The claim of the run's workspace, if its pipeline has one. */
   readonly workspaceClaim?: string;
 }
+
+/** Inputs that are mounted one by one. A step can have a hundred mounts, and its pod annotations of 256 KiB. */
+const mountedAlone = 50;
+/** Mounts for inputs, at most. */
+const maxInputMounts = 90;
 
 /** Bytes of an output parameter, and of the file that holds all outputs of a Python step. */
 const parameterLimit = 1024 * 1024;
@@ -174,13 +180,7 @@ export function reportPath(run: string, task: number, n: number): string {
 }
 
 function stepIOOf({ run, task, n, component, input, directory }: AttemptPlan): StepIO {
-  const inputs = Object.values(input.inputs.artifacts).flatMap(({ artifacts }) => artifacts);
-  const readable = new Map(
-    inputs
-      .filter((artifact) => !isInWorkspace(artifact))
-      .map(({ uri }) => [localPath(uri), uri])
-      .filter((entry): entry is [string, string] => isMounted(entry[0])),
-  );
+  const readable = readPlaces(task.name, input);
   const outputs = Object.values(input.outputs.artifacts).flatMap(({ artifacts }) => artifacts);
   const metadata = outputMetadataFile(directory);
   return {
@@ -202,8 +202,25 @@ function stepIOOf({ run, task, n, component, input, directory }: AttemptPlan): S
   };
 }
 
+/** By path, the places that the step's inputs are read from. Throws PipelineFault where there are too many. */
+function readPlaces(task: string, input: ExecutorInput): ReadonlyMap<string, string> {
+  const inputs = Object.values(input.inputs.artifacts).flatMap(({ artifacts }) => artifacts);
+  const uris = new Set(inputs.filter((artifact) => !isInWorkspace(artifact)).map(({ uri }) => uri));
+  const mounted = [...uris].filter((uri) => isMounted(localPath(uri)));
+  const places = mounted.length > mountedAlone ? new Set(mounted.map(runFolder)) : mounted;
+  const found = new Map([...places].map((uri) => [localPath(uri), uri]));
+  if (found.size <= maxInputMounts) return found;
+  throw new PipelineFault(
+    `Cannot hand ${mounted.length} input artifacts to "${task}": they lie in ${found.size} places, and a step can read from ${maxInputMounts}; collect them in several steps`,
+  );
+}
+
+/** The run's directory that an artifact lies in, if it lies where its step was told to put it; else its own place. */
+const runFolder = (uri: string): string =>
+  /^(.+\/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\/[^/]+){3}$/.exec(uri)?.[1] ?? uri;
+
 /** A name as a token of a JSON pointer (RFC 6901). */
 const escapePointer = (name: string): string => name.replaceAll("~", "~0").replaceAll("/", "~1");
 
 /** Only what has a place of its own in the container is mounted; a web address is left to the step. */
-const isMounted = (path: string | undefined): boolean => path?.startsWith("/") === true;
+const isMounted = (path: string): boolean => path.startsWith("/");

@@ -282,9 +282,9 @@ python3 -m venv "$tmp/venv" --system-site-packages\n. "$tmp/venv/bin/activate"\n
 });
 
 describe("a step's pod", () => {
-  const plan = (step: ReturnType<typeof stepOf>) => {
+  const plan = (step: ReturnType<typeof stepOf>, rows = [dataset]) => {
     const directory = "minio://b/p/7c5e/train-17/0";
-    const input = executorInput(step.component, values({ n: 1 }, new Map([["rows", [dataset]]])), directory);
+    const input = executorInput(step.component, values({ n: 1 }, new Map([["rows", rows]])), directory);
     return podOf({
       namespace: "kubeflow",
       run,
@@ -335,6 +335,28 @@ describe("a step's pod", () => {
       "headrace.io/task": "17",
       "headrace.io/attempt": "0",
     });
+  });
+
+  test("is given the directories of runs where it has more inputs than can be mounted one by one", () => {
+    const lists = { artifacts: { rows: { ...ports.inputDefinitions.artifacts.rows, isArtifactList: true } } };
+    const step = stepOf({ command: lightweight }, { ...ports, inputDefinitions: lists });
+    const reads = (count: number, place: (index: number) => string) => {
+      const rows = Array.from({ length: count }, (_, index) => ({ ...dataset, id: index, uri: place(index) }));
+      const { artifacts }: { artifacts: readonly { uri: string; mode: string }[] } = JSON.parse(
+        plan(step, rows).metadata.annotations?.[stepIOAnnotation] ?? "",
+      );
+      return artifacts.filter(({ mode }) => mode === "read").map(({ uri }) => uri);
+    };
+    const [one, other] = ["1", "2"].map((digit) => `minio://b/p/${digit}1111111-1111-4111-8111-111111111111`);
+    assert.equal(reads(50, (index) => `${one}/make-${index}/0/rows`).length, 50);
+    assert.deepEqual(
+      reads(10_000, (index) => (index === 7 ? "minio://b/mine" : `${index % 2 ? one : other}/make-${index}/0/rows`)),
+      [other, one, "minio://b/mine"],
+    );
+    assert.throws(
+      () => reads(91, (index) => `minio://b/mine/${index}`),
+      /Cannot hand 91 input artifacts to "train": they lie in 91 places, and a step can read from 90/,
+    );
   });
 
   test("has what kfp-kubernetes asked for", () => {

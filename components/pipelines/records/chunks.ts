@@ -8,6 +8,6 @@ export async function inChunks<K, T>(
 ): Promise<readonly T[]> {
   const found: T[] = [];
   for (let from = 0; from < keys.length; from += maxBound)
-    found.push(...(await read(keys.slice(from, from + maxBound))));
+    for (const row of await read(keys.slice(from, from + maxBound))) found.push(row);
   return found;
 }

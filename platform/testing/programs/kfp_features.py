@@ -141,6 +141,27 @@ def loop_of_structs() -> str:
     return dsl.OneOf(said.output, other.output)
 
 
+@component
+def write_number(number: int, data: Output[Dataset]):
+    with open(data.path, "w") as file:
+        file.write(str(number))
+
+
+@component
+def add_up_files(data: Input[List[Dataset]], total: Output[Dataset]) -> int:
+    found = sum(int(open(each.path).read()) for each in data)
+    with open(total.path, "w") as file:
+        file.write(str(found))
+    return found
+
+
+@dsl.pipeline(name="wide-loop")
+def wide_loop() -> int:
+    with dsl.ParallelFor(list(range(110))) as item:
+        written = write_number(number=item)
+    return add_up_files(data=Collected(written.outputs["data"])).outputs["Output"]
+
+
 # --- conditions ------------------------------------------------------------------------------------------------------
 
 
@@ -523,6 +544,7 @@ simple = [
     nested_loop,
     empty_loop,
     loop_of_structs,
+    wide_loop,
     conditions,
     exit_handler,
     exit_handler_after_failure,
