@@ -72,6 +72,8 @@ describe("a warm step", { skip }, () => {
       "import subprocess, multiprocessing\nprint(subprocess.run(['echo', 'child'], capture_output=True, text=True).stdout)\nwith multiprocessing.Pool(2) as pool: print(pool.map(abs, [-1, -2]))",
     "leaves a thread and an exit handler":
       "import atexit, threading, time\natexit.register(print, 'at exit')\nthreading.Thread(target=lambda: (time.sleep(0.05), print('thread done'))).start()",
+    "gives a library more callbacks than it has prepared":
+      "import ctypes\nfiles = [open('/dev/zero', 'rb') for _ in range(20)]\ncallbacks = [ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)(lambda n, i=i: n + i) for i in range(2000)]\nprint(sum(callback(1) for callback in callbacks))",
     "logs by itself": "import logging\nlogging.getLogger('mine').warning('careful')\nlogging.info('from the root')",
     "looks at itself":
       "import os, sys, signal\nprint(sys.argv[1:2], sys.path, sys.flags, os.getcwd(), __name__, sys.stdout.encoding, sys.stdout.errors, sys.stdout.line_buffering)\nprint(sorted(os.environ.items()))\nprint(signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGCHLD), signal.getsignal(signal.SIGPIPE), os.umask(0o22))\nprint(sorted(os.listdir('/proc/self/fd'))[:3], sys.modules['__main__'].__spec__.name, sys.executable, sys.prefix)",

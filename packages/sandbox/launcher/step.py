@@ -54,7 +54,7 @@ def run(descriptors, settings, warm_entry, prepared):
     except (OSError, StartError, KeyError, ValueError) as error:
         _give_up(report, error)
     if request["warm"] is not None:
-        close_all_but(())
+        close_all_but(settings["held"])
         warm_entry(request["warm"])
     try:
         close_all_but((report,))

@@ -101,7 +101,7 @@ class Zygote:
 
 
 def _wait_as_spare(channel, settings):
-    close_all_but((channel.fileno(),))
+    close_all_but((channel.fileno(), *settings["held"]))
     root.build_step_root(settings["shared"], settings["links"])
     executor.rehearse()
     packet = wire.receive(channel, wire.PACKET_DESCRIPTORS)
@@ -122,11 +122,22 @@ def main(number, settings_text):
     _forget_own_names()  # before strangers' imports: their names may be the same
     problems = _preload(settings["preload"])
     executor.note_libraries()
+    settings["held"] = _held_libraries()
     gc.collect()
     gc.freeze()
     threads = len(os.listdir("/proc/self/task"))
     wire.send(channel, {"ready": True, "threads": threads, "problems": problems})
     Zygote(channel, settings).serve()
+
+
+def _held_libraries():
+    """Descriptors of files that libraries were loaded from. A step that closed them would end badly: libffi keeps its own open, and
+    maps more of it when more callbacks are wanted than one page holds. Nothing else that packages opened is left to steps."""
+    with open("/proc/self/maps") as file:
+        fields = [line.rstrip("\n").split(None, 5) for line in file]
+    loaded = {words[5] for words in fields if len(words) == 6 and "x" in words[1]}
+    links = {name: f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd")}
+    return [int(name) for name, link in links.items() if os.path.lexists(link) and os.readlink(link) in loaded]
 
 
 def _preload(names):
