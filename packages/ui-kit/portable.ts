@@ -1,3 +1,4 @@
+export { parseFilter } from "./filter.ts";
 export {
   formatBytes,
   formatDuration,

@@ -3,7 +3,6 @@ import {
   Bytes,
   distinctValues,
   EmptyState,
-  formatNumber,
   Link,
   ListPage,
   liveAnswer,
@@ -29,7 +28,7 @@ import { useMemo, useState } from "react";
 import { artifacts as artifactKindOf, type Artifact } from "../resources/index.ts";
 import { typeName } from "./artifacts.ts";
 import { runOf } from "./lineage-view.tsx";
-import { NoMatchYet, OlderRows, useReach } from "./older-rows.tsx";
+import { NoMatchYet, OlderRows, useCount, useReach } from "./older-rows.tsx";
 import { resultMessages } from "./results-messages.ts";
 
 type Words = Translate<keyof (typeof resultMessages)["en"]>;
@@ -51,6 +50,8 @@ export function ArtifactsPage() {
   const live = useLiveList(artifactKindOf, { namespace, most: reach.most });
   const list = useListing(live.items, filterable);
   const found = list.rows;
+  const atHand = { count: live.items.length, more: live.more === true, filtered: list.filter.text !== "" };
+  const count = useCount(found.length, atHand);
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
   const grouped = view === "runs";
   const rows = useMemo(() => (grouped ? byRun(found) : found.map(asRow)), [found, grouped]);
@@ -66,7 +67,7 @@ export function ArtifactsPage() {
   return (
     <ListPage
       title={t("artifacts")}
-      count={live.complete ? `${formatNumber(found.length)}${live.more === true ? "+" : ""}` : undefined}
+      count={live.complete ? count : undefined}
       sentence={t("artifacts.sentence")}
       filter={{ ...list.filter, fields: filterFields(t, live.items), placeholder: t("artifacts.filter") }}
       tools={
@@ -104,18 +105,13 @@ export function ArtifactsPage() {
               live.items.length === 0 ? (
                 <EmptyState sentence={t("artifacts.empty")} snippet={snippet} />
               ) : (
-                <NoMatchYet
-                  reach={reach}
-                  more={live.more === true}
-                  sentence={t("artifacts.emptyFilter")}
-                  onClear={list.clear}
-                />
+                <NoMatchYet reach={reach} atHand={atHand} sentence={t("artifacts.emptyFilter")} onClear={list.clear} />
               )
             }
           />
         )}
       </Answered>
-      <OlderRows reach={reach} more={live.more === true} />
+      <OlderRows reach={reach} atHand={atHand} />
     </ListPage>
   );
 }

@@ -4,7 +4,6 @@ import {
   distinctValues,
   Duration,
   EmptyState,
-  formatNumber,
   Link,
   ListPage,
   liveAnswer,
@@ -19,6 +18,7 @@ import {
   useMessages,
   useNavigate,
   usePage,
+  useQueryItem,
   useTableSort,
   type Filterable,
   type FilterField,
@@ -28,10 +28,11 @@ import {
 import { useMemo } from "react";
 import { tasks as taskKind, type Task } from "../resources/index.ts";
 import { failureLine } from "./failure-words.ts";
-import { NoMatchYet, OlderRows, useReach } from "./older-rows.tsx";
+import { NoMatchYet, OlderRows, useCount, useReach } from "./older-rows.tsx";
 import { resultMessages } from "./results-messages.ts";
 import { spanField, spanOrder } from "./span.ts";
 import { taskState } from "./state.ts";
+import { askedOfServer } from "./step-filter.ts";
 
 type Words = Translate<keyof (typeof resultMessages)["en"]>;
 
@@ -43,15 +44,20 @@ export function ExecutionsPage() {
   const [sort, setSort] = useTableSort({ column: "started", descending: true });
   usePage(t("steps"), [{ label: t("steps") }]);
   const reach = useReach();
-  const live = useLiveList(taskKind, { namespace, most: reach.most });
+  const [text] = useQueryItem("q");
+  const fieldSelector = useMemo(() => askedOfServer(text), [text]);
+  const live = useLiveList(taskKind, { namespace, most: reach.most, fieldSelector });
   const steps = useMemo(() => live.items.filter(isStep), [live.items]);
   const list = useListing(steps, filterable);
+  const filtered = text !== "";
+  const atHand = { count: steps.length, more: live.more === true, filtered };
+  const count = useCount(list.rows.length, atHand);
   const columns = useMemo(() => stepColumns(t, namespace === ""), [t, namespace]);
   const [hidden, toggle] = useHiddenColumns("headrace.columns.steps", columns);
   return (
     <ListPage
       title={t("steps")}
-      count={live.complete ? `${formatNumber(list.rows.length)}${live.more === true ? "+" : ""}` : undefined}
+      count={live.complete ? count : undefined}
       sentence={t("steps.sentence")}
       filter={{ ...list.filter, fields: filterFields(t, steps), placeholder: t("steps.filter") }}
       tools={<ColumnChooser columns={columns} hidden={hidden} onToggle={toggle} />}
@@ -68,21 +74,16 @@ export function ExecutionsPage() {
             onSort={setSort}
             onOpen={(task) => void navigate(pathOf(task))}
             empty={
-              steps.length === 0 ? (
+              steps.length === 0 && !filtered ? (
                 <EmptyState sentence={t("steps.empty")} />
               ) : (
-                <NoMatchYet
-                  reach={reach}
-                  more={live.more === true}
-                  sentence={t("steps.emptyFilter")}
-                  onClear={list.clear}
-                />
+                <NoMatchYet reach={reach} atHand={atHand} sentence={t("steps.emptyFilter")} onClear={list.clear} />
               )
             }
           />
         )}
       </Answered>
-      <OlderRows reach={reach} more={live.more === true} />
+      <OlderRows reach={reach} atHand={atHand} />
     </ListPage>
   );
 }
