@@ -6,8 +6,8 @@ import signal
 
 import cell as cells
 import wire
-from clock import now
 from container import Container
+from exits import lost_exit
 from init import OUTPUTS
 from syscalls import open_pidfd
 
@@ -31,7 +31,8 @@ class Adoption:
             if any(cell.number == facts["cell"] for cell in self.launcher.cells.values()):
                 self.launcher.journal.forget(container_id)  # its cell never heard of it: it may be started again
             else:
-                self.write_off(container_id, facts)
+                end = lost_exit(container_id, facts["startedAt"], "The container was lost while the launcher was away")
+                self.launcher.journal.exit(container_id, end)
         self.launcher.cgroups.remove_strangers({container.cgroup.name for container in self.launcher.containers.values() if container.cgroup})
 
     def adopt_cell(self, number, facts):
@@ -90,12 +91,6 @@ class Adoption:
         for entry in os.listdir("/proc"):
             if entry.isdigit() and int(entry) not in known and _is_ours(entry, self.launcher.settings["stateDirectory"]):
                 os.kill(int(entry), signal.SIGKILL)
-
-    def write_off(self, container_id, facts):
-        """It ended with its cell while no launcher was there."""
-        end = {"id": container_id, "exitCode": 137, "reason": "Lost", "startedAt": facts["startedAt"], "finishedAt": now()}
-        end.update({"cpuMillis": 0, "maxResidentBytes": 0, "message": "The container was lost while the launcher was away"})
-        self.launcher.journal.exit(container_id, end)
 
 
 def _is_ours(process, state_directory):

@@ -1,8 +1,6 @@
 """The launcher that confines what it runs: in namespaces of its own, with a pump, a relay and cells."""
 
 import os
-import resource
-import signal
 
 import cgroups
 import network
@@ -26,9 +24,6 @@ from syscalls import (
 
 
 def prepare(settings):
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     privileged = os.geteuid() == 0
     settings["user"] = 0  # ours, as it is seen from within the namespaces
     groups = cgroups.open_cgroups(settings["stateDirectory"])

@@ -3,7 +3,7 @@
 import os
 
 import specification
-from clock import now
+from exits import exit_of
 
 
 # Without cgroups the kernel counts the processes of a whole tenant: the others need room too.
@@ -72,16 +72,12 @@ class Container:
 
     def describe_end(self, status, cpu, resident):
         """The exit as Headrace hears of it; `status` is negative for a signal."""
-        exit_code = status if status >= 0 else 128 - status
-        end = {"id": self.id, "exitCode": exit_code, "startedAt": self.started_at, "finishedAt": now()}
-        end.update({"cpuMillis": cpu, "maxResidentBytes": resident, "reason": "Completed" if exit_code == 0 else "Error"})
-        if status < 0:
-            end["signal"] = -status
+        end = exit_of(self.id, self.started_at, status, cpu, resident)
         if self.problem is not None:
             code, end["message"] = self.problem
             end["reason"] = "Lost" if self.lost else "Error" if self.running else "StartError"
-            end["exitCode"] = exit_code if code is None else code
-        elif self.cgroup is not None and exit_code != 0 and self.cgroup.ran_out_of_memory():
+            end["exitCode"] = end["exitCode"] if code is None else code
+        elif self.cgroup is not None and end["exitCode"] != 0 and self.cgroup.ran_out_of_memory():
             end["reason"] = "OOMKilled"
         return end
 

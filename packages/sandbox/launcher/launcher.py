@@ -48,15 +48,15 @@ class Launcher:
         self.pump = pump
         self.leaving = False
         self.relay = None
-        self.lonely = None
         self.verbs = Verbs(self)
         self.server = None
 
     def serve(self):
         """Headrace finds the launcher from here on."""
         self.watch_directory()
-        self.server = NodeServer(self.loop, "launcher.sock", self.settings["user"], self.verbs.handle, self.look_after_self)
-        self.look_after_self()
+        self.server = NodeServer(
+            self.loop, "launcher.sock", self.settings["user"], self.verbs.handle, self.note_lonely, self.settings["lonelySeconds"]
+        )
 
     # Cells.
 
@@ -432,13 +432,6 @@ class Launcher:
                 if container.outputs:
                     self.hand_log(container)
 
-    def look_after_self(self):
-        """Ends by itself when nobody has been here for a while and nothing runs."""
-        self.loop.cancel(self.lonely)
-        self.lonely = None
-        if not self.server.connections:
-            self.lonely = self.loop.after(self.settings["lonelySeconds"], self.end_if_useless)
-
     def watch_directory(self):
         """Whoever removes the data directory wants nothing of this any more."""
         watch = watch_removals(self.settings["stateDirectory"])
@@ -450,10 +443,8 @@ class Launcher:
 
         self.loop.watch(watch, look)
 
-    def end_if_useless(self):
-        if self.containers:
-            self.look_after_self()
-        else:
+    def note_lonely(self):
+        if not self.containers:
             self.leave()
 
     def leave(self):

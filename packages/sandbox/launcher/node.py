@@ -12,6 +12,8 @@ import sys
 
 import wire
 
+# Of what is said on it; as protocol.ts has it.
+PROTOCOL = 2
 LINE_BYTES = 64 * 1024 * 1024
 _BACKLOG_BYTES = 32 * 1024 * 1024
 _MAXIMUM_CONNECTIONS = 16
@@ -26,13 +28,15 @@ class RequestError(Exception):
 
 
 class NodeServer:
-    def __init__(self, loop, name, user, handle, changed):
-        """`handle(connection, request)` answers by itself; `changed()` is called when connections come or go."""
+    def __init__(self, loop, name, user, handle, lonely, patience):
+        """`handle(connection, request)` answers by itself; `lonely()` is called whenever nobody has been here for `patience` seconds."""
         self.loop = loop
         self.user = user
         self.handle = handle
-        self.changed = changed
+        self.lonely = lonely
+        self.patience = patience
         self.connections = []
+        self.alone = None
         if os.path.lexists(name):
             os.unlink(name)
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -42,6 +46,7 @@ class NodeServer:
         os.umask(previous)
         self.listener.listen(16)
         loop.watch(self.listener, self._accept)
+        self._note_change()
 
     def _accept(self, _):
         try:
@@ -52,13 +57,13 @@ class NodeServer:
             connection.close()
             return
         self.connections.append(NodeConnection(self, connection))
-        self.changed()
+        self._note_change()
 
     def hand_over(self, connection):
         """Lets go of a connection that another process serves from now on."""
         self.connections.remove(connection)
         self.loop.forget(connection.socket)
-        self.changed()
+        self._note_change()
         return connection.socket
 
     def broadcast(self, message):
@@ -70,7 +75,15 @@ class NodeServer:
             self.connections.remove(connection)
             self.loop.forget(connection.socket)
             connection.socket.close()
-            self.changed()
+            self._note_change()
+
+    def _note_change(self):
+        self.loop.cancel(self.alone)
+        self.alone = None if self.connections else self.loop.after(self.patience, self._tell_lonely)
+
+    def _tell_lonely(self):
+        self._note_change()
+        self.lonely()
 
 
 class NodeConnection:

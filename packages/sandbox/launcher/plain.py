@@ -14,11 +14,11 @@ import subprocess
 import sys
 import tempfile
 
-import wire
 from clock import now
+from exits import exit_of, lost_exit
 from journal import Journal
 from loop import Loop
-from node import NodeServer, RequestError
+from node import PROTOCOL, NodeServer, RequestError
 from pump import LogFile, Stream
 
 _CODE = os.path.dirname(os.path.abspath(__file__))
@@ -40,12 +40,7 @@ class PlainContainer:
         return {"id": self.id, "startedAt": self.started_at, "warm": True}
 
     def describe_end(self):
-        status, cpu, resident = self.status
-        end = {"id": self.id, "exitCode": status if status >= 0 else 128 - status, "startedAt": self.started_at, "finishedAt": now()}
-        end.update({"cpuMillis": cpu, "maxResidentBytes": resident, "reason": "Completed" if status == 0 else "Error"})
-        if status < 0:
-            end["signal"] = -status
-        return end
+        return exit_of(self.id, self.started_at, *self.status)
 
 
 class PlainLauncher:
@@ -54,14 +49,12 @@ class PlainLauncher:
         self.loop = loop
         self.journal = Journal(os.path.join(settings["stateDirectory"], "journal"))
         self.containers = {}
-        self.lonely = None
         # Steps hold the other end: it closes when this process is gone, whatever ended it.
         self.lifeline, self._alive = os.pipe2(os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
         for container_id, facts in list(self.journal.started.items()):
-            self._write_off(container_id, facts)
+            self.journal.exit(container_id, lost_exit(container_id, facts["startedAt"], "The step ended with the launcher that ran it"))
         self._watch_children()
-        self.server = NodeServer(loop, "launcher.sock", os.geteuid(), self.handle, self.look_after_self)
-        self.look_after_self()
+        self.server = NodeServer(loop, "launcher.sock", os.geteuid(), self.handle, self.note_lonely, settings["lonelySeconds"])
 
     def handle(self, connection, request):
         verb = getattr(self, "do_" + str(request.get("do")).replace("-", "_"), None)
@@ -71,7 +64,7 @@ class PlainLauncher:
         connection.answer(request["n"], answer or {})
 
     def do_hello(self, _):
-        return {"protocol": 1, "pid": os.getpid(), "mode": "process", "cgroups": "none", "network": "none"}
+        return {"protocol": PROTOCOL, "pid": os.getpid(), "mode": "process", "cgroups": "none", "network": "none"}
 
     def do_start(self, request):
         asked = request["container"]
@@ -186,24 +179,10 @@ class PlainLauncher:
         container.streams.remove(stream)
         (container.process.stdout if stream.name == "stdout" else container.process.stderr).close()
 
-    def _write_off(self, container_id, facts):
-        end = {"id": container_id, "exitCode": 137, "reason": "Lost", "startedAt": facts["startedAt"], "finishedAt": now()}
-        end.update({"cpuMillis": 0, "maxResidentBytes": 0, "message": "The step ended with the launcher that ran it"})
-        self.journal.exit(container_id, end)
-
     # This process itself.
 
-    def look_after_self(self):
-        """Ends by itself when nobody has been here for a while and nothing runs."""
-        self.loop.cancel(self.lonely)
-        self.lonely = None
-        if not self.server.connections:
-            self.lonely = self.loop.after(self.settings["lonelySeconds"], self._end_if_useless)
-
-    def _end_if_useless(self):
-        if self.containers:
-            self.look_after_self()
-        else:
+    def note_lonely(self):
+        if not self.containers:
             self.leave()
 
     def leave(self):
@@ -226,10 +205,6 @@ def _kill_group(pid):
 
 
 def prepare(settings):
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    if most != resource.RLIM_INFINITY:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     loop = Loop()
     PlainLauncher(settings, loop)
     return loop

@@ -3,6 +3,8 @@
 import importlib
 import json
 import os
+import resource
+import signal
 import sys
 
 import wire
@@ -19,6 +21,10 @@ def main(arguments):
     if lock is None:
         _announce({"already": True})
         return
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if most != resource.RLIM_INFINITY:  # which macOS says, and does not take
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     try:
         # Where namespaces are not to be had, not even the code that makes them can be loaded.
         loop = importlib.import_module("plain" if settings.get("plain") else "confined").prepare(settings)

@@ -8,10 +8,9 @@ import specification
 import wire
 from clock import now
 from container import Container
-from node import RequestError
+from node import PROTOCOL, RequestError
 from syscalls import open_pidfd
 
-PROTOCOL = 2
 _MAXIMUM_WAITING = 10_000
 _SIGNALS = {"SIGTERM": signal.SIGTERM, "SIGKILL": signal.SIGKILL, "SIGINT": signal.SIGINT}
 
