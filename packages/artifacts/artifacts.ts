@@ -16,7 +16,7 @@ export interface ArtifactStore {
   ): Promise<{ readonly size: number; readonly digest: string }>;
   /**
    * Moves what lies at `path` beneath `root`, a directory of this host that strangers wrote to, to the URI; whatever is there
-   * already is replaced. Links on the way are refused. What is not there is `missing`.
+   * already is replaced. Links on the way are refused. What is not there, and was not taken before, is `missing`.
    */
   take(uri: string, from: { readonly root: string; readonly path: string }): Promise<Measured>;
   list(uri: string): Promise<readonly { readonly path: string; readonly size: number }[]>;

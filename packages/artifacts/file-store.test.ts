@@ -199,6 +199,8 @@ test("what a step left in its own directory is moved to its URI, in place of wha
   assert.equal(taken.kind, "file");
   assert.equal(await text(store, "minio://mlpipeline/run/model"), "weights");
   assert.deepEqual(await readdir(join(outside, "work")), []);
+  // Whoever asked may have been killed before they could write down what they were told.
+  assert.deepEqual(await store.take("minio://mlpipeline/run/model", { root: outside, path: "work/model" }), taken);
 });
 
 test("nothing is taken through a link, from above the directory, or from where nothing is", async (t) => {

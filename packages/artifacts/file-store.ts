@@ -143,22 +143,30 @@ class FileStore implements ArtifactStore {
     });
   }
 
-  async take(uri: string, { root, path }: { root: string; path: string }): Promise<Measured> {
+  async take(uri: string, from: { root: string; path: string }): Promise<Measured> {
+    return this.#explained(uri, () => this.#take(uri, from));
+  }
+
+  async #take(uri: string, { root, path }: { root: string; path: string }): Promise<Measured> {
     try {
       const segments = path.split("/");
       const fault = segments.map(segmentFault).find((found) => found !== undefined);
       if (fault !== undefined) return { kind: "refused", reason: `"${path}" has ${fault}` };
       await using source = await descend(root, segments, (folder, name) => folder.folder(name));
-      if (!source || !(await source.folder.kind(source.name))) return { kind: "missing" };
-      await using target = await this.#make(uri);
-      await removeWithin(target.folder, target.name);
-      await rename(source.folder.at(source.name), target.folder.at(target.name));
+      if (source && (await source.folder.kind(source.name))) await this.#move(source, uri);
     } catch (error) {
       const fault = faultOf(error);
       if (fault) return { kind: "refused", reason: this.#relative(fault) };
       throw error;
     }
+    // What is not where it was left may have been taken before: whoever asked was killed, and asks again.
     return this.measure(uri);
+  }
+
+  async #move(source: Place, uri: string): Promise<void> {
+    await using target = await this.#make(uri);
+    await removeWithin(target.folder, target.name);
+    await rename(source.folder.at(source.name), target.folder.at(target.name));
   }
 
   async measure(uri: string): Promise<Measured> {

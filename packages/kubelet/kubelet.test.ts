@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { openFileStore } from "@headrace/artifacts";
 import { EnvironmentError, ImageMapping, type ResolveRequest } from "@headrace/environments";
 import { ConfigMap, Event, Lease, Node, type Pod, Secret } from "@headrace/k8s";
 import {
@@ -15,7 +18,7 @@ import {
   stepIOAnnotation,
   warmEntryAnnotation,
 } from "@headrace/model";
-import { eventually } from "@headrace/model/testing";
+import { eventually, testClock, testIds } from "@headrace/model/testing";
 import type { KubeletOptions } from "./kubelet.ts";
 import { createSimulatedEnvironments, type SimulatedProgram, testNode, type TestNode } from "./testing/index.ts";
 
@@ -485,6 +488,29 @@ describe("steps", () => {
     await node.api.clock.advance(1000);
     await node.when("one", "is over", isOver);
     assert.equal(tries, 3);
+  });
+
+  test("what cannot be collected is told by an event, and collected once it can be", async (t) => {
+    const root = await mkdtemp(join(tmpdir(), "kubelet-artifacts-"));
+    t.after(() => rm(root, { recursive: true }));
+    const store = await openFileStore({ root, clock: testClock(), ids: testIds() });
+    const take = store.take.bind(store);
+    let isFull = true;
+    store.take = async (uri, from) => {
+      if (isFull) throw new ApiError("ServiceUnavailable", "the disk of the artifacts is full");
+      return take(uri, from);
+    };
+    await using node = await testNode({ program: goodStep, artifacts: store });
+    await node.run(stepPod);
+    const told = await eventually("it is told", async () =>
+      (await events(node)).find((each) => each.startsWith("StepNotCollected")),
+    );
+    assert.match(told, /not kept yet, and tried again: the disk of the artifacts is full/);
+    assert.equal(node.reports.length, 0);
+    isFull = false;
+    await node.api.clock.advance(1000);
+    await node.when("one", "is over", isOver);
+    assert.equal(node.reports[0]?.report.outputs["moved"]?.kind, "file");
   });
 
   test("a report that is refused for good is told by an event", async () => {

@@ -607,20 +607,35 @@ export class PodWorker {
   async #reportStep(step: StepIO): Promise<void> {
     const main = this.#containers.find(({ kind }) => kind === "main");
     if (main === undefined) return;
-    const { artifacts, clock, signal, onError } = this.#services;
+    const { clock, signal, onError } = this.#services;
     const retry = { clock, signal, onError, final: finalForReport };
     // A pod that ended before it was asked for. What is no step of the engine's is not reported to it.
     if (this.#admission === "unknown") await persist(retry, () => this.#admitStep().catch(onlyTechnical));
     if (this.#admission !== "admitted") return;
-    const report = await collectStep({
-      pod: this.#pod,
-      step,
-      ended: this.#stepEnd(main),
-      scratchDirectory: join(this.#directory, scratchName),
-      artifacts: artifacts.in(this.#pod.metadata.namespace ?? ""),
-      logPath: this.#logPath(main.name, main.restarts),
+    let report: StepReport | undefined;
+    await persist({ ...retry, final: [] }, async () => {
+      report = await this.#collect(step, main);
     });
-    await persist(retry, () => this.#tell(step, report));
+    if (report === undefined) return;
+    const collected = report;
+    await persist(retry, () => this.#tell(step, collected));
+  }
+
+  /** What keeps it from being collected may pass, such as a full disk: it is tried until it works, and told meanwhile. */
+  async #collect(step: StepIO, main: ContainerState): Promise<StepReport> {
+    try {
+      return await collectStep({
+        pod: this.#pod,
+        step,
+        ended: this.#stepEnd(main),
+        scratchDirectory: join(this.#directory, scratchName),
+        artifacts: this.#services.artifacts.in(this.#pod.metadata.namespace ?? ""),
+        logPath: this.#logPath(main.name, main.restarts),
+      });
+    } catch (error) {
+      this.#warn("StepNotCollected", `What the step made is not kept yet, and tried again: ${messageOf(error)}`);
+      throw error;
+    }
   }
 
   async #tell(step: StepIO, report: StepReport): Promise<void> {
