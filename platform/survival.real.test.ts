@@ -8,9 +8,18 @@ import { eventually } from "@headrace/model/testing";
 import { runLabel, runs, tasks } from "@headrace/pipelines/resources";
 import { HeadraceProcess } from "./testing/headrace-process.ts";
 
-/** Says that it began, waits until it may go on, and says that it ended: `$0` is its name, `$1` the folder. */
-const script =
-  'echo began >> "$1/$0.began"; while [ ! -e "$1/$0.go" ]; do sleep 0.05; done; echo ended >> "$1/$0.ended"';
+/** Asks without a token as whom it calls. */
+const whoami = `python3 -c '
+import json, urllib.request
+review = json.dumps({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}).encode()
+url = "http://ml-pipeline.kubeflow:8888/kube/apis/authentication.k8s.io/v1/selfsubjectreviews"
+request = urllib.request.Request(url, review, {"content-type": "application/json"})
+print(json.load(urllib.request.urlopen(request, timeout=10))["status"]["userInfo"]["username"])
+'`;
+
+/** Says that it began, waits until it may go on, and says who it is and that it ended: `$0` is its name, `$1` the folder. */
+const script = `echo began >> "$1/$0.began"; while [ ! -e "$1/$0.go" ]; do sleep 0.05; done
+if [ "$0" = late ]; then ${whoami} > "$1/$0.name"; fi; echo ended >> "$1/$0.ended"`;
 
 /** Two steps at once, `early` and `late`, and one after both. */
 function pipeline(folder: string): unknown {
@@ -94,4 +103,5 @@ test("a run goes on after kill -9, and no step runs twice", { timeout: 120_000 }
   for (const step of ["early", "late", "last"]) {
     assert.deepEqual([said(`${step}.began`), said(`${step}.ended`)], ["began\n", "ended\n"]);
   }
+  assert.equal(said("late.name"), "system:serviceaccount:kubeflow:pipeline-runner\n");
 });

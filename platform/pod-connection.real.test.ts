@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import type { Client } from "@headrace/client";
+import { ImageMapping } from "@headrace/environments";
+import { Namespace, Pod, ServiceAccount } from "@headrace/k8s";
+import { eventually } from "@headrace/model/testing";
+import { ifPresent } from "@headrace/runtime";
+import { sharedPlatform } from "./testing/shared.ts";
+
+const stranger = "calls-from-elsewhere";
+const image = "lineage-reader:test";
+
+/** Asks without a token, and prints as whom it was taken and what it was answered; what it claims to be counts for nothing. */
+const ask = `
+import json, sys, urllib.error, urllib.request
+front = "http://ml-pipeline.kubeflow:8888"
+review = b'{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}'
+
+def answer(path, body=None):
+    headers = {"content-type": "application/json", "kubeflow-userid": "admin", "x-remote-user": "admin", "x-remote-group": "system:masters"}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(front + path, body, headers), timeout=10) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+status, who = answer("/kube/apis/authentication.k8s.io/v1/selfsubjectreviews", review)
+said = {"who": who["status"]["userInfo"]["username"] if status == 201 else who}
+for path in sys.argv[2:]:
+    said[path] = answer(path)[0]
+with open(sys.argv[1], "w") as file:
+    file.write(json.dumps(said))
+`;
+
+describe("a pod that calls without a token", { timeout: 180_000 }, () => {
+  let client: Client;
+  let gateway = "";
+  let shared = "";
+  let program = "";
+  let run = "";
+
+  before(async () => {
+    const fresh = await sharedPlatform();
+    ({ client } = fresh.platform);
+    ({ gateway } = fresh.platform.running);
+    ({ shared } = fresh);
+    program = await readFile(new URL("testing/programs/lineage_from_within.py", import.meta.url), "utf8");
+    const spec = { image, python: "3.11", requirements: ["ml-metadata==1.17.1"] };
+    const metadata = { name: "lineage-reader" };
+    await client
+      .resource(ImageMapping)
+      .create({ apiVersion: "headrace.io/v1alpha1", kind: "ImageMapping", metadata, spec });
+    await client
+      .resource(Namespace)
+      .create({ apiVersion: "v1", kind: "Namespace", metadata: { name: stranger }, spec: {} });
+    const account = { namespace: stranger, name: "default" };
+    await eventually("the account is there", () => ifPresent(client.resource(ServiceAccount).get(account)));
+  });
+  after(() => client.resource(ImageMapping).delete({ namespace: "", name: "lineage-reader" }));
+
+  /** Runs a program to its end in a pod of a namespace without runs, and gives what it left. */
+  async function inPod(
+    name: string,
+    command: (file: string) => readonly string[],
+    spec: Partial<Pod["spec"]> = {},
+  ): Promise<Readonly<Record<string, unknown>>> {
+    const file = join(shared, `${name}.json`);
+    const key = { namespace: stranger, name };
+    const volumes = [{ name: "shared", hostPath: { path: shared } }];
+    const volumeMounts = [{ name: "shared", mountPath: shared }];
+    const containers = [{ name: "main", image, command: [...command(file)], volumeMounts }];
+    await client.resource(Pod).create({
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: key,
+      spec: { restartPolicy: "Never", volumes, containers, ...spec },
+    } as Pod);
+    const phase = await eventually(
+      `pod ${name} is over`,
+      async () => /Succeeded|Failed/.exec((await client.resource(Pod).get(key)).status?.phase ?? "")?.[0],
+      120_000,
+    );
+    assert.equal(phase, "Succeeded");
+    return JSON.parse(await readFile(file, "utf8")) as Readonly<Record<string, unknown>>;
+  }
+
+  const python = (text: string, ...words: readonly string[]) => ["python3", "-W", "ignore", "-c", text, ...words];
+
+  test("is a step that reads its own execution with the stock client of ML Metadata", async () => {
+    const file = join(shared, "own-execution.json");
+    const words = python(program, "{{$.pipeline_job_uuid}}", file);
+    run = await runStep(gateway, { image, command: words.slice(0, 1), args: words.slice(1) });
+    const states = { "": "RUNNING", look: "RUNNING" };
+    assert.deepEqual(JSON.parse(await readFile(file, "utf8")), { run, states });
+  });
+
+  test("sees nothing of another namespace's lineage, and may read no runs there", async () => {
+    const seen = await inPod("looks", (file) => python(program, run, file));
+    assert.deepEqual(seen, { run: null });
+    const paths = [
+      "/apis/v2beta1/healthz",
+      `/kube/api/v1/namespaces/${stranger}/pods`,
+      "/apis/v2beta1/runs?namespace=kubeflow",
+      `/apis/v2beta1/runs/${run}`,
+      "/kube/api/v1/namespaces/kubeflow/secrets",
+    ];
+    const answers = await inPod("asks", (file) => python(ask, file, ...paths));
+    assert.deepEqual(answers, {
+      who: `system:serviceaccount:${stranger}:default`,
+      ...Object.fromEntries(paths.map((path, index) => [path, index < 2 ? 200 : 403])),
+    });
+  });
+
+  test("is nobody if it is to have no token", async () => {
+    const spec = { automountServiceAccountToken: false };
+    const seen = await inPod("looks-closed", (file) => python(program, run, file), spec);
+    assert.match(String(seen["refused"]), /its pod has no service account \(automountServiceAccountToken: false\)/);
+    const path = "/apis/v2beta1/runs";
+    const answers = await inPod("asks-closed", (file) => python(ask, file, path), spec);
+    assert.match(String(answers["who"]), /system:anonymous/);
+    assert.equal(answers[path], 401);
+  });
+});
+
+/** Runs a pipeline of this one step, and gives the run's id once it has succeeded. */
+async function runStep(gateway: string, container: object): Promise<string> {
+  const pipeline = {
+    schemaVersion: "2.1.0",
+    sdkVersion: "kfp-2.17.3",
+    pipelineInfo: { name: "looks-at-itself" },
+    deploymentSpec: { executors: { "exec-look": { container } } },
+    components: { "comp-look": { executorLabel: "exec-look" } },
+    root: { dag: { tasks: { look: { componentRef: { name: "comp-look" }, taskInfo: { name: "look" } } } } },
+  };
+  const response = await fetch(`${gateway}/apis/v2beta1/runs`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ display_name: "looks-at-itself", pipeline_spec: pipeline }),
+  });
+  const { run_id } = (await response.json()) as { run_id: string };
+  const ended = async (): Promise<string | undefined> => {
+    const { state } = (await (await fetch(`${gateway}/apis/v2beta1/runs/${run_id}`)).json()) as { state: string };
+    return /SUCCEEDED|FAILED/.exec(state)?.[0];
+  };
+  assert.equal(await eventually("the run has ended", ended, 120_000), "SUCCEEDED");
+  return run_id;
+}
