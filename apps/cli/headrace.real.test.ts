@@ -123,6 +123,21 @@ describe("the command line", { timeout: 180_000, skip: sdk.skip }, () => {
   test("prints the log of a step, and explains what failed", async () => {
     assert.match(await ok("logs", failedRun), /greeting nobody/);
     assert.match(await ok("explain", `run/${failedRun}`), /there is nobody to greet/);
+    const ambiguous = await headrace(["logs", "greetings"]);
+    assert.match(
+      ambiguous.stderr,
+      /3 runs are meant by "greetings"\nWhy: They are .*\nHow to fix it: Give more of the id/,
+    );
+    assert.match(
+      (await headrace(["explain", "run/none"])).stderr,
+      /no run "none"\nHow to fix it: List them: headrace runs list/,
+    );
+  });
+
+  test("refuses to restore what is no backup", async () => {
+    const { code, stderr } = await headrace(["restore", pipeline, "--data-dir", join(directory, "restored")]);
+    assert.equal(code, 1);
+    assert.match(stderr, /^Cannot restore: this is no whole backup of Headrace: .*\nHow to fix it: .*\n$/);
   });
 
   test("lists runs, repeats them from a task or with another input, says why, and tidies them", async () => {

@@ -1,5 +1,5 @@
 import { version } from "@headrace/platform/version";
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import type { Surroundings } from "./environment.ts";
 import { addResourceCommands } from "./resource-program.ts";
 import { createTerminal, describeError, type Format, formats, type Terminal } from "./terminal.ts";
@@ -25,9 +25,13 @@ export function createProgram(surroundings: Surroundings): Command {
     .command("up")
     .description("Start Headrace and stay in the foreground")
     .option("--data-dir <dir>", "where everything is kept (default: $HEADRACE_HOME or ~/.headrace)")
-    .option("--port <port>", "port of the gateway; 0 picks a free one", "8080")
-    .option("--kube-port <port>", "port of the Kubernetes API; 0 picks a free one", "6443")
-    .option("--s3-port <port>", "port for S3 clients on this machine (default: 9000, or a free one if that is taken)")
+    .option("--port <port>", "port of the gateway; 0 picks a free one", readPort, "8080")
+    .option("--kube-port <port>", "port of the Kubernetes API; 0 picks a free one", readPort, "6443")
+    .option(
+      "--s3-port <port>",
+      "port for S3 clients on this machine (default: 9000, or a free one if that is taken)",
+      readPort,
+    )
     .option("--host <address>", "address to listen on", "127.0.0.1")
     .addOption(new Option("--auth <mode>", "who may call").choices(["local", "token"]).default("local"))
     .option("--share <dir[:ro]>", "show a folder of yours at the same path in steps (repeatable)", collect, [])
@@ -177,6 +181,11 @@ export function createProgram(surroundings: Surroundings): Command {
       }),
     );
   return program;
+}
+
+function readPort(text: string): string {
+  if (/^\d{1,5}$/.test(text) && Number(text) < 65_536) return text;
+  throw new InvalidArgumentError("It must be a whole number from 0 to 65535.");
 }
 
 /** Runs a command's action; its number is the exit status. */

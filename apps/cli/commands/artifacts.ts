@@ -27,9 +27,9 @@ export interface ArtifactListFlags extends ListFlags {
 }
 
 export async function listArtifacts(flags: ArtifactListFlags, home: string, terminal: Terminal): Promise<number> {
-  const { client } = connect(home);
-  const run = flags.run === undefined ? undefined : (await findRun(client, flags.run)).metadata.name;
-  const { items } = await client
+  const connection = connect(home);
+  const run = flags.run === undefined ? undefined : (await findRun(connection, flags.run)).metadata.name;
+  const { items } = await connection.client
     .resource(artifacts)
     .list({ ...(flags.namespace !== undefined && { namespace: flags.namespace }) });
   const { type } = flags;
@@ -42,7 +42,7 @@ export async function listArtifacts(flags: ArtifactListFlags, home: string, term
   return 0;
 }
 
-/** Shows an artifact by its number, or writes its bytes to a file. Resolves to the exit status. */
+/** Shows an artifact by its number, its uid or the beginning of it, or writes its bytes to a file. Resolves to the exit status. */
 export async function getArtifact(
   reference: string,
   flags: { readonly to?: string },
@@ -51,12 +51,20 @@ export async function getArtifact(
 ): Promise<number> {
   const connection = connect(home);
   const { items } = await connection.client.resource(artifacts).list();
-  const found = items.find(({ metadata, spec }) => metadata.uid === reference || String(spec.id) === reference);
-  if (found === undefined)
-    throw new CommandError(`There is no artifact ${reference}`, { remedy: "List them: headrace artifacts list" });
+  const found = theArtifact(items, reference);
   if (flags.to === undefined) printItems([found], table, terminal);
   else await fetchBytes(connection, found, flags.to, terminal);
   return 0;
+}
+
+function theArtifact(items: readonly Artifact[], reference: string): Artifact {
+  const numbered = items.filter(({ spec }) => String(spec.id) === reference);
+  const found = numbered.length > 0 ? numbered : items.filter(({ metadata }) => metadata.uid?.startsWith(reference));
+  const [first] = found;
+  if (first === undefined)
+    throw new CommandError(`There is no artifact "${reference}"`, { remedy: "List them: headrace artifacts list" });
+  if (found.length === 1) return first;
+  throw new CommandError(`${found.length} artifacts are meant by "${reference}"`, { remedy: "Give more of the id" });
 }
 
 async function fetchBytes(connection: Connection, artifact: Artifact, to: string, terminal: Terminal): Promise<void> {

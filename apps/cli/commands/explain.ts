@@ -1,8 +1,7 @@
-import type { Client } from "@headrace/client";
 import { PersistentVolumeClaim, Pod } from "@headrace/k8s";
 import type { KubeObject, Reason } from "@headrace/model";
 import { tasks } from "@headrace/pipelines/resources";
-import { connect } from "../connection.ts";
+import { connect, type Connection } from "../connection.ts";
 import { findRun } from "./logs.ts";
 import { CommandError, type Terminal } from "../terminal.ts";
 
@@ -17,7 +16,7 @@ export async function explain(ref: string, flags: ExplainFlags, home: string, te
   if (find === undefined || rest.length !== 1)
     throw new CommandError(`Cannot explain "${ref}"`, { remedy: "Write run/ID, task/NAME, pod/NAME or pvc/NAME" });
   const connection = connect(home);
-  const { namespace = "", name = "" } = (await find(connection.client, rest[0] ?? "", flags.namespace ?? "")).metadata;
+  const { namespace = "", name = "" } = (await find(connection, rest[0] ?? "", flags.namespace ?? "")).metadata;
   const { reasons } = (await connection.call(
     "GET",
     `/apis/headrace.io/v1/namespaces/${encodeURIComponent(namespace)}/explain/${kind}/${encodeURIComponent(name)}`,
@@ -33,11 +32,11 @@ export async function explain(ref: string, flags: ExplainFlags, home: string, te
   return 0;
 }
 
-type Find = (client: Client, name: string, namespace: string) => Promise<KubeObject>;
+type Find = (connection: Connection, name: string, namespace: string) => Promise<KubeObject>;
 
 const finders: Readonly<Record<string, Find>> = {
-  run: (client, id) => findRun(client, id),
-  task: async (client, name, namespace) => {
+  run: (connection, reference) => findRun(connection, reference),
+  task: async ({ client }, name, namespace) => {
     const { items } = await client.resource(tasks).list({ namespace });
     return theOne(
       "task",
@@ -45,11 +44,11 @@ const finders: Readonly<Record<string, Find>> = {
       items.filter(({ metadata }) => metadata.name === name),
     );
   },
-  pod: async (client, name, namespace) => {
+  pod: async ({ client }, name, namespace) => {
     const { items } = await client.resource(Pod).list({ namespace, fieldSelector: `metadata.name=${name}` });
     return theOne("pod", name, items);
   },
-  pvc: async (client, name, namespace) => {
+  pvc: async ({ client }, name, namespace) => {
     const fieldSelector = `metadata.name=${name}`;
     const { items } = await client.resource(PersistentVolumeClaim).list({ namespace, fieldSelector });
     return theOne("pvc", name, items);
@@ -59,7 +58,7 @@ const finders: Readonly<Record<string, Find>> = {
 function theOne(kind: string, name: string, found: readonly KubeObject[]): KubeObject {
   const [first] = found;
   if (first === undefined)
-    throw new CommandError(`There is no ${kind} ${name}`, { remedy: `List them: kubectl get ${kind}s -A` });
+    throw new CommandError(`There is no ${kind} "${name}"`, { remedy: `List them: kubectl get ${kind}s -A` });
   if (found.length === 1) return first;
   throw new CommandError(`There are ${found.length} ${kind}s called ${name}`, {
     remedy: `Say which with -n: ${found.map(({ metadata }) => metadata.namespace).join(", ")}`,

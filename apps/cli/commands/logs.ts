@@ -1,7 +1,9 @@
 import type { Client } from "@headrace/client";
 import { runs, tasks, type Run, type Task } from "@headrace/pipelines/resources";
 import { connect, type Connection } from "../connection.ts";
+import { findItem } from "../kfp.ts";
 import { CommandError, type Terminal } from "../terminal.ts";
+import { runs as runItems } from "./runs.ts";
 
 /** Prints what a run's steps wrote. `wanted` is a task's key or the end of one. Resolves to the exit status. */
 export async function logs(
@@ -12,7 +14,7 @@ export async function logs(
   terminal: Terminal,
 ): Promise<number> {
   const connection = connect(home);
-  const found = await findRun(connection.client, run);
+  const found = await findRun(connection, run);
   const steps = await findSteps(connection.client, found, wanted);
   for (const step of steps) {
     if (steps.length > 1) terminal.note(terminal.paint("bold", `── ${step.spec.key} ──`));
@@ -27,16 +29,13 @@ export async function logs(
   return 0;
 }
 
-/** A run by its id or the beginning of it. */
-export async function findRun(client: Client, prefix: string): Promise<Run> {
-  const all = await client.resource(runs).list();
-  const matching = all.items.filter((run) => run.metadata.name?.startsWith(prefix));
-  const [found] = matching;
-  if (found !== undefined && matching.length === 1) return found;
-  throw new CommandError(
-    matching.length === 0 ? `There is no run ${prefix}` : `${matching.length} runs begin with ${prefix}`,
-    { remedy: "Give more of its id" },
-  );
+/** A run by its id, the beginning of it, or its name. Throws CommandError that says what was found instead. */
+export async function findRun(connection: Connection, reference: string): Promise<Run> {
+  const id = runItems.idOf(await findItem(connection, runItems, reference));
+  const { items } = await connection.client.resource(runs).list({ fieldSelector: `metadata.name=${id}` });
+  const [run] = items;
+  if (run === undefined) throw new CommandError(`Run ${id} was deleted just now`);
+  return run;
 }
 
 async function findSteps(client: Client, run: Run, wanted: string | undefined): Promise<readonly Task[]> {
