@@ -7,8 +7,9 @@ import {
   listArtifactTasks,
   namespacesOf,
 } from "../records/artifact-tasks.ts";
+import { holds } from "../records/listing.ts";
 import { anyTables, type ApiContext, namespaceFor, notFound, requireAccess, routeMaker, tablesOf } from "./context.ts";
-import { type ListHabits, pageFields, readListRequest } from "./listing.ts";
+import { listPage } from "./listing.ts";
 import {
   artifactListMessage,
   artifactMessage,
@@ -25,8 +26,6 @@ const taskCollection = "/apis/v2beta1/artifact_tasks";
 
 const columns = artifactColumns(artifactTypes, artifactTypeNames);
 const taskColumns = artifactTaskColumns(ioTypeNames);
-/** The lineage has no times of its own: it comes in the order in which it came to be. */
-const taskHabits: ListHabits = { order: "number", parameter: "sort_by" };
 const maxIds = 200;
 
 /** Artifacts, and which tasks made and used them, as the version after 2.17 shows them, to be read. Only the engine writes them. */
@@ -45,10 +44,9 @@ export function artifactRoutes(context: ApiContext): readonly Route[] {
 async function list(context: ApiContext, { query, user }: ApiRequest) {
   const ns = namespaceFor(context, query.get("namespace"), "artifacts");
   await requireAccess(context, user, "readArtifact", "runs", ns);
-  const asked = readListRequest(query, columns);
-  const page = await listArtifacts(tablesOf(context, ns).db, ns, asked.listing);
-  const artifacts = page.rows.map(artifactMessageOf);
-  return jsonResponse(artifactListMessage.write({ artifacts, ...pageFields(page, asked) }));
+  const { db } = tablesOf(context, ns);
+  const { rows, page } = await listPage(query, { columns }, (listing) => listArtifacts(db, ns, listing));
+  return jsonResponse(artifactListMessage.write({ artifacts: rows.map(artifactMessageOf), ...page }));
 }
 
 async function get(context: ApiContext, { user }: ApiRequest, { artifact = "" }: RouteParams) {
@@ -67,14 +65,11 @@ async function listTasks(context: ApiContext, { query, user }: ApiRequest) {
   };
   const type = readType(query.get("type") ?? "");
   await permitQuestion(context, user, question);
-  const asked = readListRequest(query, taskColumns, taskHabits);
-  const conditions = type ? [{ column: taskColumns.type, operator: "=" as const, value: type }] : [];
-  const page = await listArtifactTasks(anyTables(context), question, {
-    ...asked.listing,
-    conditions: [...asked.listing.conditions, ...conditions],
-  });
-  const artifact_tasks = page.rows.map(artifactTaskMessageOf);
-  return jsonResponse(artifactTaskListMessage.write({ artifact_tasks, ...pageFields(page, asked) }));
+  // The lineage has no times of its own: it comes in the order in which it came to be.
+  const kind = { columns: taskColumns, order: "number", only: holds(taskColumns.type, type) };
+  const db = anyTables(context);
+  const { rows, page } = await listPage(query, kind, (listing) => listArtifactTasks(db, question, listing));
+  return jsonResponse(artifactTaskListMessage.write({ artifact_tasks: rows.map(artifactTaskMessageOf), ...page }));
 }
 
 /** Ids repeated in the query, or separated by commas. */

@@ -25,7 +25,7 @@ import {
   routeMaker,
   tablesOf,
 } from "./context.ts";
-import { pageFields, readListRequest } from "./listing.ts";
+import { listPage } from "./listing.ts";
 import { experimentListMessage, experimentMessage } from "./messages.ts";
 import { jsonResponse } from "./status.ts";
 import { splitVerb } from "./verbs.ts";
@@ -68,9 +68,10 @@ async function create(context: ApiContext, request: ApiRequest) {
 async function list(context: ApiContext, { query, user }: ApiRequest) {
   const ns = namespaceFor(context, query.get("namespace"), "experiments");
   await requireAccess(context, user, "list", "experiments", ns);
-  const asked = readListRequest(query, experimentColumns);
-  const page = await listExperiments(tablesOf(context, ns).db, ns, asked.listing);
-  return jsonResponse(experimentListMessage.write({ experiments: page.rows.map(fields), ...pageFields(page, asked) }));
+  const { db } = tablesOf(context, ns);
+  const kind = { columns: experimentColumns };
+  const { rows, page } = await listPage(query, kind, (listing) => listExperiments(db, ns, listing));
+  return jsonResponse(experimentListMessage.write({ experiments: rows.map(fields), ...page }));
 }
 
 async function get(context: ApiContext, { user }: ApiRequest, { experiment = "" }: RouteParams) {

@@ -13,51 +13,43 @@ const maxPredicates = 50;
 const maxFilterLength = 16_384;
 const maxTokenLength = 32_768;
 
-/** What a list's query asks for, with its two texts as they are repeated in page tokens. */
-export interface ListRequest {
-  readonly listing: Listing;
-  readonly sortBy: string;
-  readonly filter: string;
+/** How lists differ: in their columns, and by which of them they are sorted if nobody asks. */
+export interface ListKind {
+  readonly columns: Columns;
+  readonly order?: string;
+  /** The name by which the query says what to sort by. */
+  readonly parameter?: "sort_by" | "order_by";
+  /** What the list is narrowed to beside the filter. */
+  readonly only?: readonly ListCondition[];
 }
 
-/** How lists differ: by what they are sorted unless they are asked, and by which name of the query they are asked. */
-export interface ListHabits {
-  readonly order: string;
-  readonly parameter: "sort_by" | "order_by";
-}
-
-const oldestFirst: ListHabits = { order: "created_at", parameter: "sort_by" };
-
-/** `page_size`, `page_token`, `sort_by` and `filter` of a list's query. Throws ApiError BadRequest. Oldest first by default. */
-export function readListRequest(
+/**
+ * The rows that `page_size`, `page_token`, `sort_by` and `filter` of a query ask for, and what KFP's messages say of a page:
+ * total_size and, if there are more rows, next_page_token. Oldest first by default. Throws ApiError BadRequest.
+ */
+export async function listPage<Row>(
   query: URLSearchParams,
-  columns: Columns,
-  { order, parameter }: ListHabits = oldestFirst,
-): ListRequest {
+  { columns, order = "created_at", parameter = "sort_by", only = [] }: ListKind,
+  read: (listing: Listing) => Promise<Page<Row>>,
+) {
   const token = readToken(query.get("page_token") ?? "");
-  const sortBy = normalise(query.get(parameter) ?? "");
-  const filter = query.get("filter") ?? "";
-  if (token && ((sortBy && sortBy !== token.sortBy) || (filter && filter !== token.filter))) {
+  const givenSort = normalise(query.get(parameter) ?? "");
+  const givenFilter = query.get("filter") ?? "";
+  if (token && ((givenSort && givenSort !== token.sortBy) || (givenFilter && givenFilter !== token.filter))) {
     throw badRequest(
       `page_token: was made for another ${parameter} or filter; send those that the first page was asked with`,
     );
   }
-  const sorting = token?.sortBy ?? sortBy;
-  const filtering = token?.filter ?? filter;
-  const listing: Listing = {
+  const { sortBy, filter } = token ?? { sortBy: givenSort, filter: givenFilter };
+  const { rows, total, next } = await read({
     pageSize: readPageSize(query.get("page_size") ?? ""),
-    ...readSortBy(sorting || order, parameter, columns),
-    conditions: readFilter(filtering, columns),
+    ...readSortBy(sortBy || order, parameter, columns),
+    conditions: [...readFilter(filter, columns), ...only],
     ...(token && { after: { value: token.value, key: token.key } }),
-  };
-  return { listing, sortBy: sorting, filter: filtering };
-}
-
-/** total_size and, if there are more rows, next_page_token. */
-export function pageFields(page: Page<unknown>, { sortBy, filter }: ListRequest) {
+  });
   return {
-    total_size: page.total,
-    ...(page.next && { next_page_token: writeToken({ ...page.next, sortBy, filter }) }),
+    rows,
+    page: { total_size: total, ...(next && { next_page_token: writeToken({ ...next, sortBy, filter }) }) },
   };
 }
 

@@ -10,7 +10,7 @@ import {
   versionColumns,
 } from "../records/pipelines.ts";
 import { anyTables, type ApiContext, notFound, readMessage, requireAccess, routeMaker, tablesOf } from "./context.ts";
-import { pageFields, readListRequest } from "./listing.ts";
+import { listPage } from "./listing.ts";
 import { versionListMessage, versionMessage } from "./messages.ts";
 import { addVersion, newVersion, permittedPipeline, readChange, specOf } from "./pipelines.ts";
 import { jsonResponse } from "./status.ts";
@@ -40,10 +40,11 @@ async function create(context: ApiContext, request: ApiRequest, { pipeline = "" 
 
 async function list(context: ApiContext, { query, user }: ApiRequest, { pipeline = "" }: RouteParams) {
   const owner = await permittedPipeline(context, user, "list", pipeline);
-  const asked = readListRequest(query, versionColumns);
-  const page = await listVersions(tablesOf(context, owner.ns).db, owner, asked.listing);
-  const pipeline_versions = page.rows.map((row) => fields(row, row.content));
-  return jsonResponse(versionListMessage.write({ pipeline_versions, ...pageFields(page, asked) }));
+  const { db } = tablesOf(context, owner.ns);
+  const kind = { columns: versionColumns };
+  const { rows, page } = await listPage(query, kind, (listing) => listVersions(db, owner, listing));
+  const pipeline_versions = rows.map((row) => fields(row, row.content));
+  return jsonResponse(versionListMessage.write({ pipeline_versions, ...page }));
 }
 
 async function get(context: ApiContext, { user }: ApiRequest, params: RouteParams) {

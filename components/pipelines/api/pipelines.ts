@@ -31,7 +31,7 @@ import {
   routeMaker,
   tablesOf,
 } from "./context.ts";
-import { pageFields, readListRequest } from "./listing.ts";
+import { listPage } from "./listing.ts";
 import {
   pipelineAndVersionMessage,
   pipelineListMessage,
@@ -79,9 +79,10 @@ async function createWithVersion(context: ApiContext, request: ApiRequest) {
 async function list(context: ApiContext, { query, user }: ApiRequest) {
   const ns = sharedOr(context, query.get("namespace"));
   await requireAccess(context, user, "list", "pipelines", ns);
-  const asked = readListRequest(query, pipelineColumns);
-  const page = await listPipelines(tablesOf(context, ns).db, ns, asked.listing);
-  return jsonResponse(pipelineListMessage.write({ pipelines: page.rows.map(fields), ...pageFields(page, asked) }));
+  const { db } = tablesOf(context, ns);
+  const kind = { columns: pipelineColumns };
+  const { rows, page } = await listPage(query, kind, (listing) => listPipelines(db, ns, listing));
+  return jsonResponse(pipelineListMessage.write({ pipelines: rows.map(fields), ...page }));
 }
 
 async function getByName(context: ApiContext, { query, user }: ApiRequest, { name = "" }: RouteParams) {

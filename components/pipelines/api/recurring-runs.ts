@@ -9,7 +9,7 @@ import { readRunOptions, showRunOptions } from "../core/run-options.ts";
 import { documentValue } from "../core/spec.ts";
 import { keepDocument, readDocuments } from "../records/documents.ts";
 import { type ExperimentRow, findExperiment } from "../records/experiments.ts";
-import { textColumn } from "../records/listing.ts";
+import { holds, textColumn } from "../records/listing.ts";
 import {
   deleteRecurringRun,
   findRecurringRun,
@@ -36,7 +36,7 @@ import {
   tablesOf,
 } from "./context.ts";
 import { experimentForRun, keepExperiment } from "./experiments.ts";
-import { pageFields, readListRequest } from "./listing.ts";
+import { listPage } from "./listing.ts";
 import {
   propagationPolicy,
   recurringRunListMessage,
@@ -182,14 +182,11 @@ async function list(context: ApiContext, { query, user }: ApiRequest) {
     ? await namespaceOfExperiment(context, experiment)
     : namespaceFor(context, query.get("namespace"), "recurring runs");
   await requireAccess(context, user, "list", "jobs", ns);
-  const asked = readListRequest(query, recurringRunColumns);
-  const ofExperiment = { column: textColumn("recurring_run.experiment"), operator: "=" as const, value: experiment };
-  const page = await listRecurringRuns(tablesOf(context, ns).db, ns, {
-    ...asked.listing,
-    conditions: [...asked.listing.conditions, ...(experiment ? [ofExperiment] : [])],
-  });
-  const recurringRuns = await messagesOf(context, ns, page.rows);
-  return jsonResponse(recurringRunListMessage.write({ recurringRuns, ...pageFields(page, asked) }));
+  const { db } = tablesOf(context, ns);
+  const kind = { columns: recurringRunColumns, only: holds(textColumn("recurring_run.experiment"), experiment) };
+  const { rows, page } = await listPage(query, kind, (listing) => listRecurringRuns(db, ns, listing));
+  const recurringRuns = await messagesOf(context, ns, rows);
+  return jsonResponse(recurringRunListMessage.write({ recurringRuns, ...page }));
 }
 
 async function get(context: ApiContext, { user }: ApiRequest, { recurring = "" }: RouteParams) {

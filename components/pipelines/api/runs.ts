@@ -16,7 +16,7 @@ import {
   setRunStorage,
   statesOf,
 } from "../records/runs.ts";
-import { textColumn, type ListCondition } from "../records/listing.ts";
+import { holds, textColumn, type ListCondition } from "../records/listing.ts";
 import {
   anyTables,
   type ApiContext,
@@ -31,7 +31,7 @@ import {
   tablesOf,
 } from "./context.ts";
 import { experimentForRun, keepExperiment } from "./experiments.ts";
-import { pageFields, readListRequest } from "./listing.ts";
+import { listPage } from "./listing.ts";
 import { retryMessage, runListMessage, runMessage, type RunMessage } from "./messages.ts";
 import { checkPipelineRoot, pipelineSource, serviceAccountOf } from "./pipeline-source.ts";
 import { runWithTasks } from "./run-details.ts";
@@ -105,11 +105,11 @@ async function list(context: ApiContext, { query, user }: ApiRequest) {
     ? await namespaceOfExperiment(context, experiment)
     : namespaceFor(context, query.get("namespace"), "runs");
   await requireAccess(context, user, "list", "runs", ns);
-  const asked = readListRequest(query, runColumns);
-  const conditions = [...asked.listing.conditions, ...narrowings(query)];
-  const page = await listRuns(tablesOf(context, ns).db, ns, { ...asked.listing, conditions });
-  const runs = await showRuns(context, ns, page.rows);
-  return jsonResponse(runListMessage.write({ runs, ...pageFields(page, asked) }));
+  const { db } = tablesOf(context, ns);
+  const kind = { columns: runColumns, only: narrowings(query) };
+  const { rows, page } = await listPage(query, kind, (listing) => listRuns(db, ns, listing));
+  const runs = await showRuns(context, ns, rows);
+  return jsonResponse(runListMessage.write({ runs, ...page }));
 }
 
 /** Filters that have a place of their own in the query. */
@@ -119,10 +119,7 @@ function narrowings(query: URLSearchParams): readonly ListCondition[] {
     pipeline_id: "pipeline_run.pipeline",
     recurring_run_id: "pipeline_run.recurring_run",
   };
-  return Object.entries(columns).flatMap(([name, reference]) => {
-    const value = query.get(name);
-    return value ? [{ column: textColumn(reference), operator: "=" as const, value }] : [];
-  });
+  return Object.entries(columns).flatMap(([name, reference]) => holds(textColumn(reference), query.get(name)));
 }
 
 export async function namespaceOfExperiment(context: ApiContext, id: string): Promise<string> {

@@ -1,5 +1,6 @@
 import { type ApiRequest, badRequest, type Route, type RouteParams } from "@headrace/model";
 import { taskArtifactsOf } from "../records/artifacts.ts";
+import { holds } from "../records/listing.ts";
 import {
   attemptsOf,
   findTask,
@@ -19,14 +20,14 @@ import {
   routeMaker,
   tablesOf,
 } from "./context.ts";
-import { type ListHabits, pageFields, readListRequest } from "./listing.ts";
+import { type ListKind, listPage } from "./listing.ts";
 import { cachedTaskQuestion, taskListMessage, taskMessage, type TaskMessage } from "./messages.ts";
 import { permittedRun } from "./runs.ts";
 import { jsonResponse, unimplemented } from "./status.ts";
 import { surroundingsOf, taskMessages } from "./task-view.ts";
 
 const collection = "/apis/v2beta1/runs/{run}/tasks";
-const habits: ListHabits = { order: "number", parameter: "order_by" };
+const listKind: ListKind = { columns: taskColumns, order: "number", parameter: "order_by" };
 
 /** The tasks of a run, to be read. Only the engine writes them. */
 export function taskRoutes(context: ApiContext): readonly Route[] {
@@ -42,15 +43,11 @@ export function taskRoutes(context: ApiContext): readonly Route[] {
 
 async function list(context: ApiContext, { query, user }: ApiRequest, { run = "" }: RouteParams) {
   const row = await permittedRun(context, user, "get", run);
-  const asked = readListRequest(query, taskColumns, habits);
-  const parent = query.get("parent_id");
-  const conditions = parent ? [{ column: taskColumns.parent_task_id, operator: "=" as const, value: parent }] : [];
-  const page = await listTasks(tablesOf(context, row.ns).db, row, {
-    ...asked.listing,
-    conditions: [...asked.listing.conditions, ...conditions],
-  });
-  const tasks = await messagesOf(context, row, page.rows);
-  return jsonResponse(taskListMessage.write({ tasks, ...pageFields(page, asked) }));
+  const { db } = tablesOf(context, row.ns);
+  const kind = { ...listKind, only: holds(taskColumns.parent_task_id, query.get("parent_id")) };
+  const { rows, page } = await listPage(query, kind, (listing) => listTasks(db, row, listing));
+  const tasks = await messagesOf(context, row, rows);
+  return jsonResponse(taskListMessage.write({ tasks, ...page }));
 }
 
 async function get(context: ApiContext, { user }: ApiRequest, { run = "", task = "" }: RouteParams) {

@@ -42,6 +42,10 @@ export type ListCondition =
   /** The column is a JSON object of text with sorted keys, and has this entry. */
   | { readonly column: ListColumn; readonly operator: "entry"; readonly key: string; readonly value: string };
 
+/** Whether a column holds a value; no condition without one. */
+export const holds = (column: ListColumn, value: string | null | undefined): readonly ListCondition[] =>
+  value ? [{ column, operator: "=", value }] : [];
+
 export interface Page<Row> {
   readonly rows: readonly Row[];
   readonly total: number;
