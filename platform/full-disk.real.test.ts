@@ -68,10 +68,14 @@ class Crowded implements AsyncDisposable {
     return (JSON.parse(text) as { run_id: string }).run_id;
   }
 
+  /** The state of a run that is over, and what went wrong. */
   async ended(run: string): Promise<string> {
     return eventually(`run ${run} ended`, async () => {
-      const { state } = JSON.parse((await this.ask(`/apis/v2beta1/runs/${run}`)).text) as { state: string };
-      return state === "SUCCEEDED" || state === "FAILED" ? state : undefined;
+      const { state, error } = JSON.parse((await this.ask(`/apis/v2beta1/runs/${run}`)).text) as {
+        state: string;
+        error?: { message: string };
+      };
+      return state === "SUCCEEDED" || state === "FAILED" ? `${state}${error ? `: ${error.message}` : ""}` : undefined;
     });
   }
 
@@ -144,10 +148,15 @@ test(
     const much = "head -c 100000000 /dev/zero";
     // The first few commits reserve the room in which an end is written down.
     for (let n = 0; n < 5; n += 1) assert.equal(await crowded.ended(await crowded.run("true")), "SUCCEEDED");
-    assert.equal(await crowded.ended(await crowded.run(`${much} > /tmp/much`)), "FAILED");
+    const noRoom = /^FAILED: .* failed: the step exited with code 1: the disk of Headrace's data directory is full/;
+    assert.match(await crowded.ended(await crowded.run(`${much} > /tmp/much`)), noRoom);
     assert.equal(await crowded.ended(await crowded.run(`echo small > "$0"`)), "SUCCEEDED");
+    assert.match(
+      await crowded.ended(await crowded.run("head -c 100000000 /dev/zero > /dev/shm/much")),
+      /no space was left/,
+    );
     const filling = await crowded.run(`${much} > "$0"`);
-    assert.equal(await crowded.ended(filling), "FAILED");
+    assert.match(await crowded.ended(filling), noRoom);
     assert.equal(await crowded.ended(await crowded.run(`${much} | tr '\\0' 'x'`)), "SUCCEEDED");
     // Enough of them that what is journalled of each needs more than the disk's last block.
     for (let n = 0; n < 12; n += 1) assert.equal(await crowded.ended(await crowded.run("true")), "SUCCEEDED");

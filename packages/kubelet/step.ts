@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
-import { chmod, mkdir } from "node:fs/promises";
+import { chmod, mkdir, statfs } from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
 import { type ArtifactStore, bring } from "@headrace/artifacts";
 import type { Pod } from "@headrace/k8s";
@@ -19,6 +19,8 @@ import { logTail } from "./log-files.ts";
 const annotationLimit = 1 << 20;
 const filesLimit = 16 << 20;
 const tailBytes = 4096;
+/** A disk with fewer bytes than this left is full: what a step could not write whole has taken the rest. */
+const leastRoom = 1 << 20;
 
 /** What a step's pod declares, undefined for ordinary pods. Throws UnsupportedError if the annotation makes no sense. */
 export function readStepIO(pod: Pod): StepIO | undefined {
@@ -174,7 +176,17 @@ export async function collectStep({
     refused,
     outputs,
     tail: logTail(logPath, tailBytes),
+    ...((await isFull(scratchDirectory)) && { diskFull: true }),
   };
+}
+
+async function isFull(directory: string): Promise<boolean> {
+  try {
+    const { bavail, bsize } = await statfs(directory);
+    return bavail * bsize < leastRoom;
+  } catch {
+    return false;
+  }
 }
 
 async function readFiles(

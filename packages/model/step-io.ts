@@ -49,6 +49,8 @@ export interface StepReport {
   readonly outputs: Readonly<Record<string, StepOutput>>;
   /** The last lines of the log, at most 4 KiB. */
   readonly tail: string;
+  /** Set if no room was left on the disk that the step's artifacts and scratch directory lie on: its log may be cut short, too. */
+  readonly diskFull?: true;
 }
 
 /** `digest` is `sha256:<hex>`: of the bytes for a file, of the sorted listing with digests for a tree. */

@@ -46,7 +46,7 @@ export function readReport(component: Component, input: ExecutorInput, report: S
     return { kind: "succeeded", outputs: { parameters, artifacts } };
   } catch (error) {
     if (!(error instanceof PipelineFault)) throw error;
-    const message = report.exitCode === 0 ? error.message : exitMessage(report);
+    const message = report.exitCode === 0 ? `${error.message}${roomHint(report)}` : exitMessage(report);
     return failed(report, artifacts, message);
   }
 }
@@ -65,7 +65,8 @@ function isWritten(report: StepReport, name: string): boolean {
   return kind === "file" || kind === "tree";
 }
 
-function exitMessage({ exitCode, reason, message, tail }: StepReport): string {
+function exitMessage(report: StepReport): string {
+  const { exitCode, reason, message, tail } = report;
   switch (reason) {
     case "OOMKilled":
       return "the step was killed because it used more memory than its limit; raise it with set_memory_limit";
@@ -73,7 +74,7 @@ function exitMessage({ exitCode, reason, message, tail }: StepReport): string {
       return message || "the step ran longer than its deadline";
     case "Error":
     case "Completed":
-      return `the step exited with code ${exitCode}${signalOf(exitCode)}${hintOf(tail)}`;
+      return `the step exited with code ${exitCode}${signalOf(exitCode)}${roomHint(report) || hintOf(tail)}`;
     default:
       return message ? `${reason}: ${message}` : `the step ended with ${reason} (code ${exitCode})`;
   }
@@ -83,6 +84,21 @@ function exitMessage({ exitCode, reason, message, tail }: StepReport): string {
 function signalOf(exitCode: number): string {
   const [name] = Object.entries(constants.signals).find(([, number]) => number === exitCode - 128) ?? [];
   return name === undefined ? "" : ` (${name} ended it)`;
+}
+
+/** What a step that wants for room is told at the end of its message; the log says nothing where it had no room either. */
+function roomHint({ diskFull, tail }: StepReport): string {
+  if (diskFull) {
+    return (
+      ": the disk of Headrace's data directory is full, where a step's artifacts, its /tmp and its log lie. Free some space there" +
+      ' (such as with "headrace gc", or by deleting runs), then retry the run'
+    );
+  }
+  if (!/No space left on device|Disk quota exceeded/.test(tail)) return "";
+  return (
+    ": no space was left where it wrote. Its artifacts and /tmp lie on the disk of Headrace's data directory; everything else is in" +
+    " memory, and small (/dev/shm, the home directory): write large files below /tmp"
+  );
 }
 
 /** What the last lines give away to those who know the SDK: a component carries its own function's source and nothing beside it. */

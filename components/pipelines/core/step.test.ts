@@ -613,6 +613,17 @@ describe("a step's report", () => {
       { exitCode: 137, reason: "OOMKilled" },
       /more memory than its limit; raise it with set_memory_limit/,
     ],
+    [
+      "a full disk, of which its log may say nothing",
+      { exitCode: 1, reason: "Error", diskFull: true },
+      /^the step exited with code 1: the disk of Headrace's data directory is full.*"headrace gc"/,
+    ],
+    ["an output that a full disk did not take", { diskFull: true }, /the step did not write it: the disk .* is full/],
+    [
+      "a place without room",
+      { exitCode: 1, reason: "Error", tail: "OSError: [Errno 28] No space left on device\n" },
+      /^the step exited with code 1: no space was left where it wrote.*below \/tmp$/,
+    ],
     ["its deadline", { exitCode: 137, reason: "DeadlineExceeded", message: "" }, /longer than its deadline/],
     [
       "a container that cannot run",
