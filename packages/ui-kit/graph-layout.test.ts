@@ -128,6 +128,31 @@ test("many nodes without edges form a block, not one endless column", () => {
   assert.ok(height < 4 * width);
 });
 
+test("many nodes between the same two form a block, from which and to which the edges run around them", () => {
+  const ids = Array.from({ length: 40 }, (_, index) => `n${index}`);
+  const edges = ids.flatMap((id) => chain("load", id, "report"));
+  const layout = layoutGraph(nodes("load", ...ids, "report"), edges);
+  assert.ok(layout.height < layout.width);
+  assert.equal(layout.edges.length, 80);
+  const boxes = ids.map((id) => box(layout.nodes, id));
+  for (const edge of layout.edges) {
+    const [from, to] = [box(layout.nodes, edge.from), box(layout.nodes, edge.to)];
+    assert.deepEqual(edge.points[0], { x: from.x + from.width, y: from.y + from.height / 2 });
+    assert.deepEqual(edge.points.at(-1), { x: to.x, y: to.y + to.height / 2 });
+    edge.points.slice(1).forEach((point, index) => {
+      const before = edge.points[index] ?? point;
+      assert.ok(before.x === point.x || before.y === point.y, `${edge.from} to ${edge.to} has a slope`);
+      const stretch = {
+        x: Math.min(before.x, point.x),
+        y: Math.min(before.y, point.y),
+        width: Math.abs(point.x - before.x),
+        height: Math.abs(point.y - before.y),
+      };
+      assert.ok(!boxes.some((each) => overlap(each, stretch)), `${edge.from} to ${edge.to} crosses a node`);
+    });
+  }
+});
+
 test("the same graph is laid out the same way again", () => {
   const edges = [...chain("a", "b", "d"), ...chain("a", "c", "d")];
   assert.deepEqual(layoutGraph(nodes("a", "b", "c", "d"), edges), layoutGraph(nodes("a", "b", "c", "d"), edges));

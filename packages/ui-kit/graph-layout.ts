@@ -1,4 +1,5 @@
 import { Graph, layout } from "@dagrejs/dagre";
+import { packFans } from "./graph-fans.ts";
 import { rankMembers } from "./graph-ranks.ts";
 import { routeWires, type Column, type Point, type Wire } from "./graph-route.ts";
 
@@ -110,12 +111,17 @@ function layoutSiblings(members: readonly Member[], edges: readonly LayoutEdge[]
   const linked = new Set(wanted.flatMap((edge) => [edge.from, edge.to]));
   const alone = members.filter((member) => !linked.has(member.id));
   // Many nodes without any edge would make one endless column: they form a block of their own.
-  if (alone.length <= 8) return layoutRanks(members, wanted);
-  const ranks = layoutRanks(
+  if (alone.length <= 8) return layoutFans(members, wanted);
+  const ranks = layoutFans(
     members.filter((member) => linked.has(member.id)),
     wanted,
   );
   return joinBelow(ranks, layoutBlock(alone));
+}
+
+function layoutFans(members: readonly Member[], edges: readonly LayoutEdge[]): GraphLayout {
+  const packed = packFans(members, edges);
+  return packed.unpack(layoutRanks(packed.members, packed.edges));
 }
 
 /** From so many nodes on, the careful layout takes longer than anybody waits. */

@@ -18,12 +18,14 @@ test("a task waits for those it names and those whose outputs it takes", () => {
     artifacts: { b: { taskOutputArtifact: { producerTask: "load" } } },
   };
   const dag = readPipelineSpec({
-    root: { dag: { tasks: { train: { dependentTasks: ["split"], inputs }, split: {}, load: {} } } },
+    root: {
+      dag: { tasks: { train: { dependentTasks: ["split"], inputs }, split: {}, load: {}, "x-10": {}, "x-2": {} } },
+    },
   });
   assert.deepEqual(dag?.tasks.find((task) => task.name === "train")?.dependsOn, ["split", "load"]);
   assert.deepEqual(
     dag?.tasks.map((task) => task.name),
-    ["split", "load", "train"],
+    ["load", "split", "train", "x-2", "x-10"],
   );
 });
 

@@ -90,21 +90,24 @@ function dependencies(task: Json): readonly string[] {
   return [...new Set([...named, ...sources])].filter((name) => name !== "");
 }
 
-/** In the order in which they run, so that tables read from top to bottom; equals stay as they were. */
+/** Compilers sort by letters; a reader looks for the second step before the tenth. */
+const byName = new Intl.Collator("en", { numeric: true });
+
+/** In the order in which they run, so that tables read from top to bottom; equals by name. */
 function inOrder(tasks: readonly SpecTask[]): readonly SpecTask[] {
-  const byName = new Map(tasks.map((task) => [task.name, task]));
+  const named = new Map(tasks.map((task) => [task.name, task]));
   const placed = new Set<SpecTask>();
   const begun = new Set<SpecTask>();
   const visit = (task: SpecTask): void => {
     if (begun.has(task)) return;
     begun.add(task);
     for (const name of task.dependsOn) {
-      const before = byName.get(name);
+      const before = named.get(name);
       if (before) visit(before);
     }
     placed.add(task);
   };
-  for (const task of tasks) visit(task);
+  for (const task of tasks.toSorted((a, b) => byName.compare(a.name, b.name))) visit(task);
   return [...placed];
 }
 
