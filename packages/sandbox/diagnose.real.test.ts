@@ -1,6 +1,6 @@
 import { systemClock } from "@headrace/model";
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -33,5 +33,18 @@ test("a host without Python is told what to install, by diagnosis and when the l
     clock: systemClock,
   };
   await assert.rejects(openSandbox(options), { code: "no-launcher", message: /\/nowhere\/python3 cannot be run/ });
+  await rm(directory, { recursive: true });
+});
+
+test("a host that refuses user namespaces, though no setting of it says so, is told what must allow them", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "headrace-sandbox-"));
+  const confined = join(directory, "python3");
+  const nothing = "echo 0 > /proc/sys/user/max_user_namespaces";
+  const script = `#!/bin/sh\nexec unshare --user --map-root-user sh -c '${nothing}; exec /usr/bin/python3 "$@"' sh "$@"\n`;
+  await writeFile(confined, script, { mode: 0o755 });
+  const finding = (await diagnose(confined)).find(({ name }) => name === "user namespaces");
+  assert.equal(finding?.ok, false);
+  assert.equal(finding?.detail, "The host refuses user namespaces (unshare says ENOSPC)");
+  assert.match(finding?.remedy ?? "", /^Let what confines this user .* allow them$/);
   await rm(directory, { recursive: true });
 });

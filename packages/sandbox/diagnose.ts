@@ -12,7 +12,7 @@ const oldestPython = [3, 9] as const;
  * Never throws.
  */
 export async function diagnose(python = "/usr/bin/python3"): Promise<readonly Finding[]> {
-  return Promise.all([interpreter(python), system(), userNamespaces()]);
+  return Promise.all([interpreter(python), system(), userNamespaces(python)]);
 }
 
 async function interpreter(python: string): Promise<Finding> {
@@ -53,27 +53,73 @@ async function system(): Promise<Finding> {
     : { name: "system", ok, detail: `${detail} has no mount_setattr`, remedy: "Use Linux 5.12 or newer" };
 }
 
-async function userNamespaces(): Promise<Finding> {
-  const settings = [
-    { path: "/proc/sys/kernel/unprivileged_userns_clone", refused: "0", setting: "kernel.unprivileged_userns_clone=1" },
-    {
-      path: "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
-      refused: "1",
-      setting: "kernel.apparmor_restrict_unprivileged_userns=0",
-    },
-    { path: "/proc/sys/user/max_user_namespaces", refused: "0", setting: "user.max_user_namespaces=10000" },
-  ];
+/**
+ * What the launcher and its cells do first. Some hosts refuse the namespace, others the rights within it; settings alone do not
+ * tell, since they bind neither root nor programs that a security module lets through.
+ */
+const attempt = `
+import ctypes, errno, os
+libc = ctypes.CDLL(None, use_errno=True)
+
+def expect(answer, what):
+    if answer != 0:
+        raise SystemExit(f"{what} says {errno.errorcode.get(ctypes.get_errno(), 'no')}")
+
+user, group = os.geteuid(), os.getegid()
+expect(libc.unshare(0x10000000), "unshare")
+try:
+    for name, line in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
+        with open("/proc/self/" + name, "w") as file:
+            file.write(line)
+except OSError as error:
+    raise SystemExit(f"{name} says {errno.errorcode.get(error.errno)}")
+expect(libc.unshare(0x20000), "unshare")
+expect(libc.mount(b"none", b"/", None, 0x84000, None), "mount")
+`;
+
+const settings = [
+  { path: "/proc/sys/kernel/unprivileged_userns_clone", refused: "0", setting: "kernel.unprivileged_userns_clone=1" },
+  {
+    path: "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+    refused: "1",
+    setting: "kernel.apparmor_restrict_unprivileged_userns=0",
+  },
+  { path: "/proc/sys/user/max_user_namespaces", refused: "0", setting: "user.max_user_namespaces=10000" },
+];
+
+async function userNamespaces(python: string): Promise<Finding> {
+  const name = "user namespaces";
+  const refusal = await tryNamespaces(python);
+  if (refusal === "") return { name, ok: true, detail: "The host allows user namespaces" };
   for (const { path, refused, setting } of settings) {
     if ((await read(path)).trim() === refused) {
       return {
-        name: "user namespaces",
+        name,
         ok: false,
         detail: `The host refuses user namespaces (${path} is ${refused})`,
         remedy: `sudo sysctl --write ${setting}, and the same line in /etc/sysctl.d/headrace.conf to keep it`,
       };
     }
   }
-  return { name: "user namespaces", ok: true, detail: "The host allows user namespaces" };
+  if (refusal === undefined) return { name, ok: true, detail: "No setting of the host refuses user namespaces" };
+  return {
+    name,
+    ok: false,
+    detail: `The host refuses user namespaces (${refusal})`,
+    remedy: "Let what confines this user or this container (AppArmor, SELinux, a filter of system calls) allow them",
+  };
+}
+
+/** Empty if all went well, what went wrong, or undefined where it cannot be tried. */
+async function tryNamespaces(python: string): Promise<string | undefined> {
+  if (process.platform !== "linux") return undefined;
+  return new Promise((resolve) => {
+    execFile(python, ["-I", "-S", "-E", "-c", attempt], { timeout: 10_000 }, (error, _, complaint) => {
+      if (error === null) return resolve("");
+      const [lastLine] = complaint.trim().split("\n").slice(-1);
+      resolve(error.code === 1 && lastLine ? lastLine.slice(0, 200) : undefined);
+    });
+  });
 }
 
 async function read(path: string): Promise<string> {
