@@ -1,4 +1,5 @@
 export { openRecords } from "./open.ts";
+export { chunksOf, inChunks, rowChunks } from "./chunks.ts";
 export { column, withCounter } from "./columns.ts";
 export {
   DatabaseNewerError,

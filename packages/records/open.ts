@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync } from "node:fs";
 import { Kysely, type KyselyPlugin, type Transaction } from "kysely";
+import { rowChunks } from "./chunks.ts";
 import { ChangeFeed } from "./change-feed.ts";
 import { CommitQueue } from "./commit-queue.ts";
 import { createHousekeeping, lineageMigrations } from "./lineage-migrations.ts";
@@ -9,8 +10,6 @@ import { sqliteDialect } from "./sqlite-dialect.ts";
 import type { LineageTables } from "./tables.ts";
 
 const defaultFeedLimit = 10_000;
-/** Changes written by one statement: SQLite binds at most 32,766 values, and a change has four. */
-const changesPerInsert = 1000;
 
 /** Opens the database, creating it (readable by its owner alone) where there is none, and brings the lineage tables up to date. */
 export async function openRecords(options: RecordsOptions): Promise<Records> {
@@ -43,10 +42,8 @@ function createRecords(db: Kysely<LineageTables>, feed: ChangeFeed, { clock }: R
         result = {
           value: await body({ db: asTablesOf<DB>(tx), changed: (change) => void changes.push(change) }),
         };
-        for (let from = 0; from < changes.length; from += changesPerInsert) {
-          const some = changes.slice(from, from + changesPerInsert);
+        for (const some of rowChunks(changes))
           written.push(...(await tx.insertInto("change").values(some).returningAll().execute()));
-        }
       });
       // Watchers hear of it soon; the writer does not wait for that. A failed read is made good by the next.
       if (written.length > 0) feed.committed(written).catch(() => {});

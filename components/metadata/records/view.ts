@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import type { Records, TaskType } from "@headrace/records";
+import { chunksOf, type Records, type TaskType } from "@headrace/records";
 import { RpcError } from "@headrace/rpc";
 import { type Expression, type SqlBool, type SelectQueryBuilder, sql } from "kysely";
 import type { NodeKind } from "../core/filter.ts";
@@ -27,7 +27,7 @@ import {
   type Search,
 } from "../core/nodes.ts";
 import { groupType, isOwn, isSimple, pipelineType, runType } from "../core/ownership.ts";
-import { ensureTypes, readTypes } from "./types.ts";
+import { ensureTypes, mostTypes, readTypes } from "./types.ts";
 import type { MetadataDatabase, MetadataTables } from "./tables.ts";
 
 /** Namespaces whose rows are shown; undefined for all of them. */
@@ -49,8 +49,7 @@ export interface Page {
   readonly limit: number;
 }
 
-/** Values of one statement; SQLite binds 32,766 at most, and runs are looked for in one. */
-const maxBound = 10_000;
+/** Runs are looked for in one statement, in which SQLite binds 32,766 values. */
 const mostRuns = 30_000;
 /** Nodes that are read in one go, and that one answer without paging may hold. */
 const rowsAtOnce = 1_000;
@@ -87,7 +86,7 @@ export class MetadataView {
         .select(["ns", "type", "type_schema"])
         .distinct()
         .where(this.#within("artifact.ns"))
-        .limit(maxBound)
+        .limit(mostTypes)
         .execute();
       await this.#typeIds(rows.map((row) => ({ ns: row.ns, name: artifactTypeName(row) })));
     }
@@ -135,7 +134,7 @@ export class MetadataView {
   /** Events at either end of nodes, in the order in which they came. */
   async events(end: "artifact" | "execution", ids: readonly number[]): Promise<readonly Event[]> {
     const found: Event[] = [];
-    for (const some of inChunks(distinct(ids))) {
+    for (const some of chunksOf(distinct(ids))) {
       const lineage = await this.#lineageEvents(end, some);
       const own = await this.#ownEvents(end, some);
       found.push(...lineage, ...own);
@@ -154,7 +153,7 @@ export class MetadataView {
       const list = found.get(node) ?? [];
       if (!list.includes(context)) found.set(node, [...list, context]);
     };
-    for (const some of inChunks(distinct(ids))) {
+    for (const some of chunksOf(distinct(ids))) {
       const runs = await this.#runsOfNodes(kind, some);
       const contexts = await this.#contextsOfRuns([...new Set(runs.map(({ run }) => run))]);
       for (const { node, run } of runs) for (const context of contexts.get(run) ?? []) note(node, context);
@@ -184,7 +183,7 @@ export class MetadataView {
       list.push(relative);
       found.set(id, list);
     };
-    for (const some of inChunks(distinct(ids))) {
+    for (const some of chunksOf(distinct(ids))) {
       for (const { child, parent } of await this.#lineageRelatives(side, some)) {
         if (side === "parents") note(child, parent);
         else note(parent, child);
@@ -305,7 +304,7 @@ export class MetadataView {
 
   async #lastAttempts(tasks: readonly number[]): Promise<ReadonlyMap<number, { readonly pod: string }>> {
     const found = new Map<number, { readonly pod: string }>();
-    for (const some of inChunks(tasks)) {
+    for (const some of chunksOf(tasks)) {
       const rows = await this.#db
         .selectFrom("attempt")
         .select(["task", "pod"])
@@ -462,7 +461,7 @@ export class MetadataView {
   /** The contexts of runs and of their pipelines, by run. */
   async #contextsOfRuns(runs: readonly string[]): Promise<ReadonlyMap<string, readonly number[]>> {
     const found = new Map<string, readonly number[]>();
-    for (const some of inChunks(runs)) {
+    for (const some of chunksOf(runs)) {
       const rows = await this.#db
         .selectFrom("context")
         .select(["id", "ns", "ref"])
@@ -537,7 +536,7 @@ export class MetadataView {
       mostRows,
     );
     const children = new Map<string, number>();
-    for (const some of inChunks(below.map(({ run }) => run))) {
+    for (const some of chunksOf(below.map(({ run }) => run))) {
       const found = await this.#db
         .selectFrom("context")
         .select(["id", "ref"])
@@ -650,16 +649,12 @@ function distinct<T>(items: readonly T[]): readonly T[] {
   return different;
 }
 
-function* inChunks<T>(items: readonly T[]): Generator<readonly T[]> {
-  for (let from = 0; from < items.length; from += maxBound) yield items.slice(from, from + maxBound);
-}
-
 /** Long lists of ids or URIs are looked for a part at a time. */
 function* chunked(search: Search): Generator<Search> {
   const { ids, uris, externalIds } = search;
-  if (ids) for (const some of inChunks(distinct(ids).toSorted((a, b) => a - b))) yield { ...search, ids: some };
-  else if (uris) for (const some of inChunks(distinct(uris))) yield { ...search, uris: some };
-  else if (externalIds) for (const some of inChunks(distinct(externalIds))) yield { ...search, externalIds: some };
+  if (ids) for (const some of chunksOf(distinct(ids).toSorted((a, b) => a - b))) yield { ...search, ids: some };
+  else if (uris) for (const some of chunksOf(distinct(uris))) yield { ...search, uris: some };
+  else if (externalIds) for (const some of chunksOf(distinct(externalIds))) yield { ...search, externalIds: some };
   else yield search;
 }
 

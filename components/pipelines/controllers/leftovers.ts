@@ -1,5 +1,5 @@
 import type { Clock } from "@headrace/model";
-import type { Records, RunState } from "@headrace/records";
+import { chunksOf, type Records, type RunState } from "@headrace/records";
 import type { PipelineSettings } from "../core/ir.ts";
 import type { RunKey } from "../engine.ts";
 import type { PipelineDatabase, PipelineTables } from "../records/tables.ts";
@@ -23,8 +23,6 @@ export interface Ended extends RunKey {
 }
 
 const over: ReadonlySet<RunState> = new Set<RunState>(["SUCCEEDED", "FAILED", "CANCELED"]);
-/** Runs that one query asks for. */
-const atOnce = 500;
 /** The longest that a timer can wait. */
 const longestWaitMs = 2 ** 31 - 1;
 
@@ -54,8 +52,8 @@ export class Leftovers {
     );
     const { db } = records.all<PipelineTables>();
     const ids = [...known.keys()];
-    for (let from = 0; from < ids.length && !signal.aborted; from += atOnce) {
-      const some = ids.slice(from, from + atOnce);
+    for (const some of chunksOf(ids)) {
+      if (signal.aborted) return;
       const rows = await runsOf(db, some);
       for (const { ns, id, state, finished_at, spec } of rows) {
         if (!over.has(state)) continue;

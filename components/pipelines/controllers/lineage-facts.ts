@@ -1,7 +1,6 @@
-import type { Records } from "@headrace/records";
+import { inChunks, type Records } from "@headrace/records";
 import { type Component, type Dag, type OutputSource, type Pipeline, taskAt } from "../core/ir.ts";
 import { pipelineRootOf, runDirectory } from "../core/pipeline-root.ts";
-import { inChunks } from "../records/chunks.ts";
 import type { PipelineTables } from "../records/tables.ts";
 import type { PipelineCache } from "./pipeline-cache.ts";
 

@@ -1,18 +1,14 @@
 import type { Ids } from "@headrace/model";
-import type { AttemptTable, RunState, TaskTable } from "@headrace/records";
+import { type AttemptTable, rowChunks, type RunState, type TaskTable, type WriteScope } from "@headrace/records";
 import type { Insertable, Selectable, Updateable } from "kysely";
 import { type Artifact, isFinal, type Node } from "../core/graph.ts";
 import { isGroup } from "../core/next.ts";
 import type { ProducedArtifact, StepOutputs } from "../core/step-report.ts";
 import type { PipelineDatabase, PipelineTables } from "../records/tables.ts";
-import type { WriteScope } from "@headrace/records";
 import { type ActiveRun, itemsColumn, typeColumns, valuesColumn } from "./active-run.ts";
 import { podName } from "../core/pod.ts";
 import { taskName } from "../resources/index.ts";
 import type { Values } from "../core/graph.ts";
-
-/** Rows of one statement: SQLite binds at most 32,766 values, and a task has 22. */
-const rowsPerInsert = 200;
 
 export interface NewAttempt {
   readonly node: Node;
@@ -89,8 +85,7 @@ export class RunWriter {
     for (const node of nodes) if (this.#run.idOf(node) !== undefined) await this.#update(node);
     while (fresh.length > 0) {
       const ready = fresh.filter(({ parent }) => !parent || this.#run.idOf(parent) !== undefined);
-      for (let from = 0; from < ready.length; from += rowsPerInsert)
-        await this.#insert(ready.slice(from, from + rowsPerInsert));
+      await this.#insert(ready);
       fresh = fresh.filter((node) => this.#run.idOf(node) === undefined);
     }
     for (const node of nodes) this.#changed("tasks", taskName(this.#run.id, this.#run.rowId(node)));
@@ -100,12 +95,7 @@ export class RunWriter {
   /** Writes the attempts that were begun, once their tasks have numbers. */
   async flushAttempts(): Promise<void> {
     const rows = this.#attempts.map(({ node, n }) => this.#attemptRow(node, n));
-    for (let from = 0; from < rows.length; from += rowsPerInsert) {
-      await this.#db
-        .insertInto("attempt")
-        .values(rows.slice(from, from + rowsPerInsert))
-        .execute();
-    }
+    for (const some of rowChunks(rows)) await this.#db.insertInto("attempt").values(some).execute();
     const inputs = this.#attempts
       .filter(({ n }) => n === 0)
       .flatMap(({ node }) => this.#links(node, "INPUT", node.inputs));
@@ -184,14 +174,12 @@ export class RunWriter {
 
   async #insert(nodes: readonly Node[]): Promise<void> {
     const byKey = new Map(nodes.map((node) => [node.key, node]));
-    const rows = await this.#db
-      .insertInto("task")
-      .values(nodes.map((node) => this.#taskRow(node)))
-      .returning(["id", "key"])
-      .execute();
-    for (const { id, key } of rows) {
-      const node = byKey.get(key);
-      if (node) this.#run.remember(node, id);
+    for (const rows of rowChunks(nodes.map((node) => this.#taskRow(node)))) {
+      const written = await this.#db.insertInto("task").values(rows).returning(["id", "key"]).execute();
+      for (const { id, key } of written) {
+        const node = byKey.get(key);
+        if (node) this.#run.remember(node, id);
+      }
     }
   }
 
@@ -294,10 +282,10 @@ export class RunWriter {
   }
 
   async #insertLinks(rows: Selectable<PipelineTables["task_artifact"]>[]): Promise<void> {
-    for (let from = 0; from < rows.length; from += rowsPerInsert) {
+    for (const some of rowChunks(rows)) {
       await this.#db
         .insertInto("task_artifact")
-        .values(rows.slice(from, from + rowsPerInsert))
+        .values(some)
         .onConflict((conflict) => conflict.doNothing())
         .execute();
     }

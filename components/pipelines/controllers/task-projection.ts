@@ -1,10 +1,9 @@
 import { formatMicroTime, formatTime, type ObjectKey } from "@headrace/model";
-import type { Records } from "@headrace/records";
+import { inChunks, type Records } from "@headrace/records";
 import { sql } from "kysely";
 import { type Component, taskAt } from "../core/ir.ts";
 import { isList, isObject, type JsonObject, parseObject } from "../core/json.ts";
 import type { ArtifactRow } from "../records/artifacts.ts";
-import { inChunks } from "../records/chunks.ts";
 import type { AttemptRow, TaskRow } from "../records/runs.ts";
 import type { PipelineDatabase } from "../records/tables.ts";
 import {

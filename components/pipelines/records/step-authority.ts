@@ -1,7 +1,6 @@
 import type { StepIO } from "@headrace/model";
-import type { Records } from "@headrace/records";
+import { inChunks, type Records } from "@headrace/records";
 import { attemptLabel, reportPath, runLabel, taskLabel } from "../core/pod.ts";
-import { inChunks } from "./chunks.ts";
 import type { PipelineDatabase, PipelineTables } from "./tables.ts";
 
 /** What of a pod says which attempt it is. */

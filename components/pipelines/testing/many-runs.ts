@@ -1,4 +1,4 @@
-import type { Records } from "@headrace/records";
+import { chunksOf, type Records, rowChunks } from "@headrace/records";
 import type { Insertable } from "kysely";
 import { keepDocument } from "../records/documents.ts";
 import type { PipelineDatabase, PipelineRunTable, PipelineTables } from "../records/tables.ts";
@@ -19,12 +19,11 @@ export interface RunToWrite {
 
 const layerWidth = 25;
 const stepMs = 100;
-/** Rows of one statement: SQLite binds at most 32,766 values. */
-const chunkRows = 500;
+const runsAtOnce = 500;
 
 /** Writes finished runs as the engine leaves them, without running them: for what must be looked at in large numbers. */
 export async function writeRuns(records: Records, ns: string, runs: readonly RunToWrite[]): Promise<void> {
-  for (const chunk of chunksOf(runs)) {
+  for (const chunk of chunksOf(runs, runsAtOnce)) {
     await records.in<PipelineTables>(ns).transaction(async ({ db, changed }) => {
       await writeRunRows(db, ns, chunk);
       await writeTaskRows(db, ns, chunk);
@@ -73,14 +72,14 @@ async function writeRunRows(db: PipelineDatabase, ns: string, runs: readonly Run
     recurring_run: null,
     recurring_index: null,
   }));
-  await db.insertInto("run").values(states).execute();
-  await db.insertInto("pipeline_run").values(rows).execute();
+  for (const some of rowChunks(states)) await db.insertInto("run").values(some).execute();
+  for (const some of rowChunks(rows)) await db.insertInto("pipeline_run").values(some).execute();
 }
 
 async function writeTaskRows(db: PipelineDatabase, ns: string, runs: readonly RunToWrite[]): Promise<void> {
   const roots = new Map<string, number>();
   const rootRows = runs.map((run) => taskRow(ns, run, { key: "root", type: "ROOT", parent: null, at: run.startedAt }));
-  for (const rows of chunksOf(rootRows)) {
+  for (const rows of rowChunks(rootRows)) {
     const written = await db.insertInto("task").values(rows).returning(["id", "run"]).execute();
     for (const { id, run } of written) roots.set(run, id);
   }
@@ -91,7 +90,7 @@ async function writeTaskRows(db: PipelineDatabase, ns: string, runs: readonly Ru
     }),
   );
   const last = new Map<string, number>();
-  for (const rows of chunksOf(steps)) {
+  for (const rows of rowChunks(steps)) {
     const written = await db.insertInto("task").values(rows).returning(["id", "run"]).execute();
     for (const { id, run } of written) last.set(run, id);
   }
@@ -165,12 +164,6 @@ function taskRow(
     retry_at: null,
     deadline_at: null,
   };
-}
-
-function chunksOf<T>(rows: readonly T[]): readonly (readonly T[])[] {
-  return Array.from({ length: Math.ceil(rows.length / chunkRows) }, (_, index) =>
-    rows.slice(index * chunkRows, (index + 1) * chunkRows),
-  );
 }
 
 const nameOf = (index: number): string => `step-${index}`;

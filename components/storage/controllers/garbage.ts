@@ -1,6 +1,6 @@
 import type { ArtifactStore, ObjectFiles } from "@headrace/artifacts";
 import { badRequest, isApiError, type Controller } from "@headrace/model";
-import type { Records } from "@headrace/records";
+import { chunksOf, type Records } from "@headrace/records";
 import { pipelineBucket } from "../core/spaces.ts";
 
 /** Bytes that nobody needs, and why. */
@@ -209,8 +209,7 @@ async function unknownRuns({ objects, records, homeNamespace }: GarbageOptions):
     }
   }
   const places: GarbagePlace[] = [];
-  for (let at = 0; at < found.length; at += 1000) {
-    const chunk = found.slice(at, at + 1000);
+  for (const chunk of chunksOf(found)) {
     const known = await records
       .all()
       .db.selectFrom("run")
