@@ -20,6 +20,8 @@ export interface Engine {
   forget(run: RunKey): Promise<void>;
   /** Why a step's pod does not run yet; undefined if it does, or if nothing holds it up. Absent from engines that see no pods. */
   waiting?(pod: ObjectKey): { readonly summary: string; readonly remedy?: string } | undefined;
+  /** What keeps the run with that id from going on for now, and is tried again; undefined if nothing does. */
+  stuck?(run: string): { readonly summary: string; readonly remedy: string } | undefined;
 }
 
 export interface RunKey {

@@ -57,6 +57,8 @@ export interface PipelinesOptions {
   readonly authorizer: Authorizer;
   readonly clock: Clock;
   readonly ids: Ids;
+  /** Headrace's own version, for clients that ask. */
+  readonly version?: string;
   /** Single-user in namespace `kubeflow` unless it says otherwise. */
   readonly tenancy?: Tenancy;
   readonly defaultPipelineRoot?: string;
@@ -93,7 +95,7 @@ export function createPipelines(options: PipelinesOptions): Component & { readon
     removeRun,
   };
   const shown = {
-    runs: runProjection(options.records),
+    runs: runProjection({ records: options.records, stuck: (run) => engine.stuck?.(run) }),
     tasks: taskProjection({ records: options.records, pipelines, waiting: (pod) => engine.waiting?.(pod) }),
     cache: (ns: string, task: number) => explainCache(options.records.in<PipelineTables>(ns).db, pipelines, task),
   };

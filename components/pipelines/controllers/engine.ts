@@ -1,7 +1,16 @@
 import type { ArtifactStore } from "@headrace/artifacts";
 import type { Client } from "@headrace/client";
 import type { Pod } from "@headrace/k8s";
-import { ApiError, type Clock, type Ids, isApiError, type ObjectKey, type StepReport } from "@headrace/model";
+import {
+  ApiError,
+  apiVersionOf,
+  type Clock,
+  formatTime,
+  type Ids,
+  isApiError,
+  type ObjectKey,
+  type StepReport,
+} from "@headrace/model";
 import type { Records, RunState, WriteScope } from "@headrace/records";
 import { createEventRecorder, type EventRecorder, exponentialDelay } from "@headrace/runtime";
 import { claimOrder, workspaceClaimOf } from "../core/claim-order.ts";
@@ -17,6 +26,7 @@ import type { StepResult } from "../core/step-report.ts";
 import type { Engine, RunKey } from "../engine.ts";
 import { findRun } from "../records/runs.ts";
 import type { PipelineTables } from "../records/tables.ts";
+import { runs } from "../resources/index.ts";
 import { type ActiveRun, loadRun } from "./active-run.ts";
 import { type ClaimEnd, Claims } from "./claims.ts";
 import { Jobs } from "./jobs.ts";
@@ -68,6 +78,16 @@ type Happening =
   | { readonly kind: "retry"; readonly from: readonly string[] }
   | { readonly kind: "forget" };
 
+/** What keeps a run from going on, and may pass. */
+interface Trouble {
+  /** How often it came in a row. */
+  readonly times: number;
+  readonly message: string;
+  readonly nextAt: number;
+  /** The step whose end cannot be recorded: that the run goes on otherwise does not end the trouble. */
+  readonly task: number | undefined;
+}
+
 interface Item {
   readonly run: RunKey;
   readonly happening: Happening;
@@ -94,7 +114,7 @@ class RunEngine implements Engine {
   readonly #onError: (error: unknown) => void;
   /** Runs that are about to be deleted: nothing may take them up again. The oldest are dropped, their rows being gone by then. */
   readonly #forgotten = new Set<string>();
-  readonly #failures = new Map<string, number>();
+  readonly #troubles = new Map<string, Trouble>();
   #working = false;
   #signal: AbortSignal | undefined;
 
@@ -192,6 +212,17 @@ class RunEngine implements Engine {
     return pod && waitingOf(pod);
   }
 
+  stuck(run: string): { readonly summary: string; readonly remedy: string } | undefined {
+    const trouble = this.#troubles.get(run);
+    if (!trouble) return undefined;
+    const { message, nextAt } = trouble;
+    const next = nextAt > this.#options.clock.now() ? `, next at ${formatTime(nextAt)}` : "";
+    return {
+      summary: `Cannot go on at present: ${message}`,
+      remedy: `Nothing is lost, and it is tried again by itself${next}; the log of Headrace may say more`,
+    };
+  }
+
   #refuseWhenStopping(): void {
     if (this.#signal?.aborted)
       throw new ApiError("ServiceUnavailable", "The pipeline engine is stopping; try again later");
@@ -232,15 +263,54 @@ class RunEngine implements Engine {
   }
 
   /** What is wrong with the run itself ends it; anything else (a full disk) may pass, and the run is taken up again from its rows. */
-  async #giveUp({ run, failed }: Item, error: unknown): Promise<void> {
-    failed(error);
-    if (isApiError(error, "BadRequest") || error instanceof InconsistentRun || error instanceof PipelineFault) {
-      await this.#fail(run, error.message).catch(this.#onError);
-      return;
+  async #giveUp({ run, happening, failed }: Item, fault: unknown): Promise<void> {
+    failed(fault);
+    let error = fault;
+    try {
+      const isForGood =
+        isApiError(fault, "BadRequest") || fault instanceof InconsistentRun || fault instanceof PipelineFault;
+      if (isForGood) return await this.#fail(run, fault.message);
+    } catch (failure) {
+      this.#onError(failure);
+      error = failure;
     }
-    const failures = (this.#failures.get(run.id) ?? 0) + 1;
-    this.#failures.set(run.id, failures);
-    this.#wakeAt(run, this.#options.clock.now() + exponentialDelay(failures, backoff), { kind: "resume" });
+    const known = this.#troubles.get(run.id);
+    const times = (known?.times ?? 0) + 1;
+    const nextAt = this.#options.clock.now() + exponentialDelay(times, backoff);
+    const task = happening.kind === "report" ? happening.task : known?.task;
+    const message = error instanceof Error ? error.message : String(error);
+    this.#troubles.set(run.id, { times, message, nextAt, task });
+    this.#tellTrouble(run);
+    this.#wakeAt(run, nextAt, { kind: "resume" });
+  }
+
+  /** To those who watch the run, as far as anything can be written. */
+  #tellTrouble(run: RunKey): void {
+    const stuck = this.stuck(run.id);
+    this.#announce(run).catch(() => {});
+    if (!stuck) return;
+    const object = {
+      apiVersion: apiVersionOf(runs),
+      kind: runs.kind,
+      metadata: { namespace: run.ns, name: run.id, uid: run.id },
+    };
+    this.#events.record(object, { type: "Warning", reason: "CannotGoOn", message: stuck.summary });
+  }
+
+  async #announce({ ns, id }: RunKey): Promise<void> {
+    await this.#options.records
+      .in<PipelineTables>(ns)
+      .transaction(async ({ changed }) => changed({ ns, kind: "runs", key: id, op: "PUT" }));
+  }
+
+  /** Something was recorded of the run: unless the trouble is with another step's end, it has passed. */
+  #forgetTrouble({ run, happening }: Item): void {
+    const trouble = this.#troubles.get(run.id);
+    if (!trouble) return;
+    const isOther = trouble.task !== undefined && this.#active.has(run.id);
+    if (isOther && (happening.kind !== "report" || happening.task !== trouble.task)) return;
+    this.#troubles.delete(run.id);
+    this.#tellTrouble(run);
   }
 
   async #fail({ ns, id }: RunKey, message: string): Promise<void> {
@@ -256,6 +326,7 @@ class RunEngine implements Engine {
       await db.insertInto("run_state").values({ run: id, ns, at, state: "FAILED", error }).execute();
       changed({ ns, kind: "runs", key: id, op: "PUT" });
     });
+    this.#troubles.delete(id);
   }
 
   async #commit(items: readonly Item[]): Promise<void> {
@@ -280,6 +351,7 @@ class RunEngine implements Engine {
       else item.done();
     }
     for (const [turn, aftermath] of finished) this.#afterwards(turn.run, aftermath);
+    for (const item of items) this.#forgetTrouble(item);
   }
 
   async #turnOf(
@@ -366,7 +438,6 @@ class RunEngine implements Engine {
   #afterwards(run: ActiveRun, aftermath: Aftermath): void {
     if (aftermath.reload) this.#tell(keyOf(run), { kind: "resume" });
     if (this.#active.get(run.id) !== run) return;
-    this.#failures.delete(run.id);
     for (const { node, n, message } of aftermath.losses) this.#tellLoss(this.#podKey(run, node, n), message);
     for (const { node, n, again = false } of aftermath.attempts) this.#carryOut(run, node, n, again);
     for (const verification of aftermath.verifications) void this.#verify(run, verification);

@@ -26,13 +26,13 @@ export function createExplain(shown: Shown): (ref: ObjectRef) => Promise<readonl
     }
     const run = asked === runs.singular ? await shown.runs.get({ namespace, name }) : undefined;
     if (!run) return [];
-    const { state, error } = run.status;
+    const { state, error, waiting } = run.status;
     if (error !== undefined) return [{ summary: error, ...remedyOf(state) }];
     const list = (fields: Readonly<Record<string, string>>) =>
       shown.tasks.list({ namespace, labels: { [runLabel]: name }, fields, limit: maxReasons });
     if (state !== "SUCCEEDED") {
       const { items } = await list({ "status.state": "PENDING" });
-      return items.flatMap(reasonsOf).slice(0, maxReasons);
+      return [...(waiting ? [waiting] : []), ...items.flatMap(reasonsOf)].slice(0, maxReasons);
     }
     const { items } = await list({ "spec.type": "RUNTIME" });
     return (await Promise.all(items.map(ofTask))).flat().slice(0, maxReasons);

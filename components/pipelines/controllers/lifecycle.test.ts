@@ -19,6 +19,7 @@ import {
   program,
   type Shelf,
 } from "../testing/index.ts";
+import { runProjection } from "./run-projection.ts";
 
 const pipelines = await compiledPipelines();
 const skip = pipelines ? false : "no KFP SDK to compile with";
@@ -504,6 +505,32 @@ describe("when something is wrong", { skip }, () => {
     assert.equal(ended.run.state, "SUCCEEDED");
     assert.equal(bench.node.ran.length, 1);
     assert.deepEqual(await attempts(bench, ended), [["root/add", 0, "SUCCEEDED"]]);
+  });
+
+  test("that passes, the run says what it is and that it is tried again, until it has passed", async () => {
+    let disk = { fail: 0 };
+    await using bench = await createBench(program, {
+      wrapRecords: (records) => {
+        const wrapped = failing(records);
+        disk = wrapped;
+        return wrapped.records;
+      },
+    });
+    const show = runProjection({ records: bench.records, stuck: (run) => bench.engine.stuck?.(run) });
+    disk.fail = 1000;
+    const run = await bench.submit(pipeline("one_step"));
+    const waiting = async () => (await show.get({ namespace: "kubeflow", name: run.id }))?.status.waiting;
+    const said = await eventually("it is said", waiting);
+    assert.equal(said.summary, "Cannot go on at present: The disk is full");
+    assert.match(said.remedy ?? "", /tried again by itself, next at 20/);
+    disk.fail = 0;
+    await eventually("an event tells it, too", async () => {
+      const { items } = await bench.api.client.resource(Event).list({ namespace: "kubeflow" });
+      return items.some(({ reason, involvedObject }) => reason === "CannotGoOn" && involvedObject.name === run.id);
+    });
+    await passTime(bench, 5, () => false);
+    assert.equal((await bench.ended(run)).run.state, "SUCCEEDED");
+    assert.equal(await waiting(), undefined);
   });
 
   test("with a run's own pipeline, it fails and says so, and no other run is held up", async () => {

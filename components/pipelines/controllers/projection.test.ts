@@ -25,7 +25,7 @@ function projections(bench: Bench) {
   const waiting = (pod: { namespace: string; name: string }) => bench.engine.waiting?.(pod);
   const known = new PipelineCache();
   return {
-    runs: runProjection(records),
+    runs: runProjection({ records, stuck: () => undefined }),
     tasks: taskProjection({ records, pipelines: known, waiting }),
     cache: (ns: string, task: number) => explainCache(records.in<PipelineTables>(ns).db, known, task),
   };

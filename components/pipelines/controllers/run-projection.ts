@@ -6,8 +6,14 @@ import type { PipelineDatabase, PipelineRunTable } from "../records/tables.ts";
 import { type Run, runLabel, runs } from "../resources/index.ts";
 import { byTime, createView, type View } from "./projection.ts";
 
+export interface RunProjectionOptions {
+  readonly records: Records;
+  /** What keeps a run from going on for now. */
+  readonly stuck: (run: string) => Run["status"]["waiting"];
+}
+
 /** `runs.headrace.io`, the newest first. */
-export function runProjection(records: Records): View<Run> {
+export function runProjection({ records, stuck }: RunProjectionOptions): View<Run> {
   return createView(records, {
     definition: runs,
     changes: "runs",
@@ -43,7 +49,7 @@ export function runProjection(records: Records): View<Run> {
       const found = rows.map(({ run }) => run);
       const [steps, metrics] = [await countSteps(db, found), await readMetrics(db, found)];
       return rows.map((row) => ({
-        object: toRun(row, steps.get(row.run) ?? {}, metrics.get(row.run)),
+        object: toRun(row, { steps: steps.get(row.run) ?? {}, metrics: metrics.get(row.run), waiting: stuck(row.run) }),
         place: { time: row.created_at, id: row.run },
       }));
     },
@@ -118,7 +124,13 @@ interface RunRow extends Selectable<PipelineRunTable> {
   readonly experiment_name: string | null;
 }
 
-function toRun(row: RunRow, steps: Steps, metrics: Metrics | undefined): Run {
+interface Surroundings {
+  readonly steps: Steps;
+  readonly metrics: Metrics | undefined;
+  readonly waiting: Run["status"]["waiting"];
+}
+
+function toRun(row: RunRow, { steps, metrics, waiting }: Surroundings): Run {
   return {
     apiVersion: "headrace.io/v1alpha1",
     kind: "Run",
@@ -150,6 +162,7 @@ function toRun(row: RunRow, steps: Steps, metrics: Metrics | undefined): Run {
       ...(row.started_at !== null && { startedAt: formatMicroTime(row.started_at) }),
       ...(row.finished_at !== null && { finishedAt: formatMicroTime(row.finished_at) }),
       ...(row.error !== null && { error: row.error }),
+      ...(waiting && { waiting }),
       ...(metrics && { metrics }),
     },
   };

@@ -32,6 +32,10 @@ export const runs = defineResource({
         startedAt: s.microTime(),
         finishedAt: s.microTime(),
         error: s.string(),
+        waiting: s.object(
+          { summary: s.string({ description: "Why it cannot go on at present, in one sentence." }) },
+          { remedy: s.string() },
+        ),
         metrics: s.map(s.list(s.number()), {
           description: "What steps have logged as Metrics: each number's values in the order of the steps.",
         }),

@@ -7,6 +7,7 @@ import { countSteps } from "./state.ts";
 /** Which sentence says how a run is, and the values that it takes; the page puts it into the reader's language. */
 export type RunSentence =
   | { readonly key: "pending" | "cancelling" }
+  | { readonly key: "stuck"; readonly why: string }
   | { readonly key: "succeeded"; readonly total: number; readonly cached: number }
   | { readonly key: "running"; readonly steps: readonly string[]; readonly done: number; readonly total: number }
   | {
@@ -34,6 +35,8 @@ export interface FailedStep {
 
 export function runSentence(run: Pick<Run, "status">, tree: RunNode): RunSentence {
   const { done, total, cached } = countSteps(run.status.steps);
+  const { waiting } = run.status;
+  if (waiting) return { key: "stuck", why: withoutStop(waiting.summary) };
   switch (run.status.state) {
     case "PENDING":
       return { key: "pending" };

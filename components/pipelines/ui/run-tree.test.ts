@@ -226,6 +226,14 @@ test("the sentence of a run whose only step waits says for what", () => {
   assert.deepEqual(said, { key: "waiting", step: "load", why: "no free CPU", done: 0, total: 4 });
 });
 
+test("the sentence of a run that cannot go on for now says why", () => {
+  const said = runSentence(
+    { status: { state: "RUNNING", steps: {}, waiting: { summary: "Cannot go on at present: the disk is full." } } },
+    buildRunTree(plan, rows),
+  );
+  assert.deepEqual(said, { key: "stuck", why: "Cannot go on at present: the disk is full" });
+});
+
 const choice: GraphChoice = { open: {}, shown: {}, detail: () => "", label: (node) => node.label };
 
 test("the graph shows one iteration, and its nodes keep their names in another one", () => {

@@ -16,6 +16,8 @@ export function sayRun(run: Run, tree: RunNode, t: Words, now: number): string {
       return t("run.pending");
     case "cancelling":
       return t("run.cancelling");
+    case "stuck":
+      return t("run.stuck", { ...said, time });
     case "cancelled":
       return t("run.cancelled", { ...said, time });
     case "succeeded":
