@@ -3,6 +3,7 @@ import { linearScale, toCsv } from "./chart-scale.ts";
 import { formatNumber } from "./format.ts";
 import { useKitMessages } from "./kit.tsx";
 import { download } from "./log-view.tsx";
+import { Measured } from "./text.tsx";
 
 export interface ChartTable {
   readonly header: readonly string[];
@@ -67,7 +68,7 @@ export function PlainTable({ table }: { readonly table: ChartTable }) {
             <tr key={index}>
               {row.map((cell, column) => (
                 <td key={table.header[column] ?? column} className={typeof cell === "number" ? "right" : undefined}>
-                  {typeof cell === "number" ? formatNumber(cell) : cell}
+                  {typeof cell === "number" ? <Measured value={cell} /> : cell}
                 </td>
               ))}
             </tr>
@@ -292,7 +293,7 @@ export function BarChart({
                 />
               )}
             </span>
-            <span className="number">{value === undefined ? "–" : formatNumber(value)}</span>
+            {value === undefined ? <span>–</span> : <Measured value={value} />}
           </Fragment>
         ))}
       </div>

@@ -7,6 +7,7 @@ import {
   formatNumber,
   formatSpan,
   formatTime,
+  formatValue,
   middleEllipsis,
   parseTime,
   shortId,
@@ -53,9 +54,20 @@ test("bytes have three digits at most and binary units", () => {
   ]);
 });
 
+test("values that somebody chose are shown to the last digit", () => {
+  assert.deepEqual([0.00012345678, 20260101, "a b", { rate: 0.123456 }, null].map(formatValue), [
+    "0.00012345678",
+    "20260101",
+    "a b",
+    '{"rate":0.123456}',
+    "null",
+  ]);
+});
+
 test("numbers keep what can be read", () => {
-  assert.deepEqual([1204, 0.98123456, 1e-7, 123.456789, Number.NaN].map(formatNumber), [
+  assert.deepEqual([1204, 123456789.123, 0.98123456, 1e-7, 123.456789, Number.NaN].map(formatNumber), [
     "1,204",
+    "123,456,789",
     "0.9812",
     "1.00e-7",
     "123.457",

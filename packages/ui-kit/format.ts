@@ -93,6 +93,7 @@ export function formatNumber(value: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "∞" : "−∞";
   if (Number.isInteger(value) && Math.abs(value) < 1e15) return value.toLocaleString("en-US");
   const size = Math.abs(value);
+  if (size >= 1e6 && size < 1e9) return Math.round(value).toLocaleString("en-US");
   if (size >= 1e9 || size < 1e-4) return value.toExponential(2);
   return String(Number(value.toPrecision(size >= 1 ? 6 : 4)));
 }
@@ -102,11 +103,9 @@ export function shortId(id: string): string {
   return id.length > 12 ? id.slice(0, 8) : id;
 }
 
-/** Any JSON value on one line: strings bare, the rest as JSON. */
+/** Any JSON value on one line: strings bare, the rest as JSON. What somebody chose is shown as it is, to the last digit. */
 export function formatValue(value: unknown): string {
-  if (typeof value === "string") return value;
-  if (typeof value === "number") return formatNumber(value);
-  return JSON.stringify(value) ?? "";
+  return typeof value === "string" ? value : (JSON.stringify(value) ?? "");
 }
 
 /** Keeps both ends of a name, for what differs most often stands there: `digits-train…7f3a`. `width` is in characters. */

@@ -213,9 +213,8 @@ export function GraphView(props: GraphViewProps) {
   }, []);
 
   const fit = useCallback((): void => {
-    const box = host.current?.getBoundingClientRect();
-    if (!box || !layout) return;
-    show(fitted(layout, box.width, box.height));
+    const room = roomIn(host.current);
+    if (room && layout) show(fitted(layout, room));
   }, [layout, show]);
 
   // The first layout is fitted; later ones (a frame opened, tasks added) leave the reader where they were.
@@ -224,8 +223,8 @@ export function GraphView(props: GraphViewProps) {
     if (!layout) return;
     if (wasFitted.current) return show(view.current);
     wasFitted.current = true;
-    const box = host.current?.getBoundingClientRect();
-    if (box) show(firstView(layout, box.width, box.height, layout.nodes[selected ?? focus ?? mostUrgent(nodes)]));
+    const room = roomIn(host.current);
+    if (room) show(firstView(layout, room, layout.nodes[selected ?? focus ?? mostUrgent(nodes)]));
     // What is selected or urgent at that moment decides the first view; afterwards the reader does.
   }, [layout, show]);
   useEffect(() => {
@@ -820,21 +819,35 @@ function overlaps(box: Placed | undefined, other: Placed): boolean {
   );
 }
 
-const margin = { side: 24, top: 64, bottom: 48 } as const;
+const margin = { side: 24, top: 64, tools: 28, bottom: 48 } as const;
+
+interface Room {
+  readonly width: number;
+  readonly height: number;
+  /** Where it begins below the tools, which take several lines on a narrow screen. */
+  readonly top: number;
+}
+
+function roomIn(host: HTMLElement | null): Room | undefined {
+  if (!host) return undefined;
+  const tools = host.querySelector<HTMLElement>(".graph-tools")?.offsetHeight ?? 0;
+  return { width: host.clientWidth, height: host.clientHeight, top: Math.max(margin.top, tools + margin.tools) };
+}
 
 /** The whole drawing in view, never larger than life, in the upper left if it is small. */
-function fitted(layout: GraphLayout, width: number, height: number): View {
-  const room = { width: width - 2 * margin.side, height: height - margin.top - margin.bottom };
+function fitted(layout: GraphLayout, { width, height, top }: Room): View {
+  const room = { width: width - 2 * margin.side, height: height - top - margin.bottom };
   const scale = clampScale(Math.min(scales.fit, room.width / layout.width, room.height / layout.height));
   const x = margin.side + Math.max(0, Math.min(160, (room.width - layout.width * scale) / 2));
-  const y = margin.top + Math.max(0, Math.min(56, (room.height - layout.height * scale) / 2));
+  const y = top + Math.max(0, Math.min(56, (room.height - layout.height * scale) / 2));
   return { x, y, scale };
 }
 
 /** The whole if it can be read; else a readable part of it, around the node that matters or else where it begins. */
-function firstView(layout: GraphLayout, width: number, height: number, focus: Placed | undefined): View {
-  const whole = fitted(layout, width, height);
+function firstView(layout: GraphLayout, available: Room, focus: Placed | undefined): View {
+  const whole = fitted(layout, available);
   if (whole.scale >= scales.readable) return whole;
+  const { width, height, top } = available;
   const scale = scales.close;
   const centred = (size: number, from: number, to: number, centre: number): number =>
     size * scale <= to - from ? from : clampBetween((from + to) / 2 - centre * scale, to - size * scale, from);
@@ -842,7 +855,7 @@ function firstView(layout: GraphLayout, width: number, height: number, focus: Pl
   return {
     scale,
     x: centred(layout.width, margin.side, width - margin.side, middle.x),
-    y: centred(layout.height, margin.top, height - margin.bottom, middle.y),
+    y: centred(layout.height, top, height - margin.bottom, middle.y),
   };
 }
 

@@ -77,7 +77,7 @@ export {
   type TableTree,
 } from "./table.tsx";
 export { useTableSort } from "./table-sort.ts";
-export { Bytes, CopyButton, CopyId, DefinitionList, Duration, Sentence, Time } from "./text.tsx";
+export { Bytes, CopyButton, CopyId, DefinitionList, Duration, Measured, Sentence, Time } from "./text.tsx";
 export { Ticker } from "./ticker.ts";
 export { useAnswer, useFreshAnswer, type Asked } from "./use-answer.ts";
 export { liveAnswer, useLiveList, useLiveNamed, useLiveOne, type LiveListResult } from "./use-live-list.ts";

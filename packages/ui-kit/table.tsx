@@ -27,8 +27,8 @@ export interface TableColumn<Row> {
   readonly align?: "right";
   /** CSS width; columns without one share what is left. */
   readonly width?: string;
-  /** Hidden below 720 px. */
-  readonly wideOnly?: boolean;
+  /** Hidden where a table has less than 640 px; `roomy`, less than 1,000. */
+  readonly wideOnly?: boolean | "roomy";
   /** Hidden until the reader chooses it. */
   readonly optional?: boolean;
 }
@@ -101,9 +101,14 @@ export function Table<Row>(props: TableProps<Row>) {
   const scroller = useRef<HTMLDivElement>(null);
   const view = useScrollView(scroller);
   const narrow = view.width > 0 && view.width < 640;
+  const roomy = view.width === 0 || view.width >= 1000;
   const shown = useMemo(
-    () => columns.filter((column) => !(narrow && column.wideOnly === true) && hidden?.includes(column.id) !== true),
-    [columns, narrow, hidden],
+    () =>
+      columns.filter(
+        ({ id, wideOnly = false }) =>
+          !(narrow && wideOnly !== false) && !(!roomy && wideOnly === "roomy") && hidden?.includes(id) !== true,
+      ),
+    [columns, narrow, roomy, hidden],
   );
   const visible = rowWindow(rows.length, view.rowHeight, view.top, view.height);
   const [focused, setFocused] = useState<string>();

@@ -1,5 +1,6 @@
 import { Fragment, useEffect, useState } from "react";
-import { formatBytes, formatElapsed, formatSpan, formatTime, parseTime, shortId } from "./format.ts";
+import { CopyError } from "./errors.ts";
+import { formatBytes, formatElapsed, formatNumber, formatSpan, formatTime, parseTime, shortId } from "./format.ts";
 import { useKit, useKitMessages, useNow } from "./kit.tsx";
 
 /** A message with its backticked parts in code type. */
@@ -31,7 +32,12 @@ export function Time({ at }: { readonly at: string | undefined }) {
 export function Duration({ from, to }: { readonly from: string | undefined; readonly to: string | undefined }) {
   const start = parseTime(from);
   if (start === undefined || from === undefined) return null;
-  return to === undefined ? <Elapsed from={start} /> : <span className="number">{formatSpan(from, to)}</span>;
+  if (to === undefined) return <Elapsed from={start} />;
+  return (
+    <span className="number" title={`${from} – ${to}`}>
+      {formatSpan(from, to)}
+    </span>
+  );
 }
 
 function Elapsed({ from }: { readonly from: number }) {
@@ -39,7 +45,23 @@ function Elapsed({ from }: { readonly from: number }) {
 }
 
 export function Bytes({ size }: { readonly size: number | undefined }) {
-  return size === undefined ? null : <span className="number">{formatBytes(size)}</span>;
+  if (size === undefined) return null;
+  return (
+    <span className="number" title={size < 1024 ? undefined : `${formatNumber(size)} B`}>
+      {formatBytes(size)}
+    </span>
+  );
+}
+
+/** A measured number as far as it helps to read it; all of its digits on hover. */
+export function Measured({ value }: { readonly value: number }) {
+  const shown = formatNumber(value);
+  const whole = String(value);
+  return (
+    <span className="number" title={shown.replaceAll(",", "") === whole ? undefined : whole}>
+      {shown}
+    </span>
+  );
 }
 
 /** An identifier, shortened; a click copies the whole. */
@@ -67,13 +89,18 @@ export function CopyButton({ text, className = "quiet", children }: CopyButtonPr
     return () => timer[Symbol.dispose]();
   }, [copied, clock]);
   const copy = (): void => {
-    navigator.clipboard.writeText(text).then(
+    copyText(text).then(
       () => setCopied(true),
       () => setCopied(false),
     );
   };
   return (
-    <button type="button" className={className} title={`${t("copy")}: ${text}`} onClick={copy}>
+    <button
+      type="button"
+      className={className}
+      title={text.length > longestTitle ? t("copy") : `${t("copy")}: ${text}`}
+      onClick={copy}
+    >
       {children ?? (copied ? t("copied") : t("copy"))}
       {children !== undefined && copied ? <span className="copied"> {t("copied")}</span> : null}
       <span className="visually-hidden" aria-live="polite">
@@ -81,6 +108,25 @@ export function CopyButton({ text, className = "quiet", children }: CopyButtonPr
       </span>
     </button>
   );
+}
+
+/** Longer texts are no help on hover. */
+const longestTitle = 120;
+
+/** Browsers lend the clipboard only to pages from this machine or by HTTPS; elsewhere it is filled by a selection. */
+async function copyText(text: string): Promise<void> {
+  if (navigator.clipboard !== undefined) return await navigator.clipboard.writeText(text);
+  const field = document.createElement("textarea");
+  field.value = text;
+  field.className = "visually-hidden";
+  const before = document.activeElement;
+  // A dialog makes the rest of the page inert.
+  (before?.closest("dialog") ?? document.body).append(field);
+  field.select();
+  const done = document.execCommand("copy");
+  field.remove();
+  if (before instanceof HTMLElement) before.focus();
+  if (!done) throw new CopyError();
 }
 
 /** Pairs of a term and what it is, in two columns. Undefined values are left out. */

@@ -7,6 +7,7 @@ import {
   FileTree,
   formatBytes,
   formatNumber,
+  formatValue,
   HtmlFrame,
   PlainTable,
   RocChart,
@@ -175,7 +176,7 @@ export function ArtifactProperties({ artifact }: { readonly artifact: Pick<Shown
       items={notedProperties(artifact).map(([name, value]) => [
         name,
         <code key={name} className="value">
-          {typeof value === "number" ? formatNumber(value) : value}
+          {formatValue(value)}
         </code>,
       ])}
     />

@@ -4,10 +4,10 @@ import {
   EmptyState,
   ErrorPanel,
   areaUnder,
-  formatNumber,
   formatValue,
   HtmlFrame,
   Link,
+  Measured,
   Notice,
   RocChart,
   ScatterChart,
@@ -265,7 +265,7 @@ function MetricValue({ values }: { readonly values: unknown }) {
   return (
     <>
       {numbers.length > 1 ? <Sparkline values={numbers} /> : null}
-      <span className="number">{formatNumber(last)}</span>
+      <Measured value={last} />
     </>
   );
 }

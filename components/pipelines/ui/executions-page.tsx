@@ -148,7 +148,7 @@ function stepColumns(t: Words, allNamespaces: boolean): readonly TableColumn<Tas
       id: "reused",
       header: t("column.reused"),
       width: "104px",
-      wideOnly: true,
+      wideOnly: "roomy",
       cell: ({ status: { cachedFrom } }) =>
         cachedFrom ? (
           <Link className="quiet-link mono" to={`/executions/${cachedFrom.task}`}>
@@ -191,7 +191,7 @@ function stepColumns(t: Words, allNamespaces: boolean): readonly TableColumn<Tas
             id: "namespace",
             header: t("column.namespace"),
             width: "96px",
-            wideOnly: true,
+            wideOnly: "roomy" as const,
             sort: (task: Task) => task.metadata.namespace,
             cell: (task: Task) => <span className="muted">{task.metadata.namespace}</span>,
           },

@@ -1,6 +1,5 @@
 import {
   Answered,
-  CopyButton,
   CopyId,
   DefinitionList,
   DetailPage,
@@ -35,6 +34,7 @@ import { fetchPipelineSpec } from "./api.ts";
 import { ArtifactPanel, ArtifactTable, MetricsView } from "./artifact-view.tsx";
 import { producedArtifacts } from "./artifacts.ts";
 import { pipelineMessages } from "./messages.ts";
+import { SpecSource } from "./spec-source.tsx";
 import { experimentPath, pipelinePath, schedulePath } from "./places.ts";
 import { readPipelineSpec } from "./pipeline-spec.ts";
 import { RunActions } from "./run-actions.tsx";
@@ -144,7 +144,7 @@ function FoundRun({ run }: { readonly run: Run }) {
         {tab === "artifacts" ? (
           <ArtifactTable items={artifacts} selected={artifact} onSelect={(it) => setArtifact(String(it))} />
         ) : null}
-        {tab === "spec" ? <Spec answer={spec} /> : null}
+        {tab === "spec" ? <Spec answer={spec} name={run.spec.displayName} /> : null}
       </Split>
     </DetailPage>
   );
@@ -220,21 +220,13 @@ function Parameters({ run }: { readonly run: Run }) {
   );
 }
 
-function Spec({ answer }: { readonly answer: Asked<unknown> }) {
+function Spec({ answer, name }: { readonly answer: Asked<unknown>; readonly name: string }) {
   const t = useMessages(pipelineMessages);
   return (
     <Answered answer={answer} failed={t("spec.failed")} rows={10}>
       {(spec) => {
         if (spec === undefined) return <EmptyState sentence={t("spec.none")} />;
-        const text = JSON.stringify(spec, undefined, 2);
-        return (
-          <div className="page-scroll">
-            <p className="end">
-              <CopyButton text={text} className="compact" />
-            </p>
-            <pre className="source">{text}</pre>
-          </div>
-        );
+        return <SpecSource spec={spec} name={name} />;
       }}
     </Answered>
   );

@@ -112,20 +112,7 @@ export function RunTimeline({ tree, run, selected, onSelect, critical, found }: 
                 <i key={at} className="timeline-try" style={{ left: scale(at) }} />
               ))}
               {row.bar === undefined ? null : (
-                <span
-                  className={
-                    row.bar.to / ticks.span > 0.86
-                      ? "timeline-span timeline-span-before number"
-                      : "timeline-span number"
-                  }
-                  style={
-                    row.bar.to / ticks.span > 0.86
-                      ? { right: `calc(${100 - (row.bar.from / ticks.span) * 100}% + 6px)` }
-                      : { left: `calc(${scale(row.bar.to)} + 6px)` }
-                  }
-                >
-                  {span}
-                </span>
+                <Span {...placeOfSpan(row.bar.from / ticks.span, row.bar.to / ticks.span)} text={span} />
               )}
             </span>
           </div>
@@ -133,5 +120,26 @@ export function RunTimeline({ tree, run, selected, onSelect, critical, found }: 
       })}
       <div style={{ height: visible.after }} />
     </div>
+  );
+}
+
+interface SpanPlace {
+  readonly look: string;
+  readonly style: { readonly left: string } | { readonly right: string };
+}
+
+/** How long it took stands after the bar, else before it; within it if it takes all of the room. Shares of the track. */
+function placeOfSpan(from: number, to: number): SpanPlace {
+  const percent = (share: number): string => `${share * 100}%`;
+  if (to <= 0.86) return { look: "", style: { left: `calc(${percent(to)} + 6px)` } };
+  if (from >= 0.14) return { look: "", style: { right: `calc(${percent(1 - from)} + 6px)` } };
+  return { look: " timeline-span-within", style: { right: `calc(${percent(1 - to)} + 12px)` } };
+}
+
+function Span({ look, style, text }: SpanPlace & { readonly text: string }) {
+  return (
+    <span className={`timeline-span number${look}`} style={style}>
+      {text}
+    </span>
   );
 }

@@ -1,4 +1,4 @@
-import { formatNumber, formatValue, Sparkline, useMessages, type TableColumn } from "@headrace/ui-kit";
+import { formatValue, Measured, Sparkline, useMessages, type TableColumn } from "@headrace/ui-kit";
 import { useMemo, useState } from "react";
 import type { Run } from "../resources/index.ts";
 import { lastValue } from "./compare.ts";
@@ -75,7 +75,7 @@ function MetricCell({ values }: { readonly values: readonly number[] | undefined
   return (
     <>
       {values.length > 1 ? <Sparkline values={values} /> : null}
-      <span className="number">{formatNumber(last)}</span>
+      <Measured value={last} />
     </>
   );
 }
