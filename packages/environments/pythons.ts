@@ -1,10 +1,10 @@
-import { access, constants, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Clock } from "@headrace/model";
 import { EnvironmentError } from "./errors.ts";
 import type { Variables } from "./index-settings.ts";
 import { mappingToApply, type PythonWish } from "./mappings.ts";
-import { runTool } from "./tool.ts";
+import { isExecutable, runTool } from "./tool.ts";
 
 /** A Python installation of this host. */
 export interface Interpreter {
@@ -222,13 +222,4 @@ function compareVersions(one: string, other: string): number {
   const [a, b] = [one.split(".").map(Number), other.split(".").map(Number)];
   const at = a.findIndex((part, index) => part !== b[index]);
   return at < 0 ? 0 : (a[at] ?? 0) - (b[at] ?? 0);
-}
-
-async function isExecutable(path: string): Promise<boolean> {
-  try {
-    await access(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { access, constants } from "node:fs/promises";
 import type { Clock } from "@headrace/model";
 
 /** A program run to its end, with a limit on its time and on what is kept of its output. */
@@ -95,4 +96,13 @@ function lastLines(text: string): string {
 /** Index URLs may carry a user and a password; neither belongs into an event or a log. */
 export function withoutCredentials(text: string): string {
   return text.replaceAll(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@]+@/gi, "$1");
+}
+
+export async function isExecutable(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -1,10 +1,10 @@
-import { access, chmod, constants, mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock, Ids, PipInstall } from "@headrace/model";
 import { EnvironmentError } from "./errors.ts";
 import type { IndexSettings, Variables } from "./index-settings.ts";
 import { withLock } from "./lock-file.ts";
-import { runTool, type ToolResult } from "./tool.ts";
+import { isExecutable, runTool, type ToolResult } from "./tool.ts";
 
 /** The version that is fetched when the host has none, with the digests of its wheels for Linux and macOS on both machines. */
 const pinned = {
@@ -236,13 +236,4 @@ function noUv(tail: string): EnvironmentError {
     `Cannot prepare environments: uv is not on PATH, and pip could not download it:\n${tail}`,
     "Install uv (for example with pip install uv) and start Headrace again, or configure an index that pip can reach",
   );
-}
-
-async function isExecutable(path: string): Promise<boolean> {
-  try {
-    await access(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

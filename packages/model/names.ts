@@ -8,6 +8,9 @@ const qualified = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
 const labelValue = `(${qualified})?`;
 const configKey = "[-._a-zA-Z0-9]+";
 
+/** A uuid as we write them, for expressions that look for one. */
+export const uuidPattern = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+
 const tooLong = (limit: number): string => `must be no more than ${limit} bytes`;
 
 /** A check of length and pattern; the pattern's sentence ends as upstream's does, with examples and the expression. */

@@ -1,7 +1,8 @@
+import { uuidPattern } from "@headrace/model";
 import { PipelineFault } from "../core/errors.ts";
 import type { PipelineDatabase } from "../records/tables.ts";
 
-const uuid = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
+const uuid = new RegExp(uuidPattern, "g");
 
 /**
  * Refuses a URI by which a step or an importer would reach artifacts of another namespace: what it names gets a row, and what

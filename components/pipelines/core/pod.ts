@@ -1,4 +1,10 @@
-import { environmentAnnotation, type StepIO, stepIOAnnotation, warmEntryAnnotation } from "@headrace/model";
+import {
+  environmentAnnotation,
+  type StepIO,
+  stepIOAnnotation,
+  uuidPattern,
+  warmEntryAnnotation,
+} from "@headrace/model";
 import type { EnvVar, Pod, ResourceRequirements } from "@headrace/k8s";
 import { type ExecutorInput, isInWorkspace, outputMetadataFile, parameterFile, scratch } from "./executor-input.ts";
 import { PipelineFault } from "./errors.ts";
@@ -216,8 +222,9 @@ function readPlaces(task: string, input: ExecutorInput): ReadonlyMap<string, str
 }
 
 /** The run's directory that an artifact lies in, if it lies where its step was told to put it; else its own place. */
-const runFolder = (uri: string): string =>
-  /^(.+\/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\/[^/]+){3}$/.exec(uri)?.[1] ?? uri;
+const runFolder = (uri: string): string => belowRun.exec(uri)?.[1] ?? uri;
+
+const belowRun = new RegExp(`^(.+/${uuidPattern})(?:/[^/]+){3}$`);
 
 /** A name as a token of a JSON pointer (RFC 6901). */
 const escapePointer = (name: string): string => name.replaceAll("~", "~0").replaceAll("/", "~1");

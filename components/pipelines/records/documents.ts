@@ -44,31 +44,15 @@ export async function readDocuments(
   return new Map(rows.map((row) => [row.digest, row.content]));
 }
 
+const owners = ["pipeline_version", "pipeline_run", "recurring_run"] as const;
+
 /** Removes those that no version, no run and no recurring run needs any longer. */
 export async function dropUnusedDocuments(db: PipelineDatabase, ns: string, digests: Iterable<string>): Promise<void> {
   for (const digest of new Set(digests)) {
-    const version = await db
-      .selectFrom("pipeline_version")
-      .select("id")
-      .where("ns", "=", ns)
-      .where("spec", "=", digest)
-      .limit(1)
-      .executeTakeFirst();
-    const run = await db
-      .selectFrom("pipeline_run")
-      .select("run")
-      .where("ns", "=", ns)
-      .where("spec", "=", digest)
-      .limit(1)
-      .executeTakeFirst();
-    const recurring = await db
-      .selectFrom("recurring_run")
-      .select("id")
-      .where("ns", "=", ns)
-      .where("spec", "=", digest)
-      .limit(1)
-      .executeTakeFirst();
-    if (!version && !run && !recurring)
+    const needed = owners.map((owner) =>
+      db.selectFrom(owner).select("spec").where("ns", "=", ns).where("spec", "=", digest).limit(1).executeTakeFirst(),
+    );
+    if ((await Promise.all(needed)).every((row) => row === undefined))
       await db.deleteFrom("document").where("ns", "=", ns).where("digest", "=", digest).execute();
   }
 }

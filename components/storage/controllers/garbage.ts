@@ -1,5 +1,5 @@
 import type { ArtifactStore, ObjectFiles } from "@headrace/artifacts";
-import { badRequest, isApiError, type Controller } from "@headrace/model";
+import { badRequest, isApiError, type Controller, uuidPattern } from "@headrace/model";
 import { chunksOf, type Records } from "@headrace/records";
 import { pipelineBucket } from "../core/spaces.ts";
 
@@ -31,7 +31,7 @@ export interface GarbageOptions {
 
 const changes = "garbage";
 const logBucket = "headrace-logs";
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const uuid = new RegExp(`^${uuidPattern}$`);
 /** Segments beneath a run's directory that name one artifact: task, attempt, name. */
 const artifactDepth = 3;
 

@@ -1,8 +1,9 @@
 import type { ObjectPlace } from "@headrace/artifacts";
+import { uuidPattern } from "@headrace/model";
 import type { Records, RunState } from "@headrace/records";
 
 const active: readonly RunState[] = ["PENDING", "RUNNING", "CANCELING"];
-const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const uuid = new RegExp(`^${uuidPattern}$`);
 
 /**
  * Why an object may not be written or deleted: it is what a step made, or lies within that, or where steps of a run write now. Undefined

@@ -1,5 +1,5 @@
 import type { Client } from "@headrace/client";
-import { isApiError, type Clock, type Controller, type KubeObject, type OwnerReference } from "@headrace/model";
+import type { Clock, Controller, KubeObject, OwnerReference } from "@headrace/model";
 import {
   createController,
   createLimitedMap,
@@ -148,14 +148,8 @@ export function createGarbageCollector({ client, clock, everything, onFailure }:
         },
       },
     ],
-    async reconcile(key) {
-      try {
-        await reconcile(key.name);
-      } catch (error) {
-        // Somebody else deleted or replaced it: its events say the rest.
-        if (!isApiError(error, "NotFound")) throw error;
-      }
-    },
+    // Somebody else deleted or replaced it: its events say the rest.
+    reconcile: (key) => ifPresent(reconcile(key.name)),
     ...(onFailure && { onFailure }),
   });
 }

@@ -2,12 +2,13 @@ import { chmod, mkdir, opendir, readdir, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Client } from "@headrace/client";
 import { defaultClassAnnotation, localVolumeDriver, StorageClass, type PersistentVolumeClaim } from "@headrace/k8s";
+import { uuidPattern } from "@headrace/model";
 import { createOrGet } from "@headrace/runtime";
 
 /** The class that claims get which name none. */
 const standardClass = "standard";
 
-const handle = /^pvc-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const handle = new RegExp(`^pvc-${uuidPattern}$`);
 
 /** Folders beneath one directory of this machine, named after the uids of claims: nothing of a user's becomes a path. */
 export interface LocalVolumes {

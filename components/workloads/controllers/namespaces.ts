@@ -1,6 +1,6 @@
 import type { Client } from "@headrace/client";
 import { Namespace } from "@headrace/k8s";
-import { isApiError, type Clock, type Controller, type KubeObject, type ResourceDefinition } from "@headrace/model";
+import type { Clock, Controller, KubeObject, ResourceDefinition } from "@headrace/model";
 import {
   createController,
   fromInformer,
@@ -84,13 +84,7 @@ export function createNamespaceController(options: NamespacesOptions): Controlle
     name: "namespaces",
     clock,
     sources: [fromInformer(namespaces), ...namespaced.map(contentOf)],
-    async reconcile(key) {
-      try {
-        await reconcile(key.name);
-      } catch (error) {
-        if (!isApiError(error, "NotFound")) throw error;
-      }
-    },
+    reconcile: (key) => ifPresent(reconcile(key.name)),
     ...(onFailure && { onFailure }),
   });
 }
