@@ -13,7 +13,7 @@ import { artifactProjection } from "./controllers/artifact-projection.ts";
 import { createEngine } from "./controllers/engine.ts";
 import { explainCache } from "./controllers/cache-explanation.ts";
 import { createExplain } from "./controllers/explain.ts";
-import { createLineageFacts, type LineageFacts } from "./controllers/lineage-facts.ts";
+import { createLineageFacts } from "./controllers/lineage-facts.ts";
 import { pipelineProjection, versionProjection } from "./controllers/pipeline-projections.ts";
 import { PipelineCache } from "./controllers/pipeline-cache.ts";
 import { recurringRunController } from "./controllers/recurring-runs.ts";
@@ -79,7 +79,9 @@ export interface PipelinesOptions {
 const standardPipelineRoot = "minio://mlpipeline/v2/artifacts";
 
 /** Kubeflow Pipelines: runs pipelines, and speaks KFP's REST API v2beta1. `facts` are for faces that show the lineage in ML Metadata's words. */
-export function createPipelines(options: PipelinesOptions): Component & { readonly facts: LineageFacts } {
+export function createPipelines(
+  options: PipelinesOptions,
+): Component & { readonly facts: ReturnType<typeof createLineageFacts> } {
   const { defaultPipelineRoot = standardPipelineRoot, report: onError } = options;
   const pipelines = new PipelineCache();
   const engine = options.engine ?? createEngine({ ...options, defaultPipelineRoot, onError, pipelines });

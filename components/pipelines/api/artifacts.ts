@@ -1,4 +1,4 @@
-import { type ApiRequest, badRequest, type Route, type RouteParams } from "@headrace/model";
+import { ApiError, type ApiRequest, badRequest, type Route, type RouteParams } from "@headrace/model";
 import { artifactColumns, findArtifactByUid, listArtifacts } from "../records/artifacts.ts";
 import {
   type ArtifactTaskQuestion,
@@ -18,7 +18,7 @@ import {
   ioType,
   ioTypeNames,
 } from "./messages.ts";
-import { jsonResponse, unimplemented } from "./status.ts";
+import { jsonResponse } from "./status.ts";
 import { artifactMessageOf, artifactTypes } from "./task-view.ts";
 
 const collection = "/apis/v2beta1/artifacts";
@@ -118,5 +118,8 @@ const artifactTaskMessageOf = (row: ArtifactTaskRow) => ({
 });
 
 async function refuse(): Promise<never> {
-  throw unimplemented("Cannot write artifacts: the engine does; they can be read");
+  throw new ApiError(
+    "Forbidden",
+    "Cannot write artifacts of runs: the engine itself records what steps make and take; let a step make the artifact, or import it with dsl.importer",
+  );
 }

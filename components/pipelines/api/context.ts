@@ -34,6 +34,8 @@ export interface ApiContext {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly tenancy: Tenancy;
+  /** Headrace's own. */
+  readonly version?: string;
   readonly reader: PipelineReader;
   readonly packages: PackageFetcher;
   /** Where artifacts go when neither the run nor its pipeline says. */

@@ -361,4 +361,4 @@ export const filterMessage = message("Filter", {
 });
 export type FilterMessage = TypeOf<typeof filterMessage>;
 
-export const healthMessage = message("GetHealthzResponse", { multi_user: flag, pipeline_store: text });
+export const healthMessage = message("GetHealthzResponse", { tag_name: text, multi_user: flag, pipeline_store: text });

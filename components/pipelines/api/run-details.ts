@@ -1,22 +1,20 @@
 import { setImmediate } from "node:timers/promises";
-import type { ApiResponse } from "@headrace/model";
 import { taskArtifactsOf } from "../records/artifacts.ts";
 import { attemptsOf, findContext, outlineOf, type RunRow, tasksNumbered } from "../records/runs.ts";
 import { type ApiContext, tablesOf } from "./context.ts";
 import { type RunMessage, runMessage, taskDetailMessage, taskMessage } from "./messages.ts";
-import { jsonTextResponse } from "./status.ts";
 import { surroundingsOf, taskDetails, taskMessages } from "./task-view.ts";
 
 /** Tasks that are read and written in one go: whoever opens a run of thousands must not keep everybody else waiting. */
 const tasksAtOnce = 200;
 
-/** A run with all of its tasks: in KFP's view of today, and if `full` in the coming one too. */
+/** A run's JSON with all of its tasks: in KFP's view of today, and if `full` in the coming one too. */
 export async function runWithTasks(
   context: ApiContext,
   row: RunRow,
   run: RunMessage,
   { full }: { readonly full: boolean },
-): Promise<ApiResponse> {
+): Promise<string> {
   const { db } = tablesOf(context, row.ns);
   const outline = await outlineOf(db, row.ns, row.run);
   const around = surroundingsOf(outline);
@@ -47,14 +45,14 @@ export async function runWithTasks(
   const tasks = { task_details: listText(details), tasks: listText(messages) };
   const run_detailsText = withField(JSON.stringify(run_details), "task_details", tasks.task_details);
   const text = withField(JSON.stringify(shown), "run_details", run_detailsText);
-  return jsonTextResponse(withField(text, "tasks", tasks.tasks));
+  return withField(text, "tasks", tasks.tasks);
 }
 
 /** As in every message, an empty list is left out. */
-const listText = (items: readonly string[]): string => (items.length > 0 ? `[${items.join(",")}]` : "");
+export const listText = (items: readonly string[]): string => (items.length > 0 ? `[${items.join(",")}]` : "");
 
-/** An object's JSON with one more field at its end. */
-function withField(object: string, name: string, value: string): string {
+/** An object's JSON with one more field at its end; as it is if the value is empty. */
+export function withField(object: string, name: string, value: string): string {
   if (value === "") return object;
   return `${object.slice(0, -1)}${object === "{}" ? "" : ","}"${name}":${value}}`;
 }

@@ -34,13 +34,15 @@ import { experimentForRun, keepExperiment } from "./experiments.ts";
 import { listPage } from "./listing.ts";
 import { retryMessage, runListMessage, runMessage, type RunMessage } from "./messages.ts";
 import { checkPipelineRoot, pipelineSource, serviceAccountOf } from "./pipeline-source.ts";
-import { runWithTasks } from "./run-details.ts";
+import { listText, runWithTasks, withField } from "./run-details.ts";
 import { runError, shownState } from "./run-status.ts";
-import { jsonResponse, unimplemented } from "./status.ts";
+import { jsonResponse, jsonTextResponse } from "./status.ts";
 import { splitVerb } from "./verbs.ts";
 
 const maxNameLength = 255;
 const maxRetriedTasks = 1000;
+/** Of all runs of a page with their tasks. */
+const maxListedTasks = 10_000;
 
 export function runRoutes(context: ApiContext): readonly Route[] {
   const route = routeMaker(context);
@@ -99,7 +101,7 @@ async function create(context: ApiContext, request: ApiRequest) {
 }
 
 async function list(context: ApiContext, { query, user }: ApiRequest) {
-  if (readView(query) === "FULL") throw unimplemented("view: FULL is for a single run; get the run, or list its tasks");
+  const isFull = readView(query) === "FULL";
   const experiment = query.get("experiment_id") ?? "";
   const ns = experiment
     ? await namespaceOfExperiment(context, experiment)
@@ -109,7 +111,18 @@ async function list(context: ApiContext, { query, user }: ApiRequest) {
   const kind = { columns: runColumns, only: narrowings(query) };
   const { rows, page } = await listPage(query, kind, (listing) => listRuns(db, ns, listing));
   const runs = await showRuns(context, ns, rows);
-  return jsonResponse(runListMessage.write({ runs, ...page }));
+  if (!isFull) return jsonResponse(runListMessage.write({ runs, ...page }));
+  const count = runs.reduce((sum, { task_count = 0 }) => sum + task_count, 0);
+  if (runs.length > 1 && count > maxListedTasks) {
+    throw badRequest(
+      `view: FULL of these ${runs.length} runs is ${count} tasks, ${maxListedTasks} are allowed; send a smaller page_size, or list the tasks of each run`,
+    );
+  }
+  const texts: string[] = [];
+  for (const [index, row] of rows.entries()) {
+    texts.push(await runWithTasks(context, row, runs[index] ?? {}, { full: true }));
+  }
+  return jsonTextResponse(withField(JSON.stringify(runListMessage.write(page)), "runs", listText(texts)));
 }
 
 /** Filters that have a place of their own in the query. */
@@ -206,7 +219,7 @@ async function requireRun(context: ApiContext, id: string): Promise<RunRow> {
 
 async function showRun(context: ApiContext, row: RunRow, view: { readonly full: boolean }) {
   const [run = {}] = await showRuns(context, row.ns, [row]);
-  return runWithTasks(context, row, run, view);
+  return jsonTextResponse(await runWithTasks(context, row, run, view));
 }
 
 /** Runs without their tasks, as lists show them. */

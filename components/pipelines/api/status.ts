@@ -23,11 +23,6 @@ const codes: Readonly<Record<StatusReason, readonly [code: number, http: number]
   Unauthorized: [16, 401],
 };
 
-/** What the API does not do. Code 12 (Unimplemented), HTTP 501. */
-export function unimplemented(text: string): ApiError {
-  return new ApiError("MethodNotAllowed", text);
-}
-
 export function jsonResponse(value: JsonValue, status = 200): ApiResponse {
   return { status, headers: { "content-type": "application/json" }, body: JSON.stringify(value), value };
 }

@@ -1,4 +1,4 @@
-import { type ApiRequest, badRequest, type Route, type RouteParams } from "@headrace/model";
+import { ApiError, type ApiRequest, badRequest, type Route, type RouteParams } from "@headrace/model";
 import { taskArtifactsOf } from "../records/artifacts.ts";
 import { holds } from "../records/listing.ts";
 import {
@@ -23,7 +23,7 @@ import {
 import { type ListKind, listPage } from "./listing.ts";
 import { cachedTaskQuestion, taskListMessage, taskMessage, type TaskMessage } from "./messages.ts";
 import { permittedRun } from "./runs.ts";
-import { jsonResponse, unimplemented } from "./status.ts";
+import { jsonResponse } from "./status.ts";
 import { surroundingsOf, taskMessages } from "./task-view.ts";
 
 const collection = "/apis/v2beta1/runs/{run}/tasks";
@@ -37,6 +37,7 @@ export function taskRoutes(context: ApiContext): readonly Route[] {
     route("GET", `${collection}/{task}`, get),
     route("POST", collection, refuse),
     route("PATCH", `${collection}/{task}`, refuse),
+    route("POST", `${collection}:batchUpdate`, refuse),
     route("POST", "/apis/v2beta1/tasks:findCached", findCached),
   ];
 }
@@ -70,7 +71,7 @@ async function findCached(context: ApiContext, request: ApiRequest) {
 }
 
 async function refuse(): Promise<never> {
-  throw unimplemented("Cannot write tasks: the engine does; they can be read");
+  throw new ApiError("Forbidden", "Cannot write tasks: the engine itself records what runs do; they can be read");
 }
 
 async function messagesOf(
