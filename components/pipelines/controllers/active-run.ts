@@ -151,9 +151,14 @@ export class ActiveRun {
 }
 
 /** Whether anything of the pipeline is imported into a workspace: what no pipeline does is not looked for. */
-function importsIntoWorkspace({ body }: Component): boolean {
-  if (body.kind === "dag") return [...body.tasks.values()].some(({ component }) => importsIntoWorkspace(component));
-  return body.kind === "importer" && body.downloadToWorkspace;
+function importsIntoWorkspace(root: Component): boolean {
+  // Each component once, however often it is used.
+  const components = new Set([root]);
+  for (const { body } of components) {
+    if (body.kind === "importer" && body.downloadToWorkspace) return true;
+    if (body.kind === "dag") for (const { component } of body.tasks.values()) components.add(component);
+  }
+  return false;
 }
 
 export interface LoadOptions {

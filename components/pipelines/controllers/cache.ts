@@ -1,3 +1,4 @@
+import { inChunks } from "@headrace/records";
 import type { Artifact, Values } from "../core/graph.ts";
 import { isList, isObject, parseObject } from "../core/json.ts";
 import type { PipelineDatabase } from "../records/tables.ts";
@@ -75,13 +76,14 @@ async function artifactsOf(
   ns: string,
   ids: readonly number[],
 ): Promise<ReadonlyMap<number, Artifact>> {
-  if (ids.length === 0) return new Map();
-  const rows = await db
-    .selectFrom("artifact")
-    .selectAll()
-    .where("ns", "=", ns)
-    .where("id", "in", ids)
-    .where("state", "=", "LIVE")
-    .execute();
+  const rows = await inChunks(ids, (some) =>
+    db
+      .selectFrom("artifact")
+      .selectAll()
+      .where("ns", "=", ns)
+      .where("id", "in", some)
+      .where("state", "=", "LIVE")
+      .execute(),
+  );
   return new Map(rows.map((row) => [row.id, artifactOf(row)]));
 }

@@ -84,7 +84,7 @@ export class Leftovers {
     this.#timer = undefined;
     if (this.#due.size === 0 || this.#signal.aborted) return;
     const { clock } = this.#options;
-    const first = Math.min(...[...this.#due.values()].map(({ at }) => at));
+    const first = this.#due.values().reduce((earliest, { at }) => Math.min(earliest, at), Number.POSITIVE_INFINITY);
     this.#timer = clock.after(Math.min(Math.max(first - clock.now(), 0), longestWaitMs), () => this.#clear());
   }
 

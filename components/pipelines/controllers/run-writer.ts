@@ -119,12 +119,8 @@ export class RunWriter {
       list.map((artifact) => ({ port, artifact, uid: this.#ids.uuid() })),
     );
     const numbers = new Map<string, number>();
-    if (produced.length > 0) {
-      const rows = await this.#db
-        .insertInto("artifact")
-        .values(produced.map(({ artifact, uid }) => this.#artifactRow(artifact, uid)))
-        .returning(["id", "uid"])
-        .execute();
+    for (const some of rowChunks(produced.map(({ artifact, uid }) => this.#artifactRow(artifact, uid)))) {
+      const rows = await this.#db.insertInto("artifact").values(some).returning(["id", "uid"]).execute();
       for (const { id, uid } of rows) {
         numbers.set(uid, id);
         this.#changed("artifacts", String(id));
@@ -134,7 +130,8 @@ export class RunWriter {
     for (const { port, artifact, uid } of produced) {
       const { uri, type, metadata, name } = artifact;
       const list = artifacts.get(port) ?? [];
-      artifacts.set(port, [...list, { id: numbers.get(uid) ?? 0, name, uri, type, metadata }]);
+      list.push({ id: numbers.get(uid) ?? 0, name, uri, type, metadata });
+      artifacts.set(port, list);
     }
     return { parameters: outputs.parameters, artifacts };
   }

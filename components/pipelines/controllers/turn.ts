@@ -282,7 +282,12 @@ export class Turn {
   #step(change: Change): void {
     const { transitions, changes } = next(this.run.graph, change, this.run.facts, this.#clock.now());
     for (const transition of transitions) this.#apply(transition);
-    this.#changes.push(...changes);
+    this.#consider(changes);
+  }
+
+  /** One by one: a DAG may have more tasks than a call may have arguments. */
+  #consider(changes: readonly Change[]): void {
+    for (const change of changes) this.#changes.push(change);
   }
 
   #apply(transition: Transition): Node {
@@ -291,7 +296,7 @@ export class Turn {
     else this.#writer.touch(node);
     if (node.retryAt !== undefined) this.#timers.add(node);
     if (awaitsStart(node)) this.#starts.push(node);
-    this.#changes.push(...changesAfter(node));
+    this.#consider(changesAfter(node));
     return node;
   }
 
@@ -425,7 +430,7 @@ export class Turn {
   #stop(): void {
     const { transitions, changes } = cancelIdle(this.run.graph);
     for (const transition of transitions) this.#apply(transition);
-    this.#changes.push(...changes);
+    this.#consider(changes);
     const open = [...this.run.graph.nodes()].flatMap((node) =>
       node.attempts.open === undefined ? [] : [{ node, n: node.attempts.open }],
     );

@@ -176,26 +176,35 @@ function settle(graph: RunGraph, node: Node): Step {
 
 function result(graph: RunGraph, node: Node, complete: boolean): TaskFacts {
   const outputs = node.type === "LOOP" ? loopOutputs(node) : dagOutputs(node);
-  const failed = node.tally.failed > 0 ? [...node.children.values()].filter(isUnforgiven) : [];
+  const failed = node.tally.failed > 0 ? unforgiven(node) : [];
   if (failed.length > 0) return { state: "FAILED", outputs, error: { message: reasonOf(failed) } };
   if (node.tally.canceled > 0 || (graph.stopping && !complete)) return { state: "CANCELED", outputs };
   return { state: "SUCCEEDED", outputs };
 }
 
 /**
- * Whether a task's failure makes its DAG fail. It does not if every task that waited for it ran in spite of it and succeeded
+ * The tasks whose failure makes their DAG fail. It does not if every task that waited for it ran in spite of it and succeeded
  * (`ignore_upstream_failure`): what counts, as in Argo, is how each branch of the graph ends. An exit task runs in any case, so
  * it forgives nothing.
  */
-function isUnforgiven(node: Node): boolean {
-  if (node.state !== "FAILED") return false;
-  const { task, parent } = node;
-  if (!task || !parent || task.downstream.length === 0 || node.type === "EXIT_HANDLER") return true;
-  const ranAnyway = (name: string): boolean => {
-    const follower = parent.children.get(name);
-    return follower?.task?.always === true && (hasSucceeded(follower) || !isUnforgiven(follower));
-  };
-  return !task.downstream.every(ranAnyway);
+function unforgiven({ children }: Node): readonly Node[] {
+  const found = new Set<Node>();
+  // Nothing is decided before what it waits for, so those who followed a task come first here.
+  for (const node of [...children.values()].reverse()) {
+    if (node.state !== "FAILED") continue;
+    const { task } = node;
+    const ranAnyway = (name: string): boolean => {
+      const follower = children.get(name);
+      return follower?.task?.always === true && (hasSucceeded(follower) || !found.has(follower));
+    };
+    const isForgiven =
+      task !== undefined &&
+      task.downstream.length > 0 &&
+      node.type !== "EXIT_HANDLER" &&
+      task.downstream.every(ranAnyway);
+    if (!isForgiven) found.add(node);
+  }
+  return [...found].reverse();
 }
 
 /** The failure that a group failed with: the first of its children's. */

@@ -25,6 +25,18 @@ const constant = (value: JsonValue): JsonObject => ({
   inputs: { parameters: { text: { runtimeValue: { constant: value } } } },
 });
 
+/** Components `comp-0` and so on, each of which holds the one that `next` names, if there is one. */
+const nestedDags = (count: number, next: (n: number) => number): JsonObject => ({
+  "comp-echo": echo,
+  ...Object.fromEntries(
+    Array.from({ length: count }, (_, n) => {
+      const inner =
+        next(n) >= 0 && next(n) < count ? { componentRef: { name: `comp-${next(n)}` } } : task(constant("x"));
+      return [`comp-${n}`, { dag: { tasks: { inner } } }];
+    }),
+  ),
+});
+
 function refusal(body: () => unknown): string {
   try {
     body();
@@ -81,6 +93,24 @@ describe("a pipeline document", () => {
         { components: { "comp-loop": { dag: { tasks: { b: { componentRef: { name: "comp-loop" } } } } } } },
       ),
       says: /component "comp-loop" contains itself/,
+    },
+    {
+      what: "DAGs within each other without end",
+      document: spec({ a: { componentRef: { name: "comp-0" } } }, { components: nestedDags(5_000, (n) => n + 1) }),
+      says: /DAGs are nested more than 200 levels deep/,
+    },
+    {
+      what: "DAGs within each other of which the inner ones come first",
+      document: spec(
+        Object.fromEntries(
+          Array.from({ length: 300 }, (_, n) => [
+            `t${String(n).padStart(3, "0")}`,
+            { componentRef: { name: `comp-${n}` } },
+          ]),
+        ),
+        { components: nestedDags(300, (n) => n - 1) },
+      ),
+      says: /DAGs are nested more than 200 levels deep/,
     },
     {
       what: "an output that the producer lacks",

@@ -122,12 +122,17 @@ const claimActions: ReadonlyMap<string, ClaimExecutor["action"]> = new Map([
   ["argostub/deletepvc", "delete"],
 ]);
 
-/** Reads components as they are named, each once; a component that contains itself is refused. */
+/** DAGs within DAGs: whoever walks them may do so by calling itself. */
+const maxNesting = 200;
+
+/** Reads components as they are named, each once; a component that contains itself, or too many others within each other, is refused. */
 class ComponentReader {
   readonly #spec: Place;
   readonly #platform: Place;
   readonly #done = new Map<string, Component>();
   readonly #open = new Set<string>();
+  /** How many DAGs each DAG holds within each other, itself included. */
+  readonly #heights = new Map<Component, number>();
   readonly unsupported: string[] = [];
 
   constructor(spec: Place, platform: Place) {
@@ -148,6 +153,7 @@ class ComponentReader {
     if (place.absent) return from.fail(`no component "${name}"`);
     if (this.#open.has(name)) return from.fail(`component "${name}" contains itself`);
     this.#open.add(name);
+    if (this.#open.size - this.#done.size > maxNesting) return refuseNesting(from);
     const component = this.#read(name, place);
     this.#done.set(name, component);
     return component;
@@ -159,7 +165,15 @@ class ComponentReader {
     const dag = place.at("dag");
     const passthroughs = readPassthroughs(place.at("taskConfigPassthroughs"));
     const body = dag.absent ? this.#readExecutor(place.at("executorLabel")) : this.#readDag(name, dag, inputs);
-    return { name, inputs, outputs, body, passthroughs };
+    const component = { name, inputs, outputs, body, passthroughs };
+    if (body.kind === "dag") this.#heights.set(component, this.#heightOf(body, dag));
+    return component;
+  }
+
+  #heightOf({ tasks }: Dag, place: Place): number {
+    const within = tasks.values().map(({ component }) => this.#heights.get(component) ?? 0);
+    const height = 1 + within.reduce((highest, each) => Math.max(highest, each), 0);
+    return height > maxNesting ? refuseNesting(place) : height;
   }
 
   #readExecutor(reference: Place): ContainerExecutor | ClaimExecutor | ImporterExecutor {
@@ -218,6 +232,8 @@ class ComponentReader {
     return { task, dependencies: place.at("dependentTasks").items() };
   }
 }
+
+const refuseNesting = (place: Place): never => place.fail(`DAGs are nested more than ${maxNesting} levels deep`);
 
 /** A task before its neighbours are known. */
 interface TaskDraft {

@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Bench, createBench, type Program } from "../testing/index.ts";
+
+/** A bench on which nothing goes wrong in the engine itself. */
+async function onBench(program: Program, body: (bench: Bench) => Promise<void>): Promise<void> {
+  await using bench = await createBench(program);
+  await body(bench);
+  assert.deepEqual(bench.errors, []);
+}
+
+const words = ["--executor_input", "{{$}}", "--function_to_execute", "work"];
+const named = (name: string, more: object = {}) => ({ componentRef: { name }, taskInfo: { name }, ...more });
+
+/** A pipeline whose steps are of one component, `work`. */
+const pipeline = (
+  tasks: object,
+  { components = {}, ports = {} }: { components?: object; ports?: object } = {},
+): string =>
+  JSON.stringify({
+    schemaVersion: "2.1.0",
+    pipelineInfo: { name: "extreme" },
+    components: { work: { executorLabel: "work", ...ports }, ...components },
+    deploymentSpec: { executors: { work: { container: { image: "python:3", command: ["python3"], args: words } } } },
+    root: { dag: { tasks } },
+  });
+
+test("a step makes more artifacts than one statement could write, and the next run has them from the cache", () =>
+  onBench(
+    ({ input }) => {
+      const artifacts = Array.from({ length: 4_000 }, (_, index) => ({ metadata: { index } }));
+      const text = JSON.stringify({ artifacts: { many: { artifacts } } });
+      return { files: { [input?.outputs.outputFile ?? ""]: text } };
+    },
+    async (bench) => {
+      const ports = { outputDefinitions: { artifacts: { many: { artifactType: { schemaTitle: "system.Dataset" } } } } };
+      const text = pipeline({ work: named("work", { cachingOptions: { enableCache: true } }) }, { ports });
+      const [first, second] = [await bench.run(text), await bench.run(text)];
+      assert.equal(first.states["root/work"], "SUCCEEDED");
+      assert.equal(second.states["root/work"], "CACHED");
+      const [{ outputs } = { outputs: null }] = second.tasks.filter(({ type }) => type === "RUNTIME");
+      const { artifacts }: { artifacts: { many: number[] } } = JSON.parse(outputs ?? "");
+      assert.equal(artifacts.many.length, 4_000);
+    },
+  ));
+
+test("failures that others go on after are weighed once each, however they are connected", () =>
+  onBench(
+    () => ({ exitCode: 1 }),
+    async (bench) => {
+      const layers = 28;
+      const tasks = Array.from({ length: layers }, (_, layer) =>
+        ["a", "b"].map((side) => [
+          `${side}${layer}`,
+          named("work", {
+            triggerPolicy: { strategy: "ALL_UPSTREAM_TASKS_COMPLETED" },
+            dependentTasks: layer === 0 ? [] : [`a${layer - 1}`, `b${layer - 1}`],
+          }),
+        ]),
+      ).flat();
+      const ended = await bench.run(pipeline(Object.fromEntries(tasks)));
+      assert.equal(ended.run.state, "FAILED");
+      assert.match(ended.run.error ?? "", /^Step .* at root\/a0 failed/);
+    },
+  ));
+
+test("DAGs within each other are run to the deepest that is allowed", () =>
+  onBench(
+    () => ({}),
+    async (bench) => {
+      const depth = 199;
+      const dags = Array.from({ length: depth }, (_, level) => {
+        const inner = level === depth - 1 ? "work" : `d${level + 1}`;
+        return [`d${level}`, { dag: { tasks: { [inner]: named(inner) } } }];
+      });
+      const ended = await bench.run(pipeline({ d0: named("d0") }, { components: Object.fromEntries(dags) }));
+      assert.equal(ended.run.state, "SUCCEEDED");
+      assert.equal(ended.tasks.length, 1 + depth + 1);
+    },
+  ));
