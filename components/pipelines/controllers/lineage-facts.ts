@@ -4,51 +4,14 @@ import { pipelineRootOf, runDirectory } from "../core/pipeline-root.ts";
 import type { PipelineTables } from "../records/tables.ts";
 import type { PipelineCache } from "./pipeline-cache.ts";
 
-/** What pipelines know of a run beyond the lineage: for faces that show it in the words of ML Metadata. */
-export interface RunFacts {
-  readonly pipelineName: string;
-  readonly resourceName: string;
-  /** Where the run's artifacts go. */
-  readonly pipelineRoot: string;
-}
-
-/** What a run's pipeline says of one of its tasks. */
-export interface StepFacts {
-  /** Of a container. May hold placeholders. */
-  readonly image?: string;
-  /** Of a group: how many tasks it declares, and which of them its outputs come from, in KFP's own JSON. */
-  readonly group?: {
-    readonly taskCount: number;
-    readonly parameterProducers: Readonly<Record<string, object>>;
-    readonly artifactProducers: Readonly<Record<string, object>>;
-  };
-}
-
-export interface LineageFacts {
-  /** By the run's id. What nobody knows is left out. */
-  runs(ids: readonly string[]): Promise<ReadonlyMap<string, RunFacts>>;
-  /** The runs of pipelines of these names, at most `limit`, oldest first. */
-  runsOf(
-    pipelines: readonly { readonly ns: string; readonly name: string }[],
-    limit: number,
-  ): Promise<readonly RunOf[]>;
-  /** For tasks of these runs, by run and the task's key. */
-  steps(runs: readonly string[]): Promise<(run: string, key: string) => StepFacts | undefined>;
-}
-
-export interface RunOf {
-  readonly run: string;
-  readonly ns: string;
-  readonly pipelineName: string;
-}
-
 export interface LineageFactsOptions {
   readonly records: Records;
   readonly pipelines: PipelineCache;
   readonly defaultPipelineRoot: string;
 }
 
-export function createLineageFacts({ records, pipelines, defaultPipelineRoot }: LineageFactsOptions): LineageFacts {
+/** What pipelines know of runs beyond the lineage, as the faces ask for it that show it in ML Metadata's words. */
+export function createLineageFacts({ records, pipelines, defaultPipelineRoot }: LineageFactsOptions) {
   const { db } = records.all<PipelineTables>();
 
   const rowsOf = (ids: readonly string[]) =>
@@ -61,8 +24,9 @@ export function createLineageFacts({ records, pipelines, defaultPipelineRoot }: 
     );
 
   return {
-    async runs(ids) {
-      const facts = new Map<string, RunFacts>();
+    /** By the run's id. What nobody knows is left out. */
+    async runs(ids: readonly string[]) {
+      const facts = new Map<string, { pipelineName: string; resourceName: string; pipelineRoot: string }>();
       for (const row of await rowsOf(ids)) {
         const pipeline = await pipelines.read(db, row.ns, row.spec);
         const root = pipelineRootOf(row.pipeline_root, pipeline.defaultPipelineRoot, defaultPipelineRoot);
@@ -74,8 +38,9 @@ export function createLineageFacts({ records, pipelines, defaultPipelineRoot }: 
       }
       return facts;
     },
-    async runsOf(wanted, limit) {
-      const found: RunOf[] = [];
+    /** The runs of pipelines of these names, at most `limit`, oldest first. */
+    async runsOf(wanted: readonly { readonly ns: string; readonly name: string }[], limit: number) {
+      const found: { run: string; ns: string; pipelineName: string }[] = [];
       for (const { ns, name } of wanted) {
         const rows = await db
           .selectFrom("pipeline_run")
@@ -90,10 +55,11 @@ export function createLineageFacts({ records, pipelines, defaultPipelineRoot }: 
       }
       return found;
     },
-    async steps(runs) {
+    /** For tasks of these runs, by run and the task's key. */
+    async steps(runs: readonly string[]) {
       const specs = new Map<string, Pipeline>();
       for (const { run, ns, spec } of await rowsOf(runs)) specs.set(run, await pipelines.read(db, ns, spec));
-      return (run, key) => {
+      return (run: string, key: string) => {
         const component = componentOf(specs.get(run), key);
         return component && factsOf(component);
       };
@@ -105,12 +71,13 @@ export function createLineageFacts({ records, pipelines, defaultPipelineRoot }: 
 const componentOf = (pipeline: Pipeline | undefined, key: string): Component | undefined =>
   pipeline && (key.includes("/") ? taskAt(pipeline.root, key)?.component : pipeline.root);
 
-function factsOf({ body }: Component): StepFacts {
+/** A container's image, which may hold placeholders; of a group, where its outputs come from, in KFP's own JSON. */
+function factsOf({ body }: Component) {
   if (body.kind === "container") return { image: body.image };
   return body.kind === "dag" ? { group: groupFacts(body) } : {};
 }
 
-function groupFacts({ tasks, outputs }: Dag): NonNullable<StepFacts["group"]> {
+function groupFacts({ tasks, outputs }: Dag) {
   return {
     taskCount: tasks.size,
     parameterProducers: Object.fromEntries(
