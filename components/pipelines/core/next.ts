@@ -190,7 +190,7 @@ function result(graph: RunGraph, node: Node, complete: boolean): TaskFacts {
 function unforgiven({ children }: Node): readonly Node[] {
   const found = new Set<Node>();
   // Nothing is decided before what it waits for, so those who followed a task come first here.
-  for (const node of [...children.values()].reverse()) {
+  for (const node of [...children.values()].toReversed()) {
     if (node.state !== "FAILED") continue;
     const { task } = node;
     const ranAnyway = (name: string): boolean => {
@@ -204,7 +204,7 @@ function unforgiven({ children }: Node): readonly Node[] {
       task.downstream.every(ranAnyway);
     if (!isForgiven) found.add(node);
   }
-  return [...found].reverse();
+  return [...found].toReversed();
 }
 
 /** The failure that a group failed with: the first of its children's. */
