@@ -326,6 +326,18 @@ describe("a run", { skip }, () => {
     await assert.rejects(bench.engine.terminate(run), (error) => isApiError(error, "BadRequest"));
   });
 
+  test("that has ended stays as it is when it is asked for what it cannot do", async () => {
+    await using bench = await createBench(program);
+    const run = await bench.submit(pipeline("one_step"));
+    const { run: before } = await bench.ended(run);
+    const history = () => bench.records.all<PipelineTables>().db.selectFrom("run_state").selectAll().execute();
+    const states = await history();
+    await assert.rejects(bench.engine.terminate(run), (error) => isApiError(error, "BadRequest"));
+    await assert.rejects(bench.engine.retry(run), (error) => isApiError(error, "BadRequest"));
+    assert.deepEqual(await history(), states);
+    assert.deepEqual((await bench.look(run)).run, before);
+  });
+
   test("that is terminated before its pods could be made ends all the same", async () => {
     const weather = unreliable();
     await using bench = await createBench(program, { wrapClient: weather.wrap });

@@ -70,10 +70,13 @@ export class Turn {
   readonly #losses: Loss[] = [];
   #kills: NewAttempt[] = [];
   #isOver = false;
+  /** A run that has ended is loaded again for what is asked of it. If that is refused, it does not end once more. */
+  readonly #wasOver: boolean;
   #reload = false;
 
   constructor(run: ActiveRun, scope: WriteScope<PipelineTables>, services: { clock: Clock; ids: Ids }) {
     this.run = run;
+    this.#wasOver = isFinal(run.graph.root);
     this.#scope = scope;
     this.#clock = services.clock;
     this.#writer = new RunWriter(run, scope, { ids: services.ids, now: services.clock.now() });
@@ -272,7 +275,7 @@ export class Turn {
       await this.#startReady();
     }
     this.run.backlog = { changes: queue.slice(at), starts: this.#starts.splice(0) };
-    if (isFinal(this.run.graph.root) && !this.#isOver) await this.#finish();
+    if (isFinal(this.run.graph.root) && !this.#isOver && !this.#wasOver) await this.#finish();
   }
 
   get #isFull(): boolean {
