@@ -35,6 +35,9 @@ export type RuntimeState = TypeOf<typeof runtimeState>;
 const rpcStatus = message("Status", { code: int32, message: text, details: listOf(struct) });
 export type RpcStatus = TypeOf<typeof rpcStatus>;
 
+/** What every list says beside its items. */
+const page = { total_size: int32, next_page_token: text };
+
 export const experimentMessage = message("Experiment", {
   experiment_id: text,
   display_name: text,
@@ -47,8 +50,7 @@ export const experimentMessage = message("Experiment", {
 
 export const experimentListMessage = message("ListExperimentsResponse", {
   experiments: listOf(experimentMessage),
-  total_size: int32,
-  next_page_token: text,
+  ...page,
 });
 
 const tags = mapOf(text);
@@ -67,8 +69,7 @@ export type PipelineMessage = TypeOf<typeof pipelineMessage>;
 
 export const pipelineListMessage = message("ListPipelinesResponse", {
   pipelines: listOf(pipelineMessage),
-  total_size: int32,
-  next_page_token: text,
+  ...page,
 });
 
 export const versionMessage = message("PipelineVersion", {
@@ -88,8 +89,7 @@ export type VersionMessage = TypeOf<typeof versionMessage>;
 
 export const versionListMessage = message("ListPipelineVersionsResponse", {
   pipeline_versions: listOf(versionMessage),
-  total_size: int32,
-  next_page_token: text,
+  ...page,
 });
 
 export const pipelineAndVersionMessage = message("CreatePipelineAndVersionRequest", {
@@ -154,8 +154,7 @@ export type ArtifactMessage = TypeOf<typeof artifactMessage>;
 
 export const artifactListMessage = message("ListArtifactResponse", {
   artifacts: listOf(artifactMessage),
-  total_size: int32,
-  next_page_token: text,
+  ...page,
 });
 
 export const ioTypeNames = {
@@ -193,8 +192,7 @@ export const artifactTaskListMessage = message("ListArtifactTasksResponse", {
       artifact: message("ArtifactTaskArtifact", { number: int64, schema_title: text }),
     }),
   ),
-  total_size: int32,
-  next_page_token: text,
+  ...page,
 });
 
 const inputOutputs = message("InputOutputs", {
@@ -247,8 +245,7 @@ export const cachedTaskQuestion = message("FindCachedTaskRequest", { namespace: 
 
 export const taskListMessage = message("ListTasksResponse", {
   tasks: listOf(taskMessage),
-  total_size: int32,
-  next_page_token: text,
+  ...page,
 });
 
 const runtimeConfig = message("RuntimeConfig", { parameters: mapOf(anyValue), pipeline_root: text });
@@ -288,8 +285,7 @@ export const retryMessage = message("RetryRunRequest", { from: listOf(text) });
 
 export const runListMessage = message("ListRunsResponse", {
   runs: listOf(runMessage),
-  total_size: int32,
-  next_page_token: text,
+  ...page,
 });
 
 const limits = { start_time: time, end_time: time };
@@ -323,8 +319,7 @@ export type RecurringRunMessage = TypeOf<typeof recurringRunMessage>;
 export const recurringRunListMessage = message("ListRecurringRunsResponse", {
   // The one name that is camelCase in the proto file itself.
   recurringRuns: listOf(recurringRunMessage),
-  total_size: int32,
-  next_page_token: text,
+  ...page,
 });
 
 export const propagationPolicy = word({

@@ -10,7 +10,6 @@ import {
   RocChart,
   StateMark,
   Table,
-  useKitMessages,
   useMessages,
   type TableColumn,
   type TableSort,
@@ -28,6 +27,7 @@ import {
   type NamedArtifact,
 } from "./artifacts.ts";
 import { pipelineMessages } from "./messages.ts";
+import { PanelHead } from "./panel-head.tsx";
 import { taskState } from "./state.ts";
 
 /** One artifact in the right panel: what it is, and the best way to look at it. */
@@ -41,24 +41,30 @@ export function ArtifactPanel({
   readonly onClose: () => void;
 }) {
   const t = useMessages(pipelineMessages);
-  const kit = useKitMessages();
   const { artifact, output, task } = item;
   return (
     <>
-      <header className="panel-head">
+      <PanelHead
+        tools={
+          <>
+            <Link className="button-link" to={`/artifacts/${artifact.id}`}>
+              {t("artifact.open")}
+            </Link>
+            <a
+              className="button-link"
+              href={artifactPath(namespace, artifact.id)}
+              download={`${task.spec.name}-${output}`}
+            >
+              {t("artifact.download")}
+            </a>
+          </>
+        }
+        closeTitle={t("artifact.close")}
+        onClose={onClose}
+      >
         <h2>{output}</h2>
         <span className="faint">{typeName(artifact.type)}</span>
-        <span className="grow" />
-        <Link className="button-link" to={`/artifacts/${artifact.id}`}>
-          {t("artifact.open")}
-        </Link>
-        <a className="button-link" href={artifactPath(namespace, artifact.id)} download={`${task.spec.name}-${output}`}>
-          {t("artifact.download")}
-        </a>
-        <button type="button" className="quiet" aria-label={kit("close")} title={t("artifact.close")} onClick={onClose}>
-          ×
-        </button>
-      </header>
+      </PanelHead>
       <div className="panel-body">
         <div className="panel-facts">
           <DefinitionList

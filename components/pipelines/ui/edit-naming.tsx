@@ -1,5 +1,6 @@
-import { ErrorPanel, PairsField, TextField, useKit, useKitMessages, useMessages, type Pair } from "@headrace/ui-kit";
+import { ErrorPanel, PairsField, TextField, useKit, useMessages, type Pair } from "@headrace/ui-kit";
 import { useState } from "react";
+import { PanelHead } from "./panel-head.tsx";
 import { renamePipeline, renameVersion, type Naming, type Pipeline, type PipelineVersion } from "./pipelines-api.ts";
 import { pipelinesMessages } from "./pipelines-messages.ts";
 
@@ -26,7 +27,6 @@ export function EditNaming({
   readonly onClose: () => void;
 }) {
   const t = useMessages(pipelinesMessages);
-  const kit = useKitMessages();
   const { request } = useKit();
   const own = useNaming(pipeline);
   const ofVersion = useNaming(version ?? { displayName: "", tags: {} });
@@ -61,13 +61,9 @@ export function EditNaming({
   );
   return (
     <>
-      <header className="panel-head">
+      <PanelHead onClose={onClose}>
         <h2>{t("edit.title")}</h2>
-        <span className="grow" />
-        <button type="button" className="quiet" aria-label={kit("close")} title={kit("close")} onClick={onClose}>
-          ×
-        </button>
-      </header>
+      </PanelHead>
       <form
         className="panel-body"
         onSubmit={(event) => {

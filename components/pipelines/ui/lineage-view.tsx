@@ -9,7 +9,6 @@ import {
   StateMark,
   useAnswer,
   useKit,
-  useKitMessages,
   useMessages,
   useQueryItem,
   type GraphEdge,
@@ -20,6 +19,7 @@ import { useMemo } from "react";
 import { typeName } from "./artifacts.ts";
 import { edgeAsker } from "./lineage-api.ts";
 import { walkLineage, type LineageArtifact, type LineageEdge, type LineageTask } from "./lineage.ts";
+import { PanelHead } from "./panel-head.tsx";
 import { resultMessages } from "./results-messages.ts";
 import { stateOfTask } from "./state.ts";
 
@@ -107,17 +107,12 @@ const stateOf = ({ state }: LineageTask): State => stateOfTask(state) ?? "pendin
 
 function ThingPanel({ thing, onClose }: { readonly thing: Thing; readonly onClose: () => void }) {
   const t = useMessages(resultMessages);
-  const kit = useKitMessages();
   return (
     <>
-      <header className="panel-head">
+      <PanelHead onClose={onClose}>
         {thing.kind === "task" ? <StateMark state={stateOf(thing.task)} size={14} /> : null}
         <h2>{thing.kind === "task" ? thing.task.name : thing.name}</h2>
-        <span className="grow" />
-        <button type="button" className="quiet" aria-label={kit("close")} title={kit("close")} onClick={onClose}>
-          ×
-        </button>
-      </header>
+      </PanelHead>
       <div className="panel-body">
         <div className="panel-facts">
           {thing.kind === "task" ? (

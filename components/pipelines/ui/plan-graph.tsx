@@ -1,14 +1,7 @@
-import {
-  DefinitionList,
-  EmptyState,
-  GraphView,
-  Split,
-  useKitMessages,
-  useMessages,
-  useQueryItem,
-} from "@headrace/ui-kit";
+import { DefinitionList, EmptyState, GraphView, Split, useMessages, useQueryItem } from "@headrace/ui-kit";
 import { useMemo, useState } from "react";
 import { pipelineMessages } from "./messages.ts";
+import { PanelHead } from "./panel-head.tsx";
 import { readPipelineSpec } from "./pipeline-spec.ts";
 import { pipelinesMessages } from "./pipelines-messages.ts";
 import { plannedTask, type PlannedPort, type PlannedTask } from "./planned-task.ts";
@@ -100,17 +93,12 @@ function StepPanel({
   readonly onSelect: (path: string) => void;
   readonly onClose: () => void;
 }) {
-  const kit = useKitMessages();
   const parent = node.path.slice(0, node.path.lastIndexOf("/"));
   return (
     <>
-      <header className="panel-head">
+      <PanelHead onClose={onClose}>
         <h2>{label}</h2>
-        <span className="grow" />
-        <button type="button" className="quiet" aria-label={kit("close")} title={kit("close")} onClick={onClose}>
-          ×
-        </button>
-      </header>
+      </PanelHead>
       <div className="panel-body">
         <div className="panel-facts">
           <DefinitionList

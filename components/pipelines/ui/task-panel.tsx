@@ -13,7 +13,6 @@ import {
   Switch,
   Time,
   useKit,
-  useKitMessages,
   useMessages,
   useQueryItem,
 } from "@headrace/ui-kit";
@@ -24,6 +23,7 @@ import { CacheNote } from "./cache-note.tsx";
 import { typeName } from "./artifacts.ts";
 import { thrownIn } from "./failure-words.ts";
 import { pipelineMessages } from "./messages.ts";
+import { PanelHead } from "./panel-head.tsx";
 import { RetryFrom } from "./retry-from.tsx";
 import { findNode, isGroup, type RunNode } from "./run-tree.ts";
 import { sayLabel, type Words } from "./run-words.ts";
@@ -44,19 +44,13 @@ type TabName = (typeof tabs)[number];
 /** Everything about one step: why it is as it is, its facts, its log, what went in and came out, its tries. */
 export function TaskPanel({ node, tree, run, onClose, onSelect, onArtifact }: TaskPanelProps) {
   const t = useMessages(pipelineMessages);
-  const kit = useKitMessages();
   return (
     <>
-      <header className="panel-head">
+      <PanelHead tools={node.task ? <RetryFrom run={run} taskKey={node.key} /> : null} onClose={onClose}>
         <StateMark state={node.state} size={14} />
         <h2>{sayLabel(node, t)}</h2>
         <IterationNote node={node} tree={tree} t={t} />
-        <span className="grow" />
-        {node.task ? <RetryFrom run={run} taskKey={node.key} /> : null}
-        <button type="button" className="quiet" aria-label={kit("close")} title={kit("close")} onClick={onClose}>
-          ×
-        </button>
-      </header>
+      </PanelHead>
       <div className="panel-body">
         <TaskDetails
           node={node}
