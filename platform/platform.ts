@@ -48,7 +48,7 @@ import { hostProxy } from "./proxy.ts";
 import { openHome, type Home, type Running } from "./home.ts";
 import { describeMachine, nodeName } from "./machine.ts";
 import { withServiceProxy } from "./service-proxy.ts";
-import { addressServices, serviceNames } from "./services.ts";
+import { addressServices, namesOfServices, serviceNames } from "./services.ts";
 import { listenForLocalStorage, listenForStorage } from "./storage-listener.ts";
 import { openSandboxOrPlain } from "./open-sandbox.ts";
 import { readRetention, type RetentionTimes } from "./retention.ts";
@@ -163,7 +163,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
           serviceAccountUid: async (key) => (await ifPresent(client.resource(ServiceAccount).get(key)))?.metadata.uid,
           podUid: async (key) => (await ifPresent(client.resource(Pod).get(key)))?.metadata.uid,
         },
-        pods: { account: (uid) => kubelet.account(uid), serviceNames: clusterServices.flatMap(serviceNames) },
+        pods: { account: (uid) => kubelet.account(uid), serviceNames: namesOfServices(clusterServices) },
       }),
       (opened) => opened.close(),
       closers,
@@ -226,7 +226,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
     audit: identity.audit,
     clock,
     ids,
-    hosts: ["localhost", ...clusterServices.filter(({ face }) => face === "s3").flatMap(serviceNames)],
+    hosts: ["localhost", ...namesOfServices(clusterServices.filter(({ face }) => face === "s3"))],
     onError,
   });
   const stored = [...builtIns, ImageMapping];
@@ -271,7 +271,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
     servesImageMappings: true,
     shares,
     serviceVariables: () => kubernetesVariables(sandbox.network),
-    noProxy: () => clusterServices.flatMap(serviceNames),
+    noProxy: (namespace) => clusterServices.flatMap((service) => serviceNames(service, namespace)),
     onError,
   });
   const server = createApiServer({
@@ -390,6 +390,7 @@ const clusterServices = [
   { name: "ml-pipeline", namespace: "kubeflow", port: 8888, face: "gateway" },
   { name: "ml-pipeline-ui", namespace: "kubeflow", port: 80, face: "gateway" },
   { name: "metadata-grpc-service", namespace: "kubeflow", port: 8080, face: "gateway" },
+  { name: "metadata-envoy-service", namespace: "kubeflow", port: 9090, face: "gateway" },
   { name: "minio-service", namespace: "kubeflow", port: 9000, face: "s3" },
   { name: "seaweedfs", namespace: "kubeflow", port: 9000, face: "s3" },
 ] as const;

@@ -4,9 +4,11 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { Client } from "@headrace/client";
 import { ImageMapping } from "@headrace/environments";
-import { Namespace, Pod, ServiceAccount } from "@headrace/k8s";
+import { Namespace, type Pod, ServiceAccount } from "@headrace/k8s";
 import { eventually } from "@headrace/model/testing";
 import { ifPresent } from "@headrace/runtime";
+import type { Platform } from "./platform.ts";
+import { printedInPod } from "./testing/pods.ts";
 import { sharedPlatform } from "./testing/shared.ts";
 
 const stranger = "calls-from-elsewhere";
@@ -28,24 +30,24 @@ def answer(path, body=None):
 
 status, who = answer("/kube/apis/authentication.k8s.io/v1/selfsubjectreviews", review)
 said = {"who": who["status"]["userInfo"]["username"] if status == 201 else who}
-for path in sys.argv[2:]:
+for path in sys.argv[1:]:
     said[path] = answer(path)[0]
-with open(sys.argv[1], "w") as file:
-    file.write(json.dumps(said))
+print(json.dumps(said))
 `;
 
+type Said = Readonly<Record<string, unknown>>;
+
 describe("a pod that calls without a token", { timeout: 180_000 }, () => {
+  let platform: Platform;
   let client: Client;
-  let gateway = "";
   let shared = "";
   let program = "";
   let run = "";
 
   before(async () => {
     const fresh = await sharedPlatform();
-    ({ client } = fresh.platform);
-    ({ gateway } = fresh.platform.running);
-    ({ shared } = fresh);
+    ({ platform, shared } = fresh);
+    ({ client } = platform);
     program = await readFile(new URL("testing/programs/lineage_from_within.py", import.meta.url), "utf8");
     const spec = { image, python: "3.11", requirements: ["ml-metadata==1.17.1"] };
     const metadata = { name: "lineage-reader" };
@@ -60,44 +62,27 @@ describe("a pod that calls without a token", { timeout: 180_000 }, () => {
   });
   after(() => client.resource(ImageMapping).delete({ namespace: "", name: "lineage-reader" }));
 
-  /** Runs a program to its end in a pod of a namespace without runs, and gives what it left. */
-  async function inPod(
-    name: string,
-    command: (file: string) => readonly string[],
-    spec: Partial<Pod["spec"]> = {},
-  ): Promise<Readonly<Record<string, unknown>>> {
-    const file = join(shared, `${name}.json`);
-    const key = { namespace: stranger, name };
-    const volumes = [{ name: "shared", hostPath: { path: shared } }];
-    const volumeMounts = [{ name: "shared", mountPath: shared }];
-    const containers = [{ name: "main", image, command: [...command(file)], volumeMounts }];
-    await client.resource(Pod).create({
-      apiVersion: "v1",
-      kind: "Pod",
-      metadata: key,
-      spec: { restartPolicy: "Never", volumes, containers, ...spec },
-    } as Pod);
-    const phase = await eventually(
-      `pod ${name} is over`,
-      async () => /Succeeded|Failed/.exec((await client.resource(Pod).get(key)).status?.phase ?? "")?.[0],
-      120_000,
-    );
-    assert.equal(phase, "Succeeded");
-    return JSON.parse(await readFile(file, "utf8")) as Readonly<Record<string, unknown>>;
+  /** Runs a program to its end in a pod of a namespace without runs, and gives what it said. */
+  async function inPod(name: string, command: readonly string[], spec: Partial<Pod["spec"]> = {}): Promise<Said> {
+    return JSON.parse(await printedInPod(platform, { namespace: stranger, name, image, command, spec })) as Said;
   }
 
   const python = (text: string, ...words: readonly string[]) => ["python3", "-W", "ignore", "-c", text, ...words];
 
   test("is a step that reads its own execution with the stock client of ML Metadata", async () => {
     const file = join(shared, "own-execution.json");
-    const words = python(program, "{{$.pipeline_job_uuid}}", file);
-    run = await runStep(gateway, { image, command: words.slice(0, 1), args: words.slice(1) });
+    const words = python(
+      `import sys; sys.stdout = open(sys.argv[2], "w")\n${program}`,
+      "{{$.pipeline_job_uuid}}",
+      file,
+    );
+    run = await runStep(platform.running.gateway, { image, command: words.slice(0, 1), args: words.slice(1) });
     const states = { "": "RUNNING", look: "RUNNING" };
     assert.deepEqual(JSON.parse(await readFile(file, "utf8")), { run, states });
   });
 
   test("sees nothing of another namespace's lineage, and may read no runs there", async () => {
-    const seen = await inPod("looks", (file) => python(program, run, file));
+    const seen = await inPod("looks", python(program, run));
     assert.deepEqual(seen, { run: null });
     const paths = [
       "/apis/v2beta1/healthz",
@@ -106,7 +91,7 @@ describe("a pod that calls without a token", { timeout: 180_000 }, () => {
       `/apis/v2beta1/runs/${run}`,
       "/kube/api/v1/namespaces/kubeflow/secrets",
     ];
-    const answers = await inPod("asks", (file) => python(ask, file, ...paths));
+    const answers = await inPod("asks", python(ask, ...paths));
     assert.deepEqual(answers, {
       who: `system:serviceaccount:${stranger}:default`,
       ...Object.fromEntries(paths.map((path, index) => [path, index < 2 ? 200 : 403])),
@@ -115,10 +100,10 @@ describe("a pod that calls without a token", { timeout: 180_000 }, () => {
 
   test("is nobody if it is to have no token", async () => {
     const spec = { automountServiceAccountToken: false };
-    const seen = await inPod("looks-closed", (file) => python(program, run, file), spec);
+    const seen = await inPod("looks-closed", python(program, run), spec);
     assert.match(String(seen["refused"]), /its pod has no service account \(automountServiceAccountToken: false\)/);
     const path = "/apis/v2beta1/runs";
-    const answers = await inPod("asks-closed", (file) => python(ask, file, path), spec);
+    const answers = await inPod("asks-closed", python(ask, path), spec);
     assert.match(String(answers["who"]), /system:anonymous/);
     assert.equal(answers[path], 401);
   });

@@ -1,10 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { addressServices, addressWithin } from "./services.ts";
+import { addressServices, addressWithin, serviceNames } from "./services.ts";
 
 test("an address is counted from the start of its range", () => {
   assert.equal(addressWithin("10.191.0.0/16", 1), "10.191.0.1");
   assert.equal(addressWithin("10.191.0.0/16", 300), "10.191.1.44");
+});
+
+test("a service has a bare name for pods of its own namespace alone", () => {
+  const service = { name: "minio-service", namespace: "kubeflow" };
+  const qualified = [
+    "minio-service.kubeflow",
+    "minio-service.kubeflow.svc",
+    "minio-service.kubeflow.svc.cluster.local",
+  ];
+  assert.deepEqual(serviceNames(service, "kubeflow"), ["minio-service", ...qualified]);
+  assert.deepEqual(serviceNames(service, "default"), qualified);
 });
 
 test("a service is found by its qualified names, and leads to a socket and not to a port of the host", () => {

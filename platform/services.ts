@@ -10,10 +10,18 @@ export interface ClusterService {
   readonly introduces: boolean;
 }
 
-/** The forms in which a service can be asked for; the short ones only within its own namespace, as on a cluster. */
-export function serviceNames({ name, namespace }: Pick<ClusterService, "name" | "namespace">): readonly string[] {
+type Name = Pick<ClusterService, "name" | "namespace">;
+
+/** The forms in which a service can be asked for by pods of `from`: its bare name only within its own namespace, as on a cluster. */
+export function serviceNames({ name, namespace }: Name, from?: string): readonly string[] {
   const qualified = `${name}.${namespace}`;
-  return [qualified, `${qualified}.svc`, `${qualified}.svc.cluster.local`];
+  const everywhere = [qualified, `${qualified}.svc`, `${qualified}.svc.cluster.local`];
+  return from === namespace ? [name, ...everywhere] : everywhere;
+}
+
+/** All forms in which pods may name the services, whoever they are. */
+export function namesOfServices(services: readonly Name[]): readonly string[] {
+  return services.flatMap((service) => serviceNames(service, service.namespace));
 }
 
 /** Addresses within the range of services, after the first, at which the relay answers names. */

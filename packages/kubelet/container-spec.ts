@@ -54,6 +54,7 @@ export function containerSpec(parts: SpecParts): ContainerSpec {
     // Only a warm step needs the environment's interpreter ready; anything else runs from the one bare cell of its tenant.
     cell: {
       tenant: tenantOf(pod),
+      search: searchDomains(pod),
       ...(inCell && environment.cell !== undefined && { environment: environment.cell }),
     },
     hostname: hostname(pod),
@@ -71,6 +72,11 @@ export function containerSpec(parts: SpecParts): ContainerSpec {
 
 export function tenantOf(pod: Pod): string {
   return `${pod.metadata.namespace ?? ""}/${pod.spec.serviceAccountName || "default"}`;
+}
+
+/** Where short names of services are looked for, as on a cluster: in the pod's own namespace first. */
+function searchDomains({ metadata }: Pod): readonly string[] {
+  return [`${metadata.namespace ?? ""}.svc.cluster.local`, "svc.cluster.local", "cluster.local"];
 }
 
 /** Variables that an image would bring, beneath the container's own. */

@@ -53,7 +53,7 @@ export interface ServiceAddress {
   readonly port: number;
   /** `host:port` on this host, or the path of a unix socket. */
   readonly target: string;
-  /** As pods may ask for it: each form in full, as no search domain is added. */
+  /** Each form in full that pods may ask for, before or after a domain of `CellSpec.search` was added. */
   readonly names: readonly string[];
   /**
    * Whether each connection begins with a header of the PROXY protocol, version 2, which names in the type 0xE0 the group whose
@@ -93,6 +93,8 @@ export interface ExecResult {
 export interface CellSpec {
   /** Namespace and service account: nothing is shared across tenants. */
   readonly tenant: string;
+  /** Domains in which short names are looked for, the first one first; the same for all cells of a tenant. Six at most. */
+  readonly search?: readonly string[];
   /** Absent: the bare cell, which only executes commands. */
   readonly environment?: {
     readonly digest: string;

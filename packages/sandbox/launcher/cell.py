@@ -88,8 +88,8 @@ def cell_key(specification):
     return json.dumps([specification["tenant"], environment["digest"] if environment else None, environment["preload"] if environment else None])
 
 
-def spawn(cell, code_directory, interpreter, privileged, nameserver, settings):
-    """Starts the cell's first process; sets the cell's `pid`, `pidfd` and `channel`. Raises OSError."""
+def spawn(cell, code_directory, interpreter, privileged, resolver, settings):
+    """Starts the cell's first process, with the text of its /etc/resolv.conf; sets the cell's `pid`, `pidfd` and `channel`. Raises OSError."""
     environment = cell.environment
     if environment:
         # Steps' commands call it python3, and may look at the name that they were called by.
@@ -111,7 +111,7 @@ def spawn(cell, code_directory, interpreter, privileged, nameserver, settings):
             "privileged": privileged,
         }
         plan = {"python": python, "flags": flags, "variables": ZYGOTE_VARIABLES, "settings": zygote_settings}
-        plan.update({"nameserver": nameserver, "answerSeconds": settings["answerSeconds"], "zygoteStarts": settings["zygoteStarts"]})
+        plan.update({"resolver": resolver, "answerSeconds": settings["answerSeconds"], "zygoteStarts": settings["zygoteStarts"]})
         cell.pid = _fork_init(cell.tenant, privileged, theirs, listener, trees, plan)
     except OSError:
         channel.close()

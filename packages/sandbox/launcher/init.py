@@ -465,7 +465,7 @@ def main(channel, listener, trees, plan):
     try:
         prctl(PR_SET_DUMPABLE, 0)
         name_process("headrace-cell")
-        root.build_cell_root(trees, plan["nameserver"])
+        root.build_cell_root(trees, plan["resolver"])
         with open("/proc/sys/user/max_user_namespaces", "w") as file:
             file.write("0")
         listener.listen(2)  # by this process, so that a new launcher learns its id from the socket

@@ -80,7 +80,8 @@ class Launcher:
         cell = cells.Cell(key, tenant, asked.get("environment"), self.next_cell)
         self.next_cell += 1
         try:
-            cells.spawn(cell, self.code, self.interpreter, self.privileged, self.network.nameserver, self.settings)
+            resolver = self.network.resolver(asked.get("search", ()))
+            cells.spawn(cell, self.code, self.interpreter, self.privileged, resolver, self.settings)
         except OSError as error:
             raise RequestError("no-cell", f"Cannot make a cell for {asked['tenant']!r}: {error.strerror or error}") from error
         self.tenants[tenant.name] = tenant

@@ -50,7 +50,6 @@ class Network:
     """Namespaces for pods: prepared ahead of need, of one tenant each, and used again by the same tenant."""
 
     kind = "none"
-    nameserver = None
 
     def __init__(self, loop, problem=""):
         self.loop = loop
@@ -61,6 +60,10 @@ class Network:
     def describe(self):
         """What pods need to know; None without a network."""
         return None
+
+    def resolver(self, search):
+        """What pods' /etc/resolv.conf says."""
+        return ""
 
     def provide(self, group):
         """Gives the group namespaces if some are at hand, and has more made."""
@@ -137,7 +140,6 @@ class Network:
 
 class Bridges(Network):
     kind = "bridge"
-    nameserver = RESOLVER
 
     def __init__(self, loop, adopted):
         super().__init__(loop)
@@ -157,6 +159,10 @@ class Bridges(Network):
 
     def describe(self):
         return {"proxy": f"http://{RESOLVER}:{PROXY_PORT}", "services": str(SERVICES), "pods": str(PODS)}
+
+    def resolver(self, search):
+        domains = f"search {' '.join(search)}\n" if search else ""
+        return f"nameserver {RESOLVER}\n{domains}options ndots:5 timeout:2\n"
 
     def connect(self, tenant, network):
         """Puts a fresh network namespace on the tenant's bridge."""

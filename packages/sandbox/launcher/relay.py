@@ -28,6 +28,9 @@ _TYPE_A, _CLASS_IN = 1, 1
 _INTRODUCTION = b"\r\n\r\n\0\r\nQUIT\n\x21\x11"
 _GROUP = 0xE0
 _TTL_SECONDS = 5
+_NO_SUCH_NAME = 3
+# Clusters' own: nobody else knows of it, and every name of the world is first looked for there.
+_OWN_DOMAIN = ".cluster.local"
 
 
 class Refused(Exception):
@@ -271,12 +274,14 @@ class Resolver(asyncio.DatagramProtocol):
         known = self.relay.names.get(name)
         if known is not None:
             addresses = [known] if kind == _TYPE_A else []
+        elif name.endswith(_OWN_DOMAIN):
+            code = _NO_SUCH_NAME
         else:
             try:
                 found = await asyncio.get_running_loop().getaddrinfo(name, None, family=socket.AF_INET, type=socket.SOCK_STREAM)
                 addresses = [place[0] for _, _, _, _, place in found[:8]] if kind == _TYPE_A else []
             except OSError:
-                code = 3
+                code = _NO_SUCH_NAME
         head = query[:2] + struct.pack("!HHHHH", 0x8180 | code, 1, len(addresses), 0, 0)
         records = b"".join(struct.pack("!HHHIH", 0xC00C, _TYPE_A, _CLASS_IN, _TTL_SECONDS, 4) + socket.inet_aton(address) for address in addresses)
         self.transport.sendto(head + query[12:end] + records, asker)

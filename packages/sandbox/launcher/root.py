@@ -115,7 +115,7 @@ def covered(path, roots):
     return any(path == root or path.startswith(root + "/") for root in roots)
 
 
-def build_cell_root(trees, nameserver):
+def build_cell_root(trees, resolver):
     """Run once by a cell's first process, as root of its own namespaces. Afterwards the host's files are out of reach."""
     mount("none", "/", None, MS_REC | MS_PRIVATE)
     root = "/mnt"
@@ -125,7 +125,7 @@ def build_cell_root(trees, nameserver):
     for target, link in trees.links:
         os.symlink(target, root + link)
     _build_devices(root)
-    _build_etc(root + "/etc", nameserver)
+    _build_etc(root + "/etc", resolver)
     for descriptor, target in trees.opened:
         place = root + target
         if stat.S_ISDIR(os.fstat(descriptor).st_mode):
@@ -248,7 +248,7 @@ def _build_devices(root):
     _touch(root + "/dev/termination-log")
 
 
-def _build_etc(directory, nameserver):
+def _build_etc(directory, resolver):
     for name in _ETC_FILES:
         source = "/etc/" + name
         if os.path.islink(source):
@@ -259,7 +259,6 @@ def _build_etc(directory, nameserver):
         _copy_tree("/etc/" + name, f"{directory}/{name}")
     for target, link in (("/run/headrace/hosts", "hosts"), ("/run/headrace/hostname", "hostname"), ("/proc/mounts", "mtab")):
         os.symlink(target, f"{directory}/{link}")
-    resolver = f"nameserver {nameserver}\noptions ndots:5 timeout:2\n" if nameserver else ""
     generated = {"passwd": _PASSWD, "group": _GROUP, "nsswitch.conf": _NSSWITCH, "resolv.conf": resolver, "shells": "/bin/sh\n/bin/bash\n"}
     for name, content in generated.items():
         with open(f"{directory}/{name}", "w") as file:

@@ -7,6 +7,7 @@ import network
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,299}\Z")
 _HOSTNAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,61}[A-Za-z0-9])?\Z")
+_DOMAIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z")
 _MAXIMUM_MOUNTS = 100
 _MAXIMUM_BYTES = 1 << 50
 # A warm interpreter has read these already, or would have read them before its first line.
@@ -22,6 +23,9 @@ class Invalid(Exception):
 def check_cell(value):
     _object(value, "cell")
     _text(value.get("tenant"), "cell.tenant", 500)
+    for index, domain in enumerate(_list(value.get("search", []), "cell.search", 6)):
+        if not isinstance(domain, str) or not _DOMAIN.match(domain):
+            raise Invalid(f"cell.search[{index}] must be a DNS name")
     environment = value.get("environment")
     if environment is not None:
         _object(environment, "cell.environment")

@@ -1,6 +1,6 @@
 """Run in a pod: what the stock client of ML Metadata sees of a run there, which has no token to send, as one line of JSON.
 
-usage: lineage_from_within.py RUN FILE   (FILE is where the line goes)
+usage: lineage_from_within.py RUN
 """
 
 import json
@@ -10,7 +10,7 @@ from ml_metadata import errors
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-run_id, file = sys.argv[1:3]
+run_id = sys.argv[1]
 store = metadata_store.MetadataStore(mlmd.MetadataStoreClientConfig(host="metadata-grpc-service.kubeflow", port=8080))
 
 
@@ -27,5 +27,4 @@ try:
     seen = look()
 except errors.UnauthenticatedError as error:
     seen = {"refused": str(error)}
-with open(file, "w") as lines:
-    lines.write(json.dumps(seen))
+print(json.dumps(seen))
