@@ -1,6 +1,6 @@
 import type { RunState } from "@headrace/records";
 import { isObject, type JsonObject } from "../core/json.ts";
-import type { RunRow, TaskRow } from "../records/runs.ts";
+import type { Failure, RunRow, TaskRow } from "../records/runs.ts";
 import type { RpcStatus, RuntimeState } from "./messages.ts";
 
 /** google.rpc.Code */
@@ -15,12 +15,11 @@ export function shownState(state: RunState): RuntimeState {
 }
 
 /** Why a run failed: the first step that did, with the last lines of its log. */
-export function runError(run: RunRow, failures: readonly TaskRow[]): RpcStatus | undefined {
+export function runError(run: RunRow, first?: Failure): RpcStatus | undefined {
   if (run.state === "CANCELED") return { code: cancelled, message: messageOf(run.error) || "The run was terminated" };
   if (run.state !== "FAILED") return undefined;
-  const [first, ...others] = failures;
   if (!first) return { code: internal, message: messageOf(run.error) || "The run failed" };
-  const more = others.length > 0 ? ` (and ${others.length} more failed)` : "";
+  const more = first.total > 1 ? ` (and ${first.total - 1} more failed)` : "";
   return { code: internal, message: `Step "${first.display_name}" failed${more}: ${describe(first.error)}` };
 }
 

@@ -228,7 +228,7 @@ async function showRuns(context: ApiContext, ns: string, rows: readonly RunRow[]
   const ids = rows.map((row) => row.run);
   const states = Map.groupBy(await statesOf(db, ns, ids), (state) => state.run);
   const failed = rows.filter((row) => row.state === "FAILED").map((row) => row.run);
-  const failures = Map.groupBy(await failuresOf(db, ns, failed), (task) => task.run);
+  const failures = await failuresOf(db, ns, failed);
   const counts = await countTasks(db, ids);
   const documents = await readDocuments(
     db,
@@ -238,7 +238,7 @@ async function showRuns(context: ApiContext, ns: string, rows: readonly RunRow[]
   return rows.map((row) => ({
     ...fields(row),
     ...sourceFields(row, documents),
-    error: runError(row, failures.get(row.run) ?? []),
+    error: runError(row, failures.get(row.run)),
     state_history: historyOf(row, states.get(row.run) ?? []),
     task_count: counts.get(row.run) ?? 0,
   }));
@@ -251,7 +251,7 @@ function historyOf(
   return states.map(({ at, state, error }) => ({
     update_time: at,
     state: shownState(state as RunRow["state"]),
-    ...(error !== null && { error: runError({ ...row, state: state as RunRow["state"], error }, []) }),
+    ...(error !== null && { error: runError({ ...row, state: state as RunRow["state"], error }) }),
   }));
 }
 

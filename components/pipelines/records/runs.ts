@@ -131,28 +131,24 @@ export async function deleteRun(
   { ns, run, spec }: RunRow,
 ): Promise<{ readonly tasks: readonly number[]; readonly artifacts: readonly Selectable<ArtifactTable>[] }> {
   const tasks = db.selectFrom("task").select("id").where("ns", "=", ns).where("run", "=", run);
-  const gone: Selectable<ArtifactTable>[] = [];
-  const artifacts = await db
-    .selectFrom("task_artifact")
-    .select("artifact")
-    .distinct()
+  const ends = db.selectFrom("task_artifact").select("artifact").where("ns", "=", ns).where("task", "in", tasks);
+  const gone = await db
+    .deleteFrom("artifact")
     .where("ns", "=", ns)
-    .where("task", "in", tasks)
+    .where("id", "in", ends)
+    .where(({ exists, not, selectFrom }) =>
+      not(
+        exists(
+          selectFrom("task_artifact as other")
+            .select("other.task")
+            .whereRef("other.artifact", "=", "artifact.id")
+            .where("other.task", "not in", tasks),
+        ),
+      ),
+    )
+    .returningAll()
     .execute();
   await db.deleteFrom("task_artifact").where("ns", "=", ns).where("task", "in", tasks).execute();
-  for (const { artifact } of artifacts) {
-    const other = await db
-      .selectFrom("task_artifact")
-      .select("task")
-      .where("ns", "=", ns)
-      .where("artifact", "=", artifact)
-      .limit(1)
-      .executeTakeFirst();
-    if (other) continue;
-    gone.push(
-      ...(await db.deleteFrom("artifact").where("ns", "=", ns).where("id", "=", artifact).returningAll().execute()),
-    );
-  }
   await db.deleteFrom("attempt").where("ns", "=", ns).where("run", "=", run).execute();
   const removed = await tasks.execute();
   await db.deleteFrom("task").where("ns", "=", ns).where("run", "=", run).execute();
@@ -179,23 +175,32 @@ export async function statesOf(
   return db.selectFrom("run_state").selectAll().where("ns", "=", ns).where("run", "in", runs).orderBy("id").execute();
 }
 
-/** The steps of several runs that failed, each run's first failure first. */
+/** The step of a run that failed first, and how many did. */
+export type Failure = Pick<TaskRow, "run" | "display_name" | "error"> & { readonly total: number };
+
+/** Of several runs, by run. The rest of what failed is only counted: it may be thousands of steps. */
 export async function failuresOf(
   db: PipelineDatabase,
   ns: string,
   runs: readonly string[],
-): Promise<readonly TaskRow[]> {
-  if (runs.length === 0) return [];
-  return db
+): Promise<ReadonlyMap<string, Failure>> {
+  if (runs.length === 0) return new Map();
+  const numbered = db
     .selectFrom("task")
-    .selectAll()
+    .select("id")
+    .select(sql<number>`row_number() over (partition by run order by finished_at, id)`.as("position"))
+    .select(sql<number>`count(*) over (partition by run)`.as("total"))
     .where("ns", "=", ns)
     .where("run", "in", runs)
     .where("state", "=", "FAILED")
-    .where("type", "in", ["RUNTIME", "IMPORTER"])
-    .orderBy("finished_at")
-    .orderBy("id")
+    .where("type", "in", ["RUNTIME", "IMPORTER"]);
+  const rows = await db
+    .selectFrom(numbered.as("failure"))
+    .innerJoin("task", "task.id", "failure.id")
+    .select(["task.run", "task.display_name", "task.error", "failure.total"])
+    .where("failure.position", "=", 1)
     .execute();
+  return new Map(rows.map((row) => [row.run, { ...row, total: Number(row.total) }]));
 }
 
 export async function tasksOf(db: PipelineDatabase, ns: string, run: string): Promise<readonly TaskRow[]> {
