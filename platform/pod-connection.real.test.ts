@@ -13,6 +13,18 @@ import { sharedPlatform } from "./testing/shared.ts";
 
 const stranger = "calls-from-elsewhere";
 const image = "lineage-reader:test";
+const sdkImage = "runs-reader:test";
+const mappings = {
+  "lineage-reader": { image, python: "3.11", requirements: ["ml-metadata==1.17.1"] },
+  "runs-reader": { image: sdkImage, python: "3.11", requirements: ["kfp==2.17.3"] },
+};
+
+/** The stock SDK, told where the API is and not told; it has no token to read. */
+const listRuns = `
+import json, kfp
+clients = [kfp.Client(), kfp.Client(host="http://ml-pipeline.kubeflow:8888")]
+print(json.dumps([[run.run_id for run in client.list_runs(page_size=200).runs] for client in clients]))
+`;
 
 /** Asks without a token, and prints as whom it was taken and what it was answered; what it claims to be counts for nothing. */
 const ask = `
@@ -49,18 +61,20 @@ describe("a pod that calls without a token", { timeout: 180_000 }, () => {
     ({ platform, shared } = fresh);
     ({ client } = platform);
     program = await readFile(new URL("testing/programs/lineage_from_within.py", import.meta.url), "utf8");
-    const spec = { image, python: "3.11", requirements: ["ml-metadata==1.17.1"] };
-    const metadata = { name: "lineage-reader" };
-    await client
-      .resource(ImageMapping)
-      .create({ apiVersion: "headrace.io/v1alpha1", kind: "ImageMapping", metadata, spec });
+    for (const [name, spec] of Object.entries(mappings)) {
+      await client
+        .resource(ImageMapping)
+        .create({ apiVersion: "headrace.io/v1alpha1", kind: "ImageMapping", metadata: { name }, spec });
+    }
     await client
       .resource(Namespace)
       .create({ apiVersion: "v1", kind: "Namespace", metadata: { name: stranger }, spec: {} });
     const account = { namespace: stranger, name: "default" };
     await eventually("the account is there", () => ifPresent(client.resource(ServiceAccount).get(account)));
   });
-  after(() => client.resource(ImageMapping).delete({ namespace: "", name: "lineage-reader" }));
+  after(async () => {
+    for (const name of Object.keys(mappings)) await client.resource(ImageMapping).delete({ namespace: "", name });
+  });
 
   /** Runs a program to its end in a pod of a namespace without runs, and gives what it said. */
   async function inPod(name: string, command: readonly string[], spec: Partial<Pod["spec"]> = {}): Promise<Said> {
@@ -79,6 +93,20 @@ describe("a pod that calls without a token", { timeout: 180_000 }, () => {
     run = await runStep(platform.running.gateway, { image, command: words.slice(0, 1), args: words.slice(1) });
     const states = { "": "RUNNING", look: "RUNNING" };
     assert.deepEqual(JSON.parse(await readFile(file, "utf8")), { run, states });
+  });
+
+  test("reads the runs of its namespace with the stock SDK", async () => {
+    const printed = await printedInPod(platform, {
+      namespace: "kubeflow",
+      name: "reads-runs",
+      image: sdkImage,
+      command: python(listRuns),
+    });
+    const lists = JSON.parse(printed.trim().split("\n").at(-1) ?? "") as readonly (readonly string[])[];
+    assert.deepEqual(
+      lists.map((ids) => ids.includes(run)),
+      [true, true],
+    );
   });
 
   test("sees nothing of another namespace's lineage, and may read no runs there", async () => {
