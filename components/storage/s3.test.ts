@@ -282,6 +282,20 @@ test("a folder that holds nothing any more is gone, and an object has none benea
   assert.deepEqual(await readdir(join(root, "mlpipeline")), []);
 });
 
+test("many objects are deleted in one request, and each that cannot be is named", async (t) => {
+  const { ask, root } = await newServer(t);
+  const keys = Array.from({ length: 120 }, (_, index) => `many/${index % 3}/${index}`);
+  for (const key of keys) await mkdir(dirname(join(root, "mlpipeline", key)), { recursive: true });
+  for (const key of keys) await writeFile(join(root, "mlpipeline", key), "");
+  const named = (key: string) => `<Object><Key>${key}</Key></Object>`;
+  const body = `<Delete>${["many/1/", "private-artifacts/team-a/x", ...keys, keys[0] ?? ""].map(named).join("")}</Delete>`;
+  const { text } = await ask("POST", "/mlpipeline?delete", { body });
+  assert.equal(all(text, "Key").length, 123);
+  assert.match(text, /<Error><Key>private-artifacts\/team-a\/x<\/Key><Code>AccessDenied/);
+  assert.equal(all(text, "Code").length, 1);
+  assert.deepEqual(await readdir(join(root, "mlpipeline")), []);
+});
+
 test("no key leads out of its bucket", async (t) => {
   const { handle, ask, root } = await newServer(t);
   await mkdir(join(root, "mlpipeline/s"));

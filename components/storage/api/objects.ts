@@ -1,5 +1,6 @@
 import type { ObjectFacts, ObjectPlace, StagedObject } from "@headrace/artifacts";
 import type { ApiResponse } from "@headrace/model";
+import { chunksOf } from "@headrace/records";
 import { S3Error } from "../core/errors.ts";
 import { childrenOf, childText, parseDocument } from "../core/xml.ts";
 import { whyHeld } from "../records/holds.ts";
@@ -12,6 +13,7 @@ import { openPayload, readDocument } from "./payload.ts";
 import { refusalOf } from "./refusals.ts";
 
 const mostDeleted = 1000;
+const deletedAtOnce = 50;
 
 /** GET and HEAD of an object. */
 export async function getObject(context: S3Context, call: Call): Promise<ApiResponse> {
@@ -208,7 +210,23 @@ async function removeObject(context: S3Context, call: Call, ns: string): Promise
   });
 }
 
-/** Up to a thousand objects in one request; each may fail by itself. */
+type Deleted = { readonly Key: string };
+type Kept = Deleted & { readonly Code: string; readonly Message: string };
+
+async function deleteOne(context: S3Context, call: Call, Key: string, versionId: string): Promise<Deleted | Kept> {
+  try {
+    requireCurrentVersion(new URLSearchParams({ versionId }));
+    const one = { ...call, object: Key };
+    await removeObject(context, one, await permit(context, one, "delete"));
+    return { Key };
+  } catch (error) {
+    const known = refusalOf(error);
+    if (!known) throw error;
+    return { Key, Code: known.code, Message: known.message };
+  }
+}
+
+/** Up to a thousand objects in one request; each may fail by itself. Several at a time share the waits for the disk. */
 export async function deleteObjects(context: S3Context, call: Call): Promise<ApiResponse> {
   await permit(context, call, "list");
   const document = parseDocument(await readDocument(context, call), "Delete");
@@ -216,21 +234,15 @@ export async function deleteObjects(context: S3Context, call: Call): Promise<Api
   if (wanted.length === 0 || wanted.length > mostDeleted) {
     throw new S3Error("MalformedXML", `One to ${mostDeleted} objects can be deleted at once, not ${wanted.length}`);
   }
-  const deleted: { Key: string }[] = [];
-  const errors: { Key: string; Code: string; Message: string }[] = [];
-  for (const element of wanted) {
-    const key = childText(element, "Key") ?? "";
-    try {
-      requireCurrentVersion(new URLSearchParams({ versionId: childText(element, "VersionId") ?? "null" }));
-      const one = { ...call, object: key };
-      await removeObject(context, one, await permit(context, one, "delete"));
-      deleted.push({ Key: key });
-    } catch (error) {
-      const known = refusalOf(error);
-      if (!known) throw error;
-      errors.push({ Key: key, Code: known.code, Message: known.message });
-    }
+  const ends: (Deleted | Kept)[] = [];
+  for (const some of chunksOf(wanted, deletedAtOnce)) {
+    const acts = some.map((element) =>
+      deleteOne(context, call, childText(element, "Key") ?? "", childText(element, "VersionId") ?? "null"),
+    );
+    ends.push(...(await Promise.all(acts)));
   }
+  const errors = ends.filter((end): end is Kept => "Code" in end);
+  const deleted = ends.filter((end) => !("Code" in end));
   const isQuiet = childText(document, "Quiet") === "true";
   return xmlResponse("DeleteResult", { Deleted: isQuiet ? [] : deleted, Error: errors });
 }
