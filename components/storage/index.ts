@@ -2,6 +2,7 @@ import type { ArtifactStore, ObjectFiles, Provider, RemoteUri } from "@headrace/
 import type { Client } from "@headrace/client";
 import type { AuditSink, Authorizer, Clock, Component, Controller, Handler, Ids } from "@headrace/model";
 import type { Records } from "@headrace/records";
+import { pause } from "@headrace/runtime";
 import { DigestThreads } from "./api/digest-threads.ts";
 import { garbageRoutes } from "./api/garbage.ts";
 import { Locks } from "./api/locks.ts";
@@ -84,13 +85,15 @@ function uploadSweeper(objects: ObjectFiles, clock: Clock, onError: (error: unkn
   return {
     name: "storage-uploads",
     async start(signal) {
-      const sweep = async (): Promise<void> => {
-        await forgetAbandonedUploads(objects, clock).catch(onError);
-        if (signal.aborted) return;
-        const timer = clock.after(sweepMs, () => void sweep());
-        signal.addEventListener("abort", () => timer[Symbol.dispose](), { once: true });
-      };
+      const sweep = () => forgetAbandonedUploads(objects, clock).catch(onError);
       await sweep();
+      void (async () => {
+        for (;;) {
+          await pause(clock, sweepMs, signal);
+          if (signal.aborted) return;
+          await sweep();
+        }
+      })();
     },
   };
 }

@@ -11,6 +11,7 @@ export {
   RecordsError,
 } from "./errors.ts";
 export type { Change, Records, RecordsOptions, Scope, WriteScope } from "./records.ts";
+export { activeRunStates, finalRunStates } from "./tables.ts";
 export type {
   ArtifactTable,
   AttemptTable,

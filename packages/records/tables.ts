@@ -32,6 +32,10 @@ export interface RunTable {
 
 export type RunState = "PENDING" | "RUNNING" | "SUCCEEDED" | "FAILED" | "CANCELING" | "CANCELED";
 
+/** Of runs that go on, and of those that are over. */
+export const activeRunStates: readonly RunState[] = ["PENDING", "RUNNING", "CANCELING"];
+export const finalRunStates: readonly RunState[] = ["SUCCEEDED", "FAILED", "CANCELED"];
+
 export interface TaskTable {
   id: Generated<number>;
   uid: string;

@@ -11,7 +11,7 @@ import {
   type ObjectKey,
   type StepReport,
 } from "@headrace/model";
-import type { Records, RunState, WriteScope } from "@headrace/records";
+import { activeRunStates, type Records, type RunState, type WriteScope } from "@headrace/records";
 import { createEventRecorder, type EventRecorder, exponentialDelay } from "@headrace/runtime";
 import { claimOrder, workspaceClaimOf } from "../core/claim-order.ts";
 import { InconsistentRun, PipelineFault } from "../core/errors.ts";
@@ -158,7 +158,7 @@ class RunEngine implements Engine {
       .selectFrom("run")
       .innerJoin("pipeline_run", "pipeline_run.run", "run.id")
       .select(["run.id", "run.ns"])
-      .where("run.state", "in", ["PENDING", "RUNNING", "CANCELING"])
+      .where("run.state", "in", activeRunStates)
       .orderBy("run.created_at")
       .execute();
     await Promise.all(
@@ -366,7 +366,7 @@ class RunEngine implements Engine {
     const known = this.#active.get(run.id);
     if (known && happening.kind === "resume") return undefined;
     const state = known ? "RUNNING" : await this.#stateOf(run, happening, scope);
-    const isOver = !live.has(state);
+    const isOver = state === "" || !activeRunStates.includes(state);
     if (isOver && happening.kind !== "retry" && happening.kind !== "terminate") return undefined;
     const active = known ?? (await this.#load(run, scope));
     if (!active) return undefined;
@@ -671,8 +671,6 @@ class RunEngine implements Engine {
     for (const run of this.#active.keys()) this.#evict(run);
   }
 }
-
-const live: ReadonlySet<string> = new Set<RunState>(["PENDING", "RUNNING", "CANCELING"]);
 
 /** What a user asked for, and may be refused. */
 const isRequest = ({ kind }: Happening): boolean => kind === "terminate" || kind === "retry";

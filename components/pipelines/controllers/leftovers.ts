@@ -1,5 +1,5 @@
 import type { Clock } from "@headrace/model";
-import { chunksOf, type Records, type RunState } from "@headrace/records";
+import { chunksOf, finalRunStates, type Records, type RunState } from "@headrace/records";
 import type { PipelineSettings } from "../core/ir.ts";
 import type { RunKey } from "../engine.ts";
 import type { PipelineDatabase, PipelineTables } from "../records/tables.ts";
@@ -21,10 +21,6 @@ export interface Ended extends RunKey {
   readonly state: RunState;
   readonly finishedAt: number;
 }
-
-const over: ReadonlySet<RunState> = new Set<RunState>(["SUCCEEDED", "FAILED", "CANCELED"]);
-/** The longest that a timer can wait. */
-const longestWaitMs = 2 ** 31 - 1;
 
 /**
  * What a run that is over has left in Kubernetes. Its workspace goes once it has succeeded, and stays where a retry may want it;
@@ -56,7 +52,7 @@ export class Leftovers {
       if (signal.aborted) return;
       const rows = await runsOf(db, some);
       for (const { ns, id, state, finished_at, spec } of rows) {
-        if (!over.has(state)) continue;
+        if (!finalRunStates.includes(state)) continue;
         const pipeline = await this.#options.pipelines.read(db, ns, spec).catch(this.#options.onError);
         if (pipeline) this.ended({ ns, id, state, finishedAt: finished_at ?? 0 }, pipeline.settings);
       }
@@ -85,7 +81,7 @@ export class Leftovers {
     if (this.#due.size === 0 || this.#signal.aborted) return;
     const { clock } = this.#options;
     const first = this.#due.values().reduce((earliest, { at }) => Math.min(earliest, at), Number.POSITIVE_INFINITY);
-    this.#timer = clock.after(Math.min(Math.max(first - clock.now(), 0), longestWaitMs), () => this.#clear());
+    this.#timer = clock.after(first - clock.now(), () => this.#clear());
   }
 
   #clear(): void {

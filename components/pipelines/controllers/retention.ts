@@ -1,5 +1,7 @@
 import type { Clock, Controller } from "@headrace/model";
-import type { Records, RunState } from "@headrace/records";
+import { finalRunStates, type Records } from "@headrace/records";
+import { pause } from "@headrace/runtime";
+import type { RunKey } from "../engine.ts";
 import { findRun, setRunStorage } from "../records/runs.ts";
 import type { PipelineTables } from "../records/tables.ts";
 import type { RemoveRun } from "./run-removal.ts";
@@ -19,7 +21,6 @@ export interface RetentionOptions extends Retention {
   readonly onError: (error: unknown) => void;
 }
 
-const over: readonly RunState[] = ["SUCCEEDED", "FAILED", "CANCELED"];
 /** Runs that are looked up at once; between two batches others have their turn. */
 const batch = 100;
 const pauseMs = 50;
@@ -29,14 +30,13 @@ const retryMs = 60_000;
 export function createRetention({ records, clock, removeRun, onError, ...keep }: RetentionOptions): Controller {
   const { db } = records.all<PipelineTables>();
 
-  /** What is due by `until`, the oldest first, with when each began to wait. */
   const finished = (until: number) =>
     db
       .selectFrom("run")
       .innerJoin("pipeline_run", "pipeline_run.run", "run.id")
       .select(["run.id", "run.ns", "run.finished_at as since"])
       .where("pipeline_run.storage_state", "=", "AVAILABLE")
-      .where("run.state", "in", over)
+      .where("run.state", "in", finalRunStates)
       .where("run.finished_at", "<=", until)
       .orderBy("run.finished_at")
       .limit(batch)
@@ -48,20 +48,20 @@ export function createRetention({ records, clock, removeRun, onError, ...keep }:
       .innerJoin("pipeline_run", "pipeline_run.run", "run.id")
       .select((eb) => ["run.id", "run.ns", eb.fn.coalesce("pipeline_run.archived_at", "run.finished_at").as("since")])
       .where("pipeline_run.storage_state", "=", "ARCHIVED")
-      .where("run.state", "in", over)
+      .where("run.state", "in", finalRunStates)
       .where((eb) => eb(eb.fn.coalesce("pipeline_run.archived_at", "run.finished_at"), "<=", until))
       .orderBy("since")
       .limit(batch)
       .execute();
 
-  async function archive(run: { readonly id: string; readonly ns: string }): Promise<void> {
-    await records.in<PipelineTables>(run.ns).transaction(async ({ db: rows, changed }) => {
-      await setRunStorage(rows, { ns: run.ns, run: run.id }, "ARCHIVED", clock.now());
-      changed({ ns: run.ns, kind: "runs", key: run.id, op: "PUT" });
+  async function archive({ ns, id }: RunKey): Promise<void> {
+    await records.in<PipelineTables>(ns).transaction(async ({ db: rows, changed }) => {
+      await setRunStorage(rows, { ns, run: id }, "ARCHIVED", clock.now());
+      changed({ ns, kind: "runs", key: id, op: "PUT" });
     });
   }
 
-  async function remove({ id }: { readonly id: string }): Promise<void> {
+  async function remove({ id }: RunKey): Promise<void> {
     const row = await findRun(db, id);
     if (row) await removeRun(row);
   }
@@ -69,22 +69,17 @@ export function createRetention({ records, clock, removeRun, onError, ...keep }:
   return {
     name: "pipelines-retention",
     async start(signal) {
-      follow(keep.runsMs, finished, archive, signal);
-      follow(keep.archivedRunsMs, archived, remove, signal);
+      void follow(keep.runsMs, { due: finished, act: archive, signal });
+      void follow(keep.archivedRunsMs, { due: archived, act: remove, signal });
     },
   };
 
-  function follow(
-    keepMs: number | undefined,
-    due: typeof finished | typeof archived,
-    act: (run: { readonly id: string; readonly ns: string }) => Promise<void>,
-    signal: AbortSignal,
-  ): void {
+  async function follow(keepMs: number | undefined, { due, act, signal }: Following): Promise<void> {
     if (keepMs === undefined) return;
     const turn = async (): Promise<number> => {
       const found = await due(clock.now() - keepMs);
       for (const run of found) {
-        if (signal.aborted) return pauseMs;
+        if (signal.aborted) break;
         await act(run);
       }
       if (found.length === batch) return pauseMs;
@@ -92,15 +87,19 @@ export function createRetention({ records, clock, removeRun, onError, ...keep }:
       // What ends from now on is due later than that.
       return Math.min((next?.since ?? clock.now()) + keepMs - clock.now(), keepMs);
     };
-    const wake = async (): Promise<void> => {
+    while (!signal.aborted) {
       const waitMs = await turn().catch((error: unknown) => {
         onError(error);
         return retryMs;
       });
-      if (signal.aborted) return;
-      const timer = clock.after(Math.max(waitMs, pauseMs), () => void wake());
-      signal.addEventListener("abort", () => timer[Symbol.dispose](), { once: true });
-    };
-    void wake();
+      await pause(clock, Math.max(waitMs, pauseMs), signal);
+    }
   }
+}
+
+interface Following {
+  /** What is due by then, the oldest first, with when each began to wait. */
+  readonly due: (until: number) => Promise<readonly (RunKey & { readonly since: number | null })[]>;
+  readonly act: (run: RunKey) => Promise<void>;
+  readonly signal: AbortSignal;
 }

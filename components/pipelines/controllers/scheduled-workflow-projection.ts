@@ -1,6 +1,5 @@
 import { type Clock, formatTime, type ProjectionChange } from "@headrace/model";
-import type { Records, RunState } from "@headrace/records";
-import { sql } from "kysely";
+import { activeRunStates, finalRunStates, type Records, type RunState } from "@headrace/records";
 import { isObject, parseObject } from "../core/json.ts";
 import { due } from "../core/schedule.ts";
 import {
@@ -68,9 +67,8 @@ async function historyOf(db: PipelineDatabase, { ns, id }: RecurringRunRow): Pro
     .where("pipeline_run.recurring_run", "=", id)
     .orderBy("pipeline_run.scheduled_at", "desc")
     .limit(shownRuns);
-  const isActive = sql<boolean>`run.state in ('PENDING', 'RUNNING', 'CANCELING')`;
-  const active = await runs.where(isActive).execute();
-  const completed = await runs.where(sql<boolean>`not ${isActive}`).execute();
+  const active = await runs.where("run.state", "in", activeRunStates).execute();
+  const completed = await runs.where("run.state", "in", finalRunStates).execute();
   const shown = (run: (typeof active)[number]): WorkflowStatus => ({
     name: run.resource_name,
     namespace: ns,

@@ -1,4 +1,4 @@
-import { type RunState } from "@headrace/records";
+import { activeRunStates } from "@headrace/records";
 import { type Insertable, type Selectable, sql, type Updateable } from "kysely";
 import type { Schedule, Trigger } from "../core/schedule.ts";
 import { dropUnusedDocuments } from "./documents.ts";
@@ -151,8 +151,6 @@ export async function disableRecurringRunsOf(
   return rows.map((row) => row.name);
 }
 
-const unfinished: readonly RunState[] = ["PENDING", "RUNNING", "CANCELING"];
-
 /** Ids of its runs that have not ended. */
 export async function unfinishedRunsOf(
   db: PipelineDatabase,
@@ -164,7 +162,7 @@ export async function unfinishedRunsOf(
     .select("run.id")
     .where("pipeline_run.ns", "=", ns)
     .where("pipeline_run.recurring_run", "=", id)
-    .where("run.state", "in", unfinished)
+    .where("run.state", "in", activeRunStates)
     .orderBy("run.created_at")
     .execute();
   return rows.map((row) => row.id);

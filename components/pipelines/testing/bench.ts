@@ -2,7 +2,7 @@ import { testApi, type TestApi } from "@headrace/apiserver/testing";
 import type { Client } from "@headrace/client";
 import { builtIns, Namespace } from "@headrace/k8s";
 import { testIds, type TestClock, eventually } from "@headrace/model/testing";
-import { openRecords, type Records, type TaskState } from "@headrace/records";
+import { finalRunStates, openRecords, type Records, type TaskState } from "@headrace/records";
 import { createEngine, type EngineOptions } from "../controllers/engine.ts";
 import type { JsonObject, JsonValue } from "../core/json.ts";
 import { documentValue, parsePipelineDocuments } from "../core/spec.ts";
@@ -159,7 +159,7 @@ export async function createBench(
     async ended(run, withinMs = 20_000) {
       const isOver = async () => {
         const row = await findRun(db, run.id);
-        return row !== undefined && ["SUCCEEDED", "FAILED", "CANCELED"].includes(row.state);
+        return row !== undefined && finalRunStates.includes(row.state);
       };
       await eventually(`run ${run.id} is over`, isOver, withinMs);
       return look(run);

@@ -1,5 +1,5 @@
 import { badRequest, type Clock } from "@headrace/model";
-import type { Records, RunState } from "@headrace/records";
+import { finalRunStates, type Records, type RunState } from "@headrace/records";
 import type { Engine, RunKey } from "../engine.ts";
 import type { PipelineTables } from "../records/tables.ts";
 
@@ -23,7 +23,7 @@ export function idleEngine(records: Records, clock: Clock): IdleEngine {
 
   const settle: IdleEngine["settle"] = ({ ns, id }, state, error) => {
     const now = clock.now();
-    const finished = state === "SUCCEEDED" || state === "FAILED" || state === "CANCELED";
+    const finished = finalRunStates.includes(state);
     return records.in<PipelineTables>(ns).transaction(async ({ db, changed }) => {
       await db
         .updateTable("run")

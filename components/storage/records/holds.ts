@@ -1,8 +1,7 @@
 import type { ObjectPlace } from "@headrace/artifacts";
 import { uuidPattern } from "@headrace/model";
-import type { Records, RunState } from "@headrace/records";
+import { activeRunStates, type Records } from "@headrace/records";
 
-const active: readonly RunState[] = ["PENDING", "RUNNING", "CANCELING"];
 const uuid = new RegExp(`^${uuidPattern}$`);
 
 /**
@@ -30,7 +29,7 @@ export async function whyHeld(records: Records, { bucket, key }: ObjectPlace): P
     .selectFrom("run")
     .select("id")
     .where("id", "in", candidates)
-    .where("state", "in", active)
+    .where("state", "in", activeRunStates)
     .limit(1)
     .executeTakeFirst();
   return run && `steps of run ${run.id} write there; wait until it is over, or terminate it`;
