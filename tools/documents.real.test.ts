@@ -11,7 +11,7 @@ import { blocksOf, isThere, readPages, type Block, type Page } from "./documents
 import { kubernetesPage } from "./reference-pages.ts";
 import { askThrough, kubernetesPath } from "./reference-sources.ts";
 
-/** Law 8: the marked blocks of a page do what the page says, in order, in a folder of their own, against a real platform. */
+/** The marked blocks of a page do what the page says, in order, in a folder of their own, against a real platform. */
 const patience = 120_000;
 
 for (const page of readPages()) {

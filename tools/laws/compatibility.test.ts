@@ -3,7 +3,6 @@ import { globSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { readPages } from "../documents.ts";
 
-/** Law 8, of the page on compatibility: what it says is held by a test is said by that test. */
 const page = readPages().find(({ path }) => path === "docs/compatibility.md")?.text ?? "";
 const rows = page
   .slice(page.indexOf("## Row by row"))

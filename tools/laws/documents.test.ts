@@ -9,7 +9,7 @@ import { commandLinePage } from "../reference-pages.ts";
 import { commandLinePath, nowhere } from "../reference-sources.ts";
 import { isTest, lineOf, readSources } from "./sources.ts";
 
-/** Law 8, the quick part: pages lead somewhere and name what exists. `tools/documents.real.test.ts` runs their blocks. */
+/** `tools/documents.real.test.ts` runs the blocks of these. */
 const pages = readPages();
 
 test("links lead to files and headings that exist", () => {

@@ -3,10 +3,7 @@ import { globSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { isTest, readSources, resolveRelative, workspaceOf, type Source } from "./sources.ts";
 
-/**
- * Laws 1-3: import only lower layers and only through doors; no cycles; portable packages import no `node:`. What flows
- * upwards is handed in by `platform`.
- */
+/** As ARCHITECTURE.md has them. What flows upwards is handed in by `platform`. */
 const layers: Readonly<Record<string, number>> = {
   "packages/model": 0,
   "packages/sqlite": 0,
@@ -28,7 +25,6 @@ const layers: Readonly<Record<string, number>> = {
   "components/pipelines": 4,
   "components/metadata": 4,
   "components/storage": 4,
-  "packages/sdk": 5,
   platform: 5,
   "apps/cli": 6,
   "apps/dashboard": 6,
@@ -41,7 +37,7 @@ const sameLayer: Readonly<Record<string, readonly string[]>> = {
 };
 
 const portable = new Set(["packages/model", "packages/k8s", "packages/client"]);
-const portableFolders = /^components\/[^/]+\/(resources|sdk|ui)\//;
+const portableFolders = /^components\/[^/]+\/(resources|ui)\//;
 
 interface Manifest {
   readonly name: string;
@@ -69,13 +65,19 @@ function packageOf(specifier: string): string | undefined {
 const sources = readSources();
 const inWorkspace = (source: Source): boolean => layers[workspaceOf(source.path)] !== undefined;
 
-test("every workspace has a layer", () => {
-  const missing = [...manifests.values()].map(({ folder }) => folder).filter((folder) => layers[folder] === undefined);
+test("every workspace has a layer, and the map shows it there", () => {
+  const folders = [...manifests.values()].map(({ folder }) => folder);
   assert.deepEqual(
-    missing,
-    [],
-    "add the folder to the table in tools/laws/layers.test.ts, at the lowest layer that works",
+    Object.keys(layers).toSorted(),
+    folders.toSorted(),
+    "have each folder in the table in tools/laws/layers.test.ts, at the lowest layer that works",
   );
+  const map = readFileSync("ARCHITECTURE.md", "utf8").split("\n");
+  const lost = folders.filter((folder) => {
+    const row = map.find((line) => line.startsWith(`| L${layers[folder]} `)) ?? "";
+    return !row.includes(`\`${folder}\``) && !row.includes(`\`${folder.split("/")[1]}\``);
+  });
+  assert.deepEqual(lost, [], "name the folder in the table of layers in ARCHITECTURE.md");
 });
 
 test("packages are imported through their doors", () => {
@@ -120,9 +122,9 @@ test("imports lead to lower layers only", () => {
   assert.deepEqual(broken, []);
 });
 
-test("a component's ui and sdk never import its controllers", () => {
+test("a component's pages never import its controllers, API or records", () => {
   const broken = sources
-    .filter((source) => /^components\/[^/]+\/(ui|sdk)\//.test(source.path))
+    .filter((source) => /^components\/[^/]+\/ui\//.test(source.path))
     .flatMap((source) =>
       source.imports
         .filter(({ specifier }) => /\/(controllers|api|records)\//.test(specifier))

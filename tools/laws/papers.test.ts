@@ -3,7 +3,6 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 
-/** Laws 6 and 10: every package says what it is, every design is in the index, every dependency has its line. */
 const manifests = globSync([
   "packages/*/package.json",
   "components/*/package.json",

@@ -3,11 +3,11 @@ import { basename } from "node:path";
 import { test } from "node:test";
 import { isTest, lineOf, readSources } from "./sources.ts";
 
-/** Laws 4 and 5: names that name nothing, syntax that does not erase, and the four files that may touch time, chance and the environment. */
+/** Names that name nothing. */
 const bannedWords = /\b(utils?|helpers?|common|misc|manager|impl|base)\b/i;
 const bannedVersions = /[a-z](V1|V2)\b/;
 
-/** The system clock and chance; the process's environment, read once by the command line. */
+/** The files that may touch time, chance and the environment: the system's clock, and what the command line reads once. */
 const worldly = new Set(["packages/model/system.ts", "apps/cli/environment.ts", "tools/test.ts", "tools/reporter.ts"]);
 
 const ambient: readonly { readonly pattern: RegExp; readonly instead: string }[] = [
