@@ -6,6 +6,8 @@ import type { Finding } from "./sandbox.ts";
 
 const execute = promisify(execFile);
 const oldestPython = [3, 9] as const;
+/** Milliseconds for a program that ends at once, on a machine with much else to do. */
+const patience = 60_000;
 
 /**
  * What this host allows, found out without a launcher: for `headrace doctor`, and to say why a launcher does not start.
@@ -19,13 +21,21 @@ async function interpreter(python: string): Promise<Finding> {
   const program = "import ctypes, json, socket, sys; print(json.dumps(list(sys.version_info[:3])))";
   const remedy = "Install Python 3.9 or newer (apt install python3, dnf install python3)";
   try {
-    const { stdout } = await execute(python, ["-I", "-S", "-E", "-c", program], { timeout: 10_000 });
+    const { stdout } = await execute(python, ["-I", "-S", "-E", "-c", program], { timeout: patience });
     const version = stdout
       .trim()
       .replaceAll(/[[\] ]/g, "")
       .split(",")
       .map(Number);
     const [major = 0, minor = 0] = version;
+    // A program that ends in the moment that its time is up has succeeded, and what it said is gone.
+    if (major === 0)
+      return {
+        name: "python",
+        ok: false,
+        detail: `${python} did not answer in time`,
+        remedy: "Ask again when less is going on",
+      };
     const ok = major > oldestPython[0] || (major === oldestPython[0] && minor >= oldestPython[1]);
     const detail = `${python} is Python ${version.join(".")}`;
     return ok ? { name: "python", ok, detail } : { name: "python", ok, detail, remedy };
@@ -114,7 +124,7 @@ async function userNamespaces(python: string): Promise<Finding> {
 async function tryNamespaces(python: string): Promise<string | undefined> {
   if (process.platform !== "linux") return undefined;
   return new Promise((resolve) => {
-    execFile(python, ["-I", "-S", "-E", "-c", attempt], { timeout: 10_000 }, (error, _, complaint) => {
+    execFile(python, ["-I", "-S", "-E", "-c", attempt], { timeout: patience }, (error, _, complaint) => {
       if (error === null) return resolve("");
       const [lastLine] = complaint.trim().split("\n").slice(-1);
       resolve(error.code === 1 && lastLine ? lastLine.slice(0, 200) : undefined);
