@@ -206,7 +206,25 @@ describe("the dashboard", { skip }, () => {
       await page.getByRole("button", { name: "Timeline" }).click();
       await page.getByRole("option", { selected: true }).filter({ hasText: "train" }).waitFor();
       assert.match(decodeURIComponent(page.url()), /task=for-loop-1\[1\]\/train/);
+      await page.getByRole("button", { name: "Graph" }).click();
+      await page.locator(".graph").press("[");
+      await page.waitForURL(/for-loop-1%5B0%5D|for-loop-1\[0\]/);
     });
+    await visit("/executions?q=state:failed", async (page) => {
+      await page.getByRole("row").filter({ hasText: "fails" }).waitFor();
+      assert.equal(await page.getByText("Succeeded").count(), 0);
+    });
+  });
+
+  test("a page whose code a newer Headrace has replaced is loaded anew by itself", async () => {
+    // Not by `visit`: the browser itself complains of what is not there.
+    const { page } = await openPage(browser, platform.running.gateway, "/runs");
+    await page.getByRole("heading", { name: /^Runs/ }).waitFor();
+    await page.route(/experiments-page/, (route) => route.fulfill({ status: 404 }), { times: 1 });
+    await page.route(`${platform.running.gateway}/`, (route) => route.fulfill({ body: "newer" }), { times: 1 });
+    await page.getByRole("link", { name: "Experiments" }).click();
+    await page.getByRole("heading", { name: /^Experiments/ }).waitFor();
+    await page.close();
   });
 
   const make = (name: string, rate: number): Promise<string> =>

@@ -281,6 +281,14 @@ export function GraphView(props: GraphViewProps) {
     y: (host.current?.clientHeight ?? 0) / 2,
   });
   const zoomBy = (factor: number): void => show(zoomed(view.current, view.current.scale * factor, centre()));
+  /** To the iteration before or after the shown one, of the innermost loop around the selection. */
+  const turnLoop = (by: number): void => {
+    const byId = new Map(nodes.map((it) => [it.id, it]));
+    let loop = byId.get(selected ?? "");
+    while (loop && loop.iterations === undefined) loop = byId.get(loop.parent ?? "");
+    const next = (loop?.iterations?.shown ?? 0) + by;
+    if (loop && next >= 0 && next < (loop.iterations?.states.length ?? 0)) onIteration(loop.id, next);
+  };
   const keys = (event: KeyboardEvent<HTMLDivElement>): void => {
     if (event.target instanceof HTMLInputElement || event.ctrlKey || event.metaKey || event.altKey) return;
     const direction = ({ ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down" } as const)[
@@ -299,6 +307,7 @@ export function GraphView(props: GraphViewProps) {
         selected === undefined || !from ? first : neighbour({ ...leaves, [selected]: from }, selected, direction);
       if (next !== undefined) onSelect(next);
     } else if (event.key === "Enter" && node?.frame) onToggle(node.id);
+    else if (event.key === "[" || event.key === "]") turnLoop(event.key === "]" ? 1 : -1);
     else if (event.key === "f") fit();
     else if (event.key === "+" || event.key === "=") zoomBy(1.25);
     else if (event.key === "-") zoomBy(0.8);
@@ -618,17 +627,36 @@ function Iterations({
   readonly onIteration: (id: string, index: number) => void;
 }) {
   const t = useKitMessages();
-  const room = width - 2 * frameSize.padding;
   const count = iterations.states.length;
-  // Bars keep a size that can be hit; more iterations than fit scroll with the shown one in the middle.
-  const step = Math.max(10, Math.min(30, room / Math.max(1, count)));
-  const fits = Math.floor(room / step);
+  const whole = width - 2 * frameSize.padding;
+  // Bars keep a size that can be hit; more iterations than fit scroll with the shown one in the middle, and have arrows.
+  const step = Math.max(10, Math.min(30, whole / Math.max(1, count)));
+  const turns = count * step > whole + 1;
+  const fits = Math.floor((turns ? whole - 2 * turnWidth : whole) / step);
   const first = Math.max(0, Math.min(count - fits, iterations.shown - Math.floor(fits / 2)));
+  const left = frameSize.padding + (turns ? turnWidth : 0);
+  const turn = (by: number): void => onIteration(node.id, Math.max(0, Math.min(count - 1, iterations.shown + by)));
   return (
     <g className="iterations" role="listbox" aria-label={node.label}>
+      {turns ? (
+        <>
+          <Turn
+            x={frameSize.padding - 4}
+            path="M11 6l-4 4 4 4"
+            label={t("graph.earlier")}
+            onClick={() => turn(-fits)}
+          />
+          <Turn
+            x={width - frameSize.padding - 16}
+            path="M9 6l4 4-4 4"
+            label={t("graph.later")}
+            onClick={() => turn(fits)}
+          />
+        </>
+      ) : null}
       {iterations.states.slice(first, first + fits).map((state, offset) => {
         const index = first + offset;
-        const x = frameSize.padding + offset * step;
+        const x = left + offset * step;
         const label = t("graph.iteration", { n: index + 1, state: t(stateKey(state)) });
         return (
           <g
@@ -649,6 +677,35 @@ function Iterations({
           </g>
         );
       })}
+    </g>
+  );
+}
+
+const turnWidth = 20;
+
+/** An arrow beside a strip of iterations: as many further as it shows. */
+function Turn({
+  x,
+  path,
+  label,
+  onClick,
+}: {
+  readonly x: number;
+  readonly path: string;
+  readonly label: string;
+  readonly onClick: () => void;
+}) {
+  return (
+    <g
+      className="chevron"
+      transform={`translate(${x} ${frameSize.head + 7})`}
+      role="button"
+      aria-label={label}
+      onClick={onClick}
+    >
+      <title>{label}</title>
+      <rect width="20" height="20" rx="3" />
+      <path d={path} />
     </g>
   );
 }

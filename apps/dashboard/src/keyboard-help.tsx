@@ -15,6 +15,7 @@ export function KeyboardHelp({ onClose }: { readonly onClose: () => void }) {
     ...navigation.map((entry) => [`g ${entry.key}`, t("keys.go", { page: entry.label[language] })] as const),
     ["↑ ↓ ← →", t("keys.rows")],
     ["Enter", t("keys.open")],
+    ["[ ]", t("keys.turn")],
     ["f", t("keys.fit")],
     ["+ −", t("keys.zoom")],
     ["Esc", t("keys.close")],

@@ -13,7 +13,8 @@ const maxDepth = 200;
  * is text there, and a YAML 1.2 reader would make a number of it. Throws ApiError BadRequest.
  */
 export function readDocuments(text: string): readonly JsonObject[] {
-  if (Buffer.byteLength(text) > maxDocumentBytes) {
+  // In a browser too, which reads what it is about to upload.
+  if (new Blob([text]).size > maxDocumentBytes) {
     throw badRequest(`Cannot read the pipeline: it is larger than ${maxDocumentBytes / 1024 / 1024} MiB`);
   }
   const values = text.trimStart().startsWith("{") ? [readJson(text)] : readYaml(text);

@@ -29,7 +29,7 @@ export function useReach(): Reach {
 export function useCount(shown: number, { count, more, filtered }: AtHand): string {
   const t = useMessages(resultMessages);
   const numbers = { shown: formatNumber(shown), count: formatNumber(count) };
-  if (filtered) return t(more ? "older.someOfNewest" : "older.some", numbers);
+  if (filtered && shown !== count) return t(more ? "older.someOfNewest" : "older.some", numbers);
   return more ? `${numbers.shown}+` : numbers.shown;
 }
 

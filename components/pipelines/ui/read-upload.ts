@@ -38,7 +38,8 @@ export async function readUpload(file: File): Promise<UploadContent> {
       parameters: pipelineInputs(spec),
     };
   } catch (error) {
-    return { kind: "broken", why: error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error) };
+    const why = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
+    return { kind: "broken", why: why.replace(/^Cannot read the pipeline.*?: /, "") };
   }
 }
 

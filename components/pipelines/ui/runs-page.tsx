@@ -9,6 +9,7 @@ import {
   ListPage,
   liveAnswer,
   NoMatch,
+  shortId,
   StateLabel,
   StatusStrip,
   Table,
@@ -32,7 +33,7 @@ import { useMemo } from "react";
 import { runs as runKind, type Run } from "../resources/index.ts";
 import { failureLine, thrownIn } from "./failure-words.ts";
 import { pipelineMessages } from "./messages.ts";
-import { newRunPath } from "./places.ts";
+import { newRunPath, pipelinePath, schedulePath } from "./places.ts";
 import type { Words } from "./run-words.ts";
 import { RunsBulkBar } from "./runs-bulk-bar.tsx";
 import { useMeasuredColumns } from "./runs-measures.tsx";
@@ -214,6 +215,34 @@ export function runColumns(t: Words, allNamespaces: boolean): readonly TableColu
       sort: (run) => run.metadata.namespace,
       cell: (run) => <Muted text={run.metadata.namespace ?? ""} />,
     },
+    {
+      id: "version",
+      header: t("column.version"),
+      width: "96px",
+      wideOnly: true,
+      optional: true,
+      sort: (run) => run.spec.pipeline.versionId,
+      cell: ({ spec: { pipeline } }) =>
+        pipeline.id === undefined || pipeline.versionId === undefined ? null : (
+          <Link className="quiet-link mono" to={pipelinePath(pipeline.id, pipeline.versionId)}>
+            {shortId(pipeline.versionId)}
+          </Link>
+        ),
+    },
+    {
+      id: "schedule",
+      header: t("fact.schedule"),
+      width: "96px",
+      wideOnly: true,
+      optional: true,
+      sort: (run) => run.spec.recurringRun,
+      cell: ({ spec: { recurringRun } }) =>
+        recurringRun === undefined ? null : (
+          <Link className="quiet-link mono" to={schedulePath(recurringRun)}>
+            {shortId(recurringRun)}
+          </Link>
+        ),
+    },
     timeColumn("started", t("column.started"), (run) => run.status.startedAt ?? run.metadata.creationTimestamp, {
       width: "104px",
     }),
@@ -256,6 +285,8 @@ function filterable(run: Run): Filterable {
       pipeline: run.spec.pipeline.name,
       experiment: run.spec.experiment.name,
       namespace: run.metadata.namespace,
+      schedule: run.spec.recurringRun,
+      version: run.spec.pipeline.versionId,
       id: runId(run),
       ...spanField(run.status),
     },

@@ -39,7 +39,7 @@ export function RunsTable({
   const [sort, setSort] = useTableSort({ column: "started", descending: true });
   const chosen = useChosen(runs, runId);
   const columns = useMemo(() => runColumns(t, namespace === ""), [t, namespace]);
-  const hidden = [...without, "id", "cached", ...(namespace === "" ? [] : ["namespace"])];
+  const hidden = [...without, "id", "cached", "version", "schedule", ...(namespace === "" ? [] : ["namespace"])];
   return (
     <>
       <Answered answer={liveAnswer(live, runs)} failed={failed} rows={6}>

@@ -1,4 +1,5 @@
-import { parseAllDocuments, stringify } from "yaml";
+import { stringify } from "yaml";
+import { readDocuments } from "../core/document.ts";
 import { isObject } from "../core/json.ts";
 
 /** As `kfp compile` writes it: the pipeline's document, and the platform's after it if there is one. */
@@ -11,16 +12,10 @@ export function specToYaml(spec: unknown): string {
     .join("---\n");
 }
 
-/** The two shapes in which the API takes a spec, read from a compiled file. Throws YAMLParseError for what is not YAML. */
+/** The two shapes in which the API takes a spec, read from a compiled file as the server reads it. Throws ApiError BadRequest. */
 export function yamlToSpec(text: string): unknown {
-  const documents = parseAllDocuments(text, { version: "1.1", logLevel: "error" });
-  const values: unknown[] = [];
-  for (const document of Array.isArray(documents) ? documents : []) {
-    const [error] = document.errors;
-    if (error) throw error;
-    values.push(document.toJS({ maxAliasCount: 100 }));
-  }
-  const platform = values.find((value) => isObject(value) && "platforms" in value);
-  const pipeline = values.find((value) => value !== platform);
+  const documents = readDocuments(text);
+  const platform = documents.find((document) => "platforms" in document);
+  const pipeline = documents.find((document) => document !== platform);
   return platform === undefined ? pipeline : { pipeline_spec: pipeline, platform_spec: platform };
 }
