@@ -77,12 +77,18 @@ export function routeMaker(context: ApiContext, failed = errorResponse) {
     access: "asks",
     async handle(request, params) {
       try {
-        return await handle(context, request, params);
+        return await handle(context, { ...request, query: protoNames(request.query) }, params);
       } catch (error) {
         return failed(error, context.report);
       }
     },
   });
+}
+
+/** A query's parameters by the names of the proto files: clients may send those of JSON, `pageSize` for `page_size`. */
+function protoNames(query: URLSearchParams): URLSearchParams {
+  const inSnakeCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return new URLSearchParams([...query].map(([name, value]) => [inSnakeCase(name), value]));
 }
 
 /** Throws ApiError Forbidden (or Unauthorized for those who are nobody) unless the user may. */
@@ -173,10 +179,10 @@ export function notFound(what: string, id: string): ApiError {
   return new ApiError("NotFound", `${what} ${id} not found`);
 }
 
-/** Text that a client named something with. Lengths in characters. */
+/** Text that a client named something with, blanks around it and all: it is looked up by the same text. Lengths in characters. */
 export function requireName(value: string | undefined, place: string, maxLength: number): string {
-  const name = value?.trim() ?? "";
-  if (name === "") throw badRequest(`${place}: Required value`);
+  const name = value ?? "";
+  if (name.trim() === "") throw badRequest(`${place}: Required value`);
   checkLength(name, place, maxLength);
   return name;
 }

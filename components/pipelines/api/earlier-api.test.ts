@@ -87,9 +87,22 @@ test("what dashboards read by v1beta1 is there in its words", async () => {
 
   const jobs = (await read("/jobs", key))["jobs"] as Rows;
   assert.deepEqual([jobs[0]?.["id"], jobs[0]?.["mode"], jobs[0]?.["max_concurrency"]], [job, "ENABLED", "1"]);
-  assert.equal((await read(`/jobs/${job}`))["enabled"], true);
+  const shown = await read(`/jobs/${job}`);
+  assert.equal(shown["enabled"], true);
+  assert.deepEqual(
+    (shown["resource_references"] as readonly { key: { type: string; id: string } }[]).map(({ key }) => [
+      key.type,
+      key.id,
+    ]),
+    [
+      ["EXPERIMENT", experiment],
+      ["NAMESPACE", "kubeflow"],
+      ["PIPELINE", pipeline],
+    ],
+  );
+  assert.equal((await read("/namespaces/kubeflow/pipelines/add"))["id"], pipeline);
   assert.equal((await face.call("GET", `${v1}/runs/none`)).json["code"], 5);
-  assert.equal((await face.call("GET", `/pipeline${v1}/healthz`)).status, 200);
+  assert.deepEqual((await face.call("GET", `/pipeline${v1}/healthz`)).json, { tag_name: "2.17.0", multi_user: false });
 });
 
 test("whether somebody may see viewers is answered by a status", async () => {

@@ -1,6 +1,7 @@
 import { type ApiRequest, type ApiResponse, badRequest, type Route, type RouteParams } from "@headrace/model";
 import { asText, field, isList, isObject, type JsonObject, type JsonValue } from "../core/json.ts";
 import { type ApiContext, namespaceFor, requirePermission, routeMaker } from "./context.ts";
+import { healthOf } from "./health.ts";
 import { healthMessage } from "./messages.ts";
 import { jsonResponse } from "./status.ts";
 
@@ -44,6 +45,15 @@ export function earlierRoutes(context: ApiContext, routes: readonly Route[]): re
     one("/experiments/{id}", "/experiments/{experiment}", "experiment", experimentOf),
     list("/pipelines", { of: "/pipelines", called: same("pipelines"), each: pipeline }),
     one("/pipelines/{id}", "/pipelines/{pipeline}", "pipeline", pipeline),
+    route(
+      "GET",
+      `${earlier}/namespaces/{namespace}/pipelines/{name}`,
+      async (_, request, { namespace = "", name = "" }) => {
+        const query = new URLSearchParams({ namespace });
+        const found = await ask(request, "/pipelines/names/{name}", { params: { name }, query });
+        return "failed" in found ? found.failed : jsonResponse(await pipeline(found.value, request));
+      },
+    ),
     template("/pipelines/{id}/templates", (id, request) => latestVersion(ask, id, request)),
     versions(route, ask),
     one("/pipeline_versions/{id}", "/pipelines/{pipeline}/versions/{version}", "version", versionOf),
@@ -85,8 +95,9 @@ function asker(routes: readonly Route[]): Ask {
   };
 }
 
-async function health({ tenancy }: ApiContext): Promise<ApiResponse> {
-  return jsonResponse(healthMessage.write({ multi_user: tenancy.multiUser }));
+async function health(context: ApiContext): Promise<ApiResponse> {
+  const { tag_name, multi_user } = healthOf(context);
+  return jsonResponse(healthMessage.write({ tag_name, multi_user }));
 }
 
 /** Whether the caller may see viewers, which is what upstream's pages ask before they show anything of a namespace. */
@@ -244,13 +255,12 @@ function runOf(row: JsonObject): JsonObject {
     ...(field(row, "storage_state") === "ARCHIVED" && { storage_state: "STORAGESTATE_ARCHIVED" }),
     status: statuses[textOf(row, "state")] ?? "",
     ...(isObject(error) && { error: textOf(error, "message") }),
-    ...sourceOf(row, textOf(row, "recurring_run_id")),
+    ...sourceOf(row, [["JOB", textOf(row, "recurring_run_id"), "CREATOR"]]),
   };
 }
 
 async function runDetailOf(ask: Ask, row: JsonObject, request: ApiRequest): Promise<JsonObject> {
-  const reference = field(row, "pipeline_version_reference");
-  const version = isObject(reference) ? textOf(reference, "pipeline_version_id") : "";
+  const version = referred(row, "pipeline_version_id");
   const found = version && (await ask(request, "/pipelines/{pipeline}/versions/{version}", { params: { version } }));
   const spec = found && "value" in found ? field(found.value, "pipeline_spec") : field(row, "pipeline_spec");
   const run = runOf(row);
@@ -279,27 +289,36 @@ function jobOf(row: JsonObject): JsonObject {
     mode: enabled ? "ENABLED" : "DISABLED",
     status: enabled ? "Enabled" : "Disabled",
     ...(enabled && { enabled }),
-    ...sourceOf(row, ""),
+    ...sourceOf(row, [
+      ["NAMESPACE", textOf(row, "namespace"), "OWNER"],
+      ["PIPELINE", referred(row, "pipeline_id"), "CREATOR"],
+    ]),
   };
 }
 
-/** Which pipeline something runs, with what, and what it belongs to. */
-function sourceOf(row: JsonObject, job: string): JsonObject {
-  const reference = field(row, "pipeline_version_reference") ?? {};
-  const version = isObject(reference) ? textOf(reference, "pipeline_version_id") : "";
-  const pipeline_id = isObject(reference) ? textOf(reference, "pipeline_id") : "";
+/** Which pipeline something runs, with what, and what it belongs to beside `others`. */
+function sourceOf(row: JsonObject, others: readonly Reference[]): JsonObject {
+  const pipeline_id = referred(row, "pipeline_id");
   const runtime_config = field(row, "runtime_config");
   return {
     pipeline_spec: { ...(pipeline_id && { pipeline_id }), ...(runtime_config !== undefined && { runtime_config }) },
     ...references([
       ["EXPERIMENT", textOf(row, "experiment_id"), "OWNER"],
-      ["PIPELINE_VERSION", version, "CREATOR"],
-      ["JOB", job, "CREATOR"],
+      ["PIPELINE_VERSION", referred(row, "pipeline_version_id"), "CREATOR"],
+      ...others,
     ]),
   };
 }
 
-function references(all: readonly (readonly [type: string, id: string, relationship: string])[]): JsonObject {
+/** Of the pipeline and version that a run or schedule names. */
+function referred(row: JsonObject, id: "pipeline_id" | "pipeline_version_id"): string {
+  const reference = field(row, "pipeline_version_reference");
+  return isObject(reference) ? textOf(reference, id) : "";
+}
+
+type Reference = readonly [type: string, id: string, relationship: string];
+
+function references(all: readonly Reference[]): JsonObject {
   const resource_references = all
     .filter(([, id]) => id !== "")
     .map(([type, id, relationship]) => ({ key: { type, id }, relationship }));

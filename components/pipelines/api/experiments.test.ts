@@ -48,7 +48,16 @@ test("a name is unique in its namespace, needed, and of limited length", async (
   const twice = await create("one");
   assert.deepEqual([twice.status, twice.json["code"]], [409, 6]);
   assert.equal((await create("")).status, 400);
+  assert.equal((await create("  ")).status, 400);
   assert.equal((await create("x".repeat(129))).status, 400);
+});
+
+test("blanks around a name belong to it: it is found by what it was made with", async () => {
+  await using face = await testFace();
+  const made = await face.call("POST", path, { body: { display_name: " one " } });
+  assert.equal(made.json["display_name"], " one ");
+  const filter = JSON.stringify({ predicates: [{ operation: "EQUALS", key: "display_name", string_value: " one " }] });
+  assert.equal((await face.call("GET", path, { query: { filter } })).json["total_size"], 1);
 });
 
 test("a list without matches is empty, not missing: clients create only then", async () => {

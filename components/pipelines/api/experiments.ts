@@ -155,7 +155,7 @@ const newDefaultExperiment = (context: ApiContext, ns: string): ExperimentRow =>
   newExperiment(context, {
     ns,
     name: defaultExperiment,
-    description: "All runs created without specifying an experiment will be grouped here",
+    description: "All runs created without specifying an experiment will be grouped here.",
   });
 
 function newExperiment(

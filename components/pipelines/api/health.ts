@@ -6,20 +6,18 @@ import { jsonResponse } from "./status.ts";
 /** Whose API this is; what stands behind the plus sign is ours, as in Kubernetes' own version. */
 const spokenVersion = "2.17.0";
 
+export const healthOf = ({ tenancy, version }: ApiContext) => ({
+  tag_name: version === undefined ? spokenVersion : `${spokenVersion}+headrace-${version}`,
+  multi_user: tenancy.multiUser,
+  pipeline_store: "database",
+});
+
 /** What clients ask first: whether they must name a namespace. Answers anybody. */
 export function healthRoutes(context: ApiContext): readonly Route[] {
   const route = routeMaker(context);
   return [
     {
-      ...route("GET", "/apis/v2beta1/healthz", async ({ tenancy, version }) =>
-        jsonResponse(
-          healthMessage.write({
-            tag_name: version === undefined ? spokenVersion : `${spokenVersion}+headrace-${version}`,
-            multi_user: tenancy.multiUser,
-            pipeline_store: "database",
-          }),
-        ),
-      ),
+      ...route("GET", "/apis/v2beta1/healthz", async () => jsonResponse(healthMessage.write(healthOf(context)))),
       access: "open",
     },
   ];

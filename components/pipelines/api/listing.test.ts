@@ -69,6 +69,13 @@ test("a token goes with the sorting and the filter that it was made with", async
   }
 });
 
+test("a query may name its parameters in camelCase, as JSON does", async () => {
+  await using face = await faceWith(["a", "b", "c"]);
+  const first = await list(face, { pageSize: "2", sortBy: "name desc" });
+  assert.deepEqual(first.names, ["c", "b"]);
+  assert.deepEqual((await list(face, { pageToken: first.token })).names, ["a"]);
+});
+
 test("page sizes are 20 by default and 200 at most; negative ones are refused", async () => {
   await using face = await faceWith(["a"]);
   for (const page_size of ["", "0", "1000"]) assert.deepEqual((await list(face, { page_size })).names, ["a"]);
@@ -119,6 +126,7 @@ test("times are compared in whole seconds, whether they come as times or as text
     { timestamp_value: "2026-01-01T00:00:01Z" },
     { string_value: "2026-01-01T00:00:01.4Z" },
     { string_value: "2026-01-01T02:00:01+02:00" },
+    { long_value: String(Date.UTC(2026, 0, 1, 0, 0, 1) / 1000) },
   ]) {
     assert.deepEqual((await list(face, filterOf({ operation: 1, key: "created_at", ...value }))).names, ["b"]);
   }
@@ -135,7 +143,10 @@ test("filters that make no sense are refused with the place at fault", async () 
     [{ operation: 1, key: "name" }, /Required value/],
     [{ operation: 1, key: "name", int_value: 3 }, /is text/],
     [{ operation: 1, key: "created_at", string_value: "x" }, /"created_at": must be a time/],
-    [{ operation: 1, key: "created_at", long_value: 3 }, /is a time/],
+    [
+      { operation: 1, key: "name", string_value: "x", int_value: 3 },
+      /string_value and int_value|int_value and string_value/,
+    ],
     [{ operation: 9, key: "created_at", string_value: "2" }, /is no text/],
     [{ operation: 8, key: "name", string_value: "x" }, /string_values/],
     [{ operation: 1, key: "name", string_value: "x", shade: 1 }, /shade: unknown field/],

@@ -138,7 +138,9 @@ const comparisons = {
 } as const;
 
 function readPredicate(predicate: Predicate, place: string, columns: Columns): ListCondition {
-  const { operation = "OPERATION_UNSPECIFIED", key = "" } = predicate;
+  const { operation = "OPERATION_UNSPECIFIED", key = "", ...values } = predicate;
+  if (Object.keys(values).length > 1)
+    throw badRequest(`${place}: ${Object.keys(values).join(" and ")} cannot be set together`);
   if (key.startsWith("tags.") && "tags" in columns) return readTagPredicate(predicate, place, columns);
   const column = columnNamed(key, `${place}.key`, columns);
   switch (operation) {
@@ -184,7 +186,7 @@ function comparable(
   const { type, names } = column;
   const named = typeof value === "number" ? (names?.[value] ?? value) : value;
   if (type === "time") {
-    if (typeof named === "number") throw badRequest(`${place}: "${key}" is a time: give a timestamp_value`);
+    if (typeof named === "number") return named * 1000; // KFP keeps times in seconds, and compares numbers with those
     return wholeSeconds(time.read(named, `${place}: "${key}"`));
   }
   if (type === "text" && typeof named !== "string") throw badRequest(`${place}: "${key}" is text: give a string_value`);

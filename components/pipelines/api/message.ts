@@ -12,6 +12,8 @@ export interface Field<T> {
   read(value: JsonValue, path: string): T;
   /** Undefined for the zero value, which is left out. */
   write(value: T): JsonValue | undefined;
+  /** The zero value as it is written within lists and maps, where it cannot be left out; null if there is none. */
+  readonly zero?: JsonValue;
 }
 
 export type Shape =
@@ -75,6 +77,7 @@ export const text: Field<string> = {
     return value;
   },
   write: (value) => value || undefined,
+  zero: "",
 };
 
 export const flag: Field<boolean> = {
@@ -84,12 +87,17 @@ export const flag: Field<boolean> = {
     return value;
   },
   write: (value) => value || undefined,
+  zero: false,
 };
+
+/** The same, written also when it is false, as Go writes what is no protobuf. */
+export const presentFlag: Field<boolean> = { ...flag, write: (value) => value };
 
 export const int32: Field<number> = {
   shape: { kind: "integer" },
   read: (value, path) => readInteger(value, path, 2 ** 31 - 1),
   write: (value) => value || undefined,
+  zero: 0,
 };
 
 /** Numbers in requests may be text, and in answers they are. What a JavaScript number cannot hold exactly is refused. */
@@ -97,6 +105,7 @@ export const int64: Field<number> = {
   shape: { kind: "integer" },
   read: (value, path) => readInteger(value, path, Number.MAX_SAFE_INTEGER),
   write: (value) => (value ? String(value) : undefined),
+  zero: "0",
 };
 
 /** int64 that is written also when it is 0: `optional` in protobuf. */
@@ -148,6 +157,7 @@ export function word<const W extends string>(names: Readonly<Record<number, W>>)
       return name;
     },
     write: (value) => (value === names[0] ? undefined : value),
+    ...(names[0] !== undefined && { zero: names[0] }),
   };
 }
 
@@ -171,7 +181,7 @@ export function listOf<T>(item: Field<T>): Field<readonly T[]> {
       if (!isList(value)) throw badRequest(`${path}: must be a list`);
       return value.map((each, index) => item.read(each, `${path}[${index}]`));
     },
-    write: (values) => (values.length > 0 ? values.map((value) => item.write(value) ?? null) : undefined),
+    write: (values) => (values.length > 0 ? values.map((value) => written(item, value)) : undefined),
   };
 }
 
@@ -185,9 +195,11 @@ export function mapOf<T>(item: Field<T>): Field<Readonly<Record<string, T>>> {
     write(values) {
       const entries = Object.entries(values);
       if (entries.length === 0) return undefined;
-      return Object.fromEntries(entries.map(([key, value]) => [key, item.write(value) ?? null]));
+      return Object.fromEntries(entries.map(([key, value]) => [key, written(item, value)]));
     },
   };
 }
+
+const written = <T>(item: Field<T>, value: T): JsonValue => item.write(value) ?? item.zero ?? null;
 
 const camelCase = (name: string): string => name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());

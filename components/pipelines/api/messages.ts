@@ -6,6 +6,7 @@ import {
   listOf,
   mapOf,
   message,
+  presentFlag,
   presentInt64,
   struct,
   text,
@@ -356,4 +357,8 @@ export const filterMessage = message("Filter", {
 });
 export type FilterMessage = TypeOf<typeof filterMessage>;
 
-export const healthMessage = message("GetHealthzResponse", { tag_name: text, multi_user: flag, pipeline_store: text });
+export const healthMessage = message("GetHealthzResponse", {
+  tag_name: text,
+  multi_user: presentFlag,
+  pipeline_store: text,
+});

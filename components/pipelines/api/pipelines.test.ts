@@ -27,6 +27,12 @@ test("a change with empty tags clears them, one without leaves them", async () =
   assert.deepEqual([cleared.json["display_name"], cleared.json["tags"]], ["P", undefined]);
 });
 
+test("a tag may be empty, and is still a text", async () => {
+  await using face = await testFace();
+  const { pipeline_id } = (await face.call("POST", path, { body: { name: "p", tags: { reviewed: "" } } })).json;
+  assert.deepEqual((await face.call("GET", `${path}/${pipeline_id}`)).json["tags"], { reviewed: "" });
+});
+
 test("pipelines are found by a tag, exactly", async () => {
   await using face = await testFace();
   await face.call("POST", path, { body: { name: "p1", tags: { env: "prod", team: "ml" } } });

@@ -350,6 +350,7 @@ test("whoever may not gets 403, and nobody 401, in KFP's form", async () => {
   assert.deepEqual([nobody.status, nobody.json["code"]], [401, 16]);
   assert.deepEqual((await face.call("GET", "/apis/v2beta1/healthz")).json, {
     tag_name: "2.17.0",
+    multi_user: false,
     pipeline_store: "database",
   });
 });
