@@ -28,7 +28,7 @@ describe("what a step costs", () => {
   });
 
   test("of a wide loop: many transactions, none of which holds up the others for long", async () => {
-    const width = 800;
+    const width = 600;
     let most = 0;
     await using bench = await createBench(program, {
       wrapRecords: (records) => noting(records, (changes) => (most = Math.max(most, changes))),
@@ -46,9 +46,9 @@ describe("what a step costs", () => {
     await eventually("the engine has let go of them", () => queryObjects(ActiveRun, { format: "count" }) === before);
   });
 
-  test("of a run of 2,000 tasks: no more than of one of 250", async () => {
-    const small = await cpuOfTask(250);
-    const large = await cpuOfTask(2000);
+  test("of a run of 1,200 tasks: no more than of one of 150", async () => {
+    const small = await cpuOfTask(150);
+    const large = await cpuOfTask(1200);
     // Eight times the tasks: a cost that grew with the run would show as a factor of eight.
     assert.ok(
       large < 3 * small,
