@@ -19,6 +19,10 @@ export interface Manifest {
 /** Raised when the way of building changes, so that environments of the old way are not taken for new ones. */
 export const recipe = 1;
 
+/** Only what hangs is to be ended: a slow or busy machine takes minutes for what is done in a second elsewhere. */
+const offlineMs = 300_000;
+const onlineMs = 900_000;
+
 const manifestName = "headrace.json";
 
 /** setuptools ships one that only prepares an import hook: safe in a process that is forked later. */
@@ -50,7 +54,7 @@ export async function buildEnvironment(options: BuildOptions): Promise<Manifest>
         interpreter.executable,
         temporary,
       ],
-      timeoutMs: 60_000,
+      timeoutMs: offlineMs,
       signal,
     });
     const python = join(temporary, "bin", "python");
@@ -58,7 +62,7 @@ export async function buildEnvironment(options: BuildOptions): Promise<Manifest>
     if (seeds.length > 0) {
       await must(uv, "install pip", {
         arguments: ["pip", "install", "--quiet", "--offline", "--no-index", "--no-deps", "--python", python, ...seeds],
-        timeoutMs: 60_000,
+        timeoutMs: offlineMs,
         signal,
       });
     }
@@ -79,7 +83,7 @@ export async function buildEnvironment(options: BuildOptions): Promise<Manifest>
           "-r",
           list,
         ],
-        timeoutMs: 900_000,
+        timeoutMs: onlineMs,
         signal,
       });
     }
