@@ -571,6 +571,9 @@ function Frame({
 }: NodeProps & { readonly simple: boolean; readonly onIteration: (id: string, index: number) => void }) {
   const t = useKitMessages();
   if (!box) return null;
+  // The name counts for more than what is said of it, which stands on hover too.
+  const roomFor = (detail: string): number => Math.floor((box.width - 70 - detail.length * 6.6) / 7);
+  const detail = roomFor(node.detail) < Math.min(node.label.length, 16) ? "" : node.detail;
   return (
     <g
       className={`frame${selected ? " selected" : ""}${dimmed ? " dimmed" : ""}`}
@@ -590,17 +593,17 @@ function Frame({
         />
         {simple ? null : (
           <>
-            <title>{node.label}</title>
+            <title>{nodeLabel(node, t)}</title>
             {node.state ? (
               <g transform="translate(28 8)">
                 <StateShape state={node.state} />
               </g>
             ) : null}
             <text className="frame-name" x={node.state ? 47 : 28} y="18.5">
-              {middleEllipsis(node.label, Math.floor((box.width - 70 - node.detail.length * 6.6) / 7))}
+              {middleEllipsis(node.label, roomFor(detail))}
             </text>
             <text className="node-detail" x={box.width - 12} y="18.5" textAnchor="end">
-              {node.detail}
+              {detail}
             </text>
           </>
         )}

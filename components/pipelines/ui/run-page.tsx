@@ -28,7 +28,7 @@ import {
   useTab,
   type Asked,
 } from "@headrace/ui-kit";
-import { useMemo } from "react";
+import { Fragment, useMemo } from "react";
 import { runLabel, runs as runKind, tasks as taskKind, type Run, type Task } from "../resources/index.ts";
 import { fetchPipelineSpec } from "./api.ts";
 import { ArtifactPanel, ArtifactTable, MetricsView } from "./artifact-view.tsx";
@@ -37,12 +37,13 @@ import { pipelineMessages } from "./messages.ts";
 import { SpecSource } from "./spec-source.tsx";
 import { experimentPath, pipelinePath, schedulePath } from "./places.ts";
 import { readPipelineSpec } from "./pipeline-spec.ts";
+import { pipelineInputs } from "./planned-task.ts";
 import { RunActions } from "./run-actions.tsx";
 import { RunSteps } from "./run-steps.tsx";
 import { buildRunTree, countByState, findNode, type RunNode } from "./run-tree.ts";
 import { sayRun } from "./run-words.ts";
 import { countSteps, isRunOver, runState, stepBars } from "./state.ts";
-import { TaskPanel } from "./task-panel.tsx";
+import { isEmpty, TaskPanel, ValuesSection } from "./task-panel.tsx";
 
 /** The page of one run: finds it, or says that there is none. */
 export function RunPage() {
@@ -139,7 +140,14 @@ function FoundRun({ run }: { readonly run: Run }) {
             )}
           </>
         ) : null}
-        {tab === "parameters" ? <Parameters run={run} /> : null}
+        {tab === "parameters" ? (
+          <Parameters
+            run={run}
+            spec={spec.state === "ready" ? spec.value : undefined}
+            root={tree.task}
+            onArtifact={(it) => setArtifact(String(it))}
+          />
+        ) : null}
         {tab === "metrics" ? <MetricsView items={artifacts} /> : null}
         {tab === "artifacts" ? (
           <ArtifactTable items={artifacts} selected={artifact} onSelect={(it) => setArtifact(String(it))} />
@@ -196,18 +204,47 @@ function PipelineOf({ run }: { readonly run: Run }) {
   return id === undefined ? name : <Link to={pipelinePath(id, versionId)}>{name}</Link>;
 }
 
-function Parameters({ run }: { readonly run: Run }) {
+/** What the run was given, the pipeline's defaults for the rest, and what came out of it. */
+function Parameters({
+  run,
+  spec,
+  root,
+  onArtifact,
+}: {
+  readonly run: Run;
+  readonly spec: unknown;
+  readonly root: Task | undefined;
+  readonly onArtifact: (id: number) => void;
+}) {
   const t = useMessages(pipelineMessages);
-  const parameters = Object.entries(run.spec.parameters);
+  const given = Object.entries(run.spec.parameters);
+  const defaults = useMemo(() => defaultsOf(spec), [spec]).filter(([name]) => !(name in run.spec.parameters));
   return (
     <div className="page-scroll">
-      {parameters.length === 0 ? (
+      {given.length + defaults.length === 0 ? (
         <p className="muted">{t("parameters.none")}</p>
       ) : (
         <DefinitionList
-          items={parameters.map(([name, value]) => [name, <code key={name}>{formatValue(value)}</code>])}
+          items={[
+            ...given.map(([name, value]) => [name, <code key={name}>{formatValue(value)}</code>] as const),
+            ...defaults.map(
+              ([name, value]) =>
+                [
+                  name,
+                  <Fragment key={name}>
+                    <code>{formatValue(value)}</code> <span className="faint">{t("parameters.default")}</span>
+                  </Fragment>,
+                ] as const,
+            ),
+          ]}
         />
       )}
+      {root && !isEmpty(root.status.outputs) ? (
+        <>
+          <hr className="rule" />
+          <ValuesSection title={t("parameters.made")} values={root.status.outputs} t={t} onArtifact={onArtifact} />
+        </>
+      ) : null}
       <hr className="rule" />
       <DefinitionList
         items={[
@@ -218,6 +255,17 @@ function Parameters({ run }: { readonly run: Run }) {
       />
     </div>
   );
+}
+
+/** Nothing for a pipeline that does not read: the run shows what it was given all the same. */
+function defaultsOf(spec: unknown): readonly (readonly [string, unknown])[] {
+  try {
+    return [...pipelineInputs(spec)].flatMap(([name, { defaultValue }]) =>
+      defaultValue === undefined ? [] : [[name, defaultValue] as const],
+    );
+  } catch {
+    return [];
+  }
 }
 
 function Spec({ answer, name }: { readonly answer: Asked<unknown>; readonly name: string }) {

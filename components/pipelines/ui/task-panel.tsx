@@ -17,7 +17,7 @@ import {
   useQueryItem,
 } from "@headrace/ui-kit";
 import { Fragment, useState } from "react";
-import type { Run, Task, TaskArtifact, TaskAttempt, TaskValues } from "../resources/index.ts";
+import type { Run, TaskArtifact, TaskAttempt, TaskValues } from "../resources/index.ts";
 import { openLog } from "./api.ts";
 import { CacheNote } from "./cache-note.tsx";
 import { typeName } from "./artifacts.ts";
@@ -119,7 +119,7 @@ function TabBody({
   readonly onSelect: (key: string) => void;
   readonly onArtifact: (id: number) => void;
 }) {
-  if (tab === "log") return <TaskLog task={node.task} run={run} t={t} />;
+  if (tab === "log") return <TaskLog node={node} run={run} t={t} />;
   if (tab === "attempts") return <Attempts attempts={node.task?.status.attempts ?? []} t={t} />;
   return (
     <>
@@ -310,7 +310,7 @@ function Outputs({
   return <span className="faint">{says[node.state] ?? t("fact.noneYet")}</span>;
 }
 
-const isEmpty = (values: TaskValues): boolean =>
+export const isEmpty = (values: TaskValues): boolean =>
   Object.keys(values.parameters).length === 0 && Object.keys(values.artifacts).length === 0;
 
 /** Parameters and artifacts in one line each, as much as helps at a glance. */
@@ -353,7 +353,7 @@ const shortName = (name: string): string => name.replace(/^pipelinechannel--/, "
 
 const Spaced = ({ children }: { readonly children: React.ReactNode }) => <span className="spaced">{children}</span>;
 
-function ValuesSection({
+export function ValuesSection({
   title,
   values,
   t,
@@ -414,7 +414,8 @@ function ArtifactLinks({
   );
 }
 
-function TaskLog({ task, run, t }: { readonly task: Task | undefined; readonly run: RunPlace; readonly t: Words }) {
+function TaskLog({ node, run, t }: { readonly node: RunNode; readonly run: RunPlace; readonly t: Words }) {
+  const { task, state } = node;
   const { request } = useKit();
   const attempts = task?.status.attempts ?? [];
   const [chosen, setChosen] = useState<string>();
@@ -423,7 +424,7 @@ function TaskLog({ task, run, t }: { readonly task: Task | undefined; readonly r
     const from = task?.status.cachedFrom;
     return (
       <div className="panel-section muted">
-        <p>{from ? t("log.cached") : t("log.none")}</p>
+        <p>{t(from ? "log.cached" : state === "skipped" || state === "cancelled" ? "log.never" : "log.none")}</p>
         {from ? <Link to={`/runs/details/${from.run}/execution/${from.task}`}>{t("log.cachedLink")}</Link> : null}
       </div>
     );
