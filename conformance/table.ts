@@ -9,6 +9,19 @@ export interface Row {
   readonly cases?: number;
 }
 
+/** What `writeTable` wrote there; empty if it never did. */
+export async function readTable(page: string, name: string): Promise<readonly Row[]> {
+  const text = await readFile(page, "utf8");
+  const [, table = ""] = new RegExp(`<!-- begin: ${name} -->([\\s\\S]*?)<!-- end: ${name} -->`).exec(text) ?? [];
+  return [...table.matchAll(/^\| (.*?) +\| (pass|miss|skip) +\| (.*?) *\|$/gm)].map(
+    ([, row = "", outcome = "", note = ""]) => ({
+      name: row.replaceAll("\\|", "|"),
+      outcome: outcome === "pass" || outcome === "miss" ? outcome : "skip",
+      note: note.replaceAll("\\|", "|"),
+    }),
+  );
+}
+
 /** Replaces the part of a page between `<!-- begin: NAME -->` and `<!-- end: NAME -->` by a pass table, made by `command`. */
 export async function writeTable(page: string, name: string, command: string, rows: readonly Row[]): Promise<void> {
   const text = await readFile(page, "utf8");
