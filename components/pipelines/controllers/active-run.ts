@@ -24,7 +24,7 @@ import { checkParameters } from "../core/parameters.ts";
 import { pipelineRootOf, placeBelow, runDirectory } from "../core/pipeline-root.ts";
 import type { RunFacts } from "../core/placeholders.ts";
 import { valueIn } from "../core/resolve.ts";
-import { isWithin } from "../core/retry.ts";
+import { outersOf } from "../core/retry.ts";
 import { workspaceClaimName, workspacePath } from "../core/workspace.ts";
 import { needsWorkspace } from "../core/workspace-mount.ts";
 import { type ArtifactRow, taskArtifactsOf } from "../records/artifacts.ts";
@@ -54,7 +54,7 @@ export class ActiveRun {
   isDeadlineSet = false;
   /** When steps with earlier attempts were decided, by row: their next attempts are no older. */
   readonly setBackAt = new Map<number, number>();
-  readonly #runAgain: readonly string[];
+  readonly #runAgain: ReadonlySet<string>;
   #importsIntoWorkspace: boolean | undefined;
   readonly #idOf = new Map<Node, number>();
   readonly #nodeOf = new Map<number, Node>();
@@ -64,7 +64,7 @@ export class ActiveRun {
     this.facts = facts;
     this.sharedRoot = sharedRoot;
     this.graph = graph;
-    this.#runAgain = row.run_again === null ? [] : JSON.parse(row.run_again);
+    this.#runAgain = new Set<string>(row.run_again === null ? [] : JSON.parse(row.run_again));
   }
 
   get ns(): string {
@@ -77,7 +77,7 @@ export class ActiveRun {
 
   /** Whether a user chose this task, or one around it, to run again: then no earlier success will do. */
   isToRunAgain({ key }: Node): boolean {
-    return this.#runAgain.some((outer) => isWithin(key, outer));
+    return this.#runAgain.size > 0 && outersOf(key).some((outer) => this.#runAgain.has(outer));
   }
 
   get pipeline(): Pipeline {

@@ -11,7 +11,7 @@ import {
   type JsonValue,
   parseObject,
 } from "../core/json.ts";
-import { isWithin } from "../core/retry.ts";
+import { outersOf } from "../core/retry.ts";
 import { findRun, type RunRow, type TaskRow } from "../records/runs.ts";
 import type { PipelineDatabase } from "../records/tables.ts";
 import { taskName } from "../resources/index.ts";
@@ -87,7 +87,7 @@ class Question {
     if (defined && !defined.cache.enabled)
       return "caching is off for this step, by its pipeline or by who submitted the run";
     const chosen: unknown = run.run_again === null ? [] : JSON.parse(run.run_again);
-    const isChosen = Array.isArray(chosen) && chosen.some((key) => isWithin(task.key, String(key)));
+    const isChosen = Array.isArray(chosen) && outersOf(task.key).some((outer) => chosen.includes(outer));
     return isChosen ? "the run was to be retried from here" : undefined;
   }
 

@@ -78,3 +78,15 @@ test("DAGs within each other are run to the deepest that is allowed", () =>
       assert.equal(ended.tasks.length, 1 + depth + 1);
     },
   ));
+
+test("a step that is told more than a pod can hold fails, and says what to do", () =>
+  onBench(
+    () => ({}),
+    async (bench) => {
+      const inputs = { parameters: { text: { runtimeValue: { constant: "x".repeat(2_000_000) } } } };
+      const ports = { inputDefinitions: { parameters: { text: { parameterType: "STRING" } } } };
+      const ended = await bench.run(pipeline({ work: named("work", { inputs }) }, { ports }));
+      assert.equal(ended.run.state, "FAILED");
+      assert.match(ended.run.error ?? "", /the step's pod was refused: .* hand large values on as artifacts/);
+    },
+  ));

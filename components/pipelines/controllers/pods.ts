@@ -118,7 +118,7 @@ export class Pods {
       this.#news.ended(ref, {
         lost: false,
         reason: "PodRefused",
-        message: `the step's pod was refused: ${error.message}`,
+        message: `the step's pod was refused: ${error.message}${hintOf(error)}`,
       });
       return false;
     }
@@ -258,6 +258,12 @@ export function isRefusal(error: unknown): error is Error {
     error.reason !== "Conflict"
   );
 }
+
+/** A pod holds all that its step is told. */
+const hintOf = (error: Error): string =>
+  isApiError(error, "RequestEntityTooLarge")
+    ? ". The step is told too much: hand large values on as artifacts, and collect thousands of artifacts in several steps"
+    : "";
 
 function keyOf(pod: Pod): ObjectKey {
   return { namespace: pod.metadata.namespace ?? "", name: pod.metadata.name ?? "" };

@@ -14,6 +14,8 @@ export interface RetryPlan {
 export function planRetry(root: Node, chosen: readonly string[] = []): RetryPlan {
   const reset: Node[] = [];
   const reopen: Node[] = [];
+  const isChosen = new Set(chosen);
+  const holdsChosen = new Set(chosen.flatMap(outersOf));
   visit(root);
   return { reset, reopen };
 
@@ -22,8 +24,8 @@ export function planRetry(root: Node, chosen: readonly string[] = []): RetryPlan
     const again = new Set<string>();
     for (const child of inOrder(group)) {
       const upstream = child.task?.upstream ?? [];
-      if (upstream.some((name) => again.has(name)) || chosen.includes(child.key)) setBack(child);
-      else if (isGroup(child) && (isBroken(child) || chosen.some((key) => isWithin(key, child.key)))) visit(child);
+      if (upstream.some((name) => again.has(name)) || isChosen.has(child.key)) setBack(child);
+      else if (isGroup(child) && (isBroken(child) || holdsChosen.has(child.key))) visit(child);
       else if (!hasSucceeded(child) && !passedOver(child)) setBack(child);
       else continue;
       again.add(child.name);
@@ -36,9 +38,9 @@ export function planRetry(root: Node, chosen: readonly string[] = []): RetryPlan
   }
 }
 
-/** Whether the task of that key is another one, or lies within it. */
-export const isWithin = (key: string, outer: string): boolean =>
-  key === outer || key.startsWith(`${outer}/`) || key.startsWith(`${outer}[`);
+/** The keys of a task and of all that it lies within. */
+export const outersOf = (key: string): readonly string[] =>
+  [...key.matchAll(/[/[]|$/g)].map(({ index }) => key.slice(0, index));
 
 const isBroken = ({ state }: Node): boolean => state === "FAILED" || state === "CANCELED";
 

@@ -76,7 +76,9 @@ function exitMessage(report: StepReport): string {
     case "Completed":
       return `the step exited with code ${exitCode}${signalOf(exitCode)}${roomHint(report) || hintOf(tail)}`;
     default:
-      return message ? `${reason}: ${message}` : `the step ended with ${reason} (code ${exitCode})`;
+      return message
+        ? `${reason}: ${message}${lengthHint(message)}`
+        : `the step ended with ${reason} (code ${exitCode})`;
   }
 }
 
@@ -100,6 +102,12 @@ function roomHint({ diskFull, tail }: StepReport): string {
     " memory, and small (/dev/shm, the home directory): write large files below /tmp"
   );
 }
+
+/** Linux takes words of 128 KiB, whatever Kubernetes takes. */
+const lengthHint = (message: string): string =>
+  message.includes("Argument list too long")
+    ? ". A word of a command, a parameter for example, can have 128 KiB: hand larger values on as artifacts"
+    : "";
 
 /** What the last lines give away to those who know the SDK: a component carries its own function's source and nothing beside it. */
 function hintOf(tail: string): string {

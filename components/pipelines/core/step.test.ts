@@ -626,6 +626,11 @@ describe("a step's report", () => {
     ],
     ["its deadline", { exitCode: 137, reason: "DeadlineExceeded", message: "" }, /longer than its deadline/],
     [
+      "a parameter that no command takes",
+      { exitCode: 128, reason: "ContainerCannotRun", message: "[Errno 7] Argument list too long: b'/bin/sh'" },
+      /Argument list too long: .* can have 128 KiB: hand larger values on as artifacts$/,
+    ],
+    [
       "a container that cannot run",
       { exitCode: 128, reason: "ContainerCannotRun", message: "no such file: /x" },
       /ContainerCannotRun: no such file: \/x/,
