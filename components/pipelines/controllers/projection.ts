@@ -9,6 +9,7 @@ import {
   type ResourceDefinition,
 } from "@headrace/model";
 import type { Change, Records } from "@headrace/records";
+import type { NamePlace } from "../records/object-search.ts";
 import type { PipelineDatabase, PipelineTables } from "../records/tables.ts";
 
 /** A projection that says what its objects are. */
@@ -144,11 +145,6 @@ export const byName: Places<NamePlace> = {
     return ns === undefined || name === undefined ? undefined : { ns, name };
   },
 };
-
-export interface NamePlace {
-  readonly ns: string;
-  readonly name: string;
-}
 
 export function atItsName<T extends KubeObject>(object: T): Found<T, NamePlace> {
   const { namespace = "", name = "" } = object.metadata;

@@ -11,9 +11,9 @@ import {
 } from "@headrace/model";
 import type { Records } from "@headrace/records";
 import { parseObject } from "../core/json.ts";
-import type { ObjectSearch } from "../records/object-search.ts";
+import type { NamePlace, ObjectSearch } from "../records/object-search.ts";
 import type { PipelineDatabase } from "../records/tables.ts";
-import { atItsName, byName, createView, keyOf, type NamePlace, type View, type ViewKind } from "./projection.ts";
+import { atItsName, byName, createView, keyOf, type View, type ViewKind } from "./projection.ts";
 
 /** Records that take writes, as objects in the order of namespaces and names. */
 export interface RecordKind<T extends KubeObject> extends Pick<

@@ -2,7 +2,7 @@ import { formatTime, type WatchEvent } from "@headrace/model";
 import type { Change, Records, RunState, TaskState } from "@headrace/records";
 import { sql } from "kysely";
 import { parseObject } from "../core/json.ts";
-import { isAfter, type ObjectSearch } from "../records/object-search.ts";
+import { findObjects, type ObjectSearch } from "../records/object-search.ts";
 import { workflowChanges } from "../records/runs.ts";
 import type { PipelineDatabase } from "../records/tables.ts";
 import { type Workflow, workflows } from "../resources/index.ts";
@@ -92,7 +92,7 @@ interface Search extends ObjectSearch {
 }
 
 async function find(db: PipelineDatabase, search: Search): Promise<readonly Workflow[]> {
-  if (search.names?.length === 0 || search.runs?.length === 0) return [];
+  if (search.runs?.length === 0) return [];
   const rows = await rowsOf(db, search);
   const steps = Map.groupBy(
     await stepsOf(
@@ -104,22 +104,16 @@ async function find(db: PipelineDatabase, search: Search): Promise<readonly Work
   return rows.map((row) => toWorkflow(row, steps.get(row.id) ?? []));
 }
 
-async function rowsOf(db: PipelineDatabase, { namespace, names, runs, after, limit }: Search) {
-  return db
+async function rowsOf(db: PipelineDatabase, { runs, ...search }: Search) {
+  const query = db
     .selectFrom("pipeline_run")
     .innerJoin("run", "run.id", "pipeline_run.run")
     .leftJoin("recurring_run", "recurring_run.id", "pipeline_run.recurring_run")
     .select(["run.id", "run.ns", "run.state", "run.error", "run.started_at", "run.finished_at", "run.created_at"])
     .select(["pipeline_run.resource_name", "pipeline_run.display_name", "pipeline_run.service_account"])
     .select(["pipeline_run.scheduled_at", "pipeline_run.recurring_index", "recurring_run.name as schedule"])
-    .$if(namespace !== "", (some) => some.where("pipeline_run.ns", "=", namespace))
-    .$if(names !== undefined, (some) => some.where("pipeline_run.resource_name", "in", names ?? []))
-    .$if(runs !== undefined, (some) => some.where("run.id", "in", runs ?? []))
-    .$if(after !== undefined, (some) => some.where(isAfter("pipeline_run.ns", "pipeline_run.resource_name", after)))
-    .$if(limit !== undefined, (some) => some.limit(limit ?? 0))
-    .orderBy("pipeline_run.ns")
-    .orderBy("pipeline_run.resource_name")
-    .execute();
+    .$if(runs !== undefined, (some) => some.where("run.id", "in", runs ?? []));
+  return findObjects(query, { ns: "pipeline_run.ns", name: "pipeline_run.resource_name" }, search);
 }
 
 type Row = Awaited<ReturnType<typeof rowsOf>>[number];

@@ -3,7 +3,7 @@ import type { Selectable } from "kysely";
 import { dropUnusedDocuments } from "./documents.ts";
 import { type ListColumn, type Listing, type Page, takePage, textColumn, timeColumn } from "./listing.ts";
 import { freePipelineName, freeVersionName } from "./object-names.ts";
-import { isAfter, type ObjectSearch } from "./object-search.ts";
+import { findObjects, type ObjectSearch } from "./object-search.ts";
 import type { PipelineDatabase, PipelineTable, PipelineTables, PipelineVersionTable } from "./tables.ts";
 
 /** What only Kubernetes' view has. */
@@ -195,28 +195,17 @@ async function versionObject(db: PipelineDatabase, { ns, id }: Pick<PipelineVers
 /** Pipelines as objects; those that everybody may use are in no namespace, and none. */
 export async function pipelinesAsObjects(
   db: PipelineDatabase,
-  { namespace, names, after, limit }: ObjectSearch,
+  search: ObjectSearch,
 ): Promise<readonly PipelineObjectRow[]> {
-  if (names?.length === 0) return [];
-  return db
-    .selectFrom("pipeline")
-    .selectAll()
-    .where("ns", "<>", "")
-    .$if(namespace !== "", (some) => some.where("ns", "=", namespace))
-    .$if(names !== undefined, (some) => some.where("object", "in", names ?? []))
-    .$if(after !== undefined, (some) => some.where(isAfter("ns", "object", after)))
-    .$if(limit !== undefined, (some) => some.limit(limit ?? 0))
-    .orderBy("ns")
-    .orderBy("object")
-    .execute();
+  const query = db.selectFrom("pipeline").selectAll().where("ns", "<>", "");
+  return findObjects(query, { ns: "ns", name: "object" }, search);
 }
 
 export async function versionsAsObjects(
   db: PipelineDatabase,
-  { namespace, names, after, limit }: ObjectSearch,
+  search: ObjectSearch,
 ): Promise<readonly VersionObjectRow[]> {
-  if (names?.length === 0) return [];
-  return db
+  const query = db
     .selectFrom("pipeline_version")
     .innerJoin("pipeline", "pipeline.id", "pipeline_version.pipeline")
     .leftJoin("document", (join) =>
@@ -224,12 +213,6 @@ export async function versionsAsObjects(
     )
     .selectAll("pipeline_version")
     .select(["document.content", "pipeline.name as pipeline_name", "pipeline.object as pipeline_object"])
-    .where("pipeline_version.ns", "<>", "")
-    .$if(namespace !== "", (some) => some.where("pipeline_version.ns", "=", namespace))
-    .$if(names !== undefined, (some) => some.where("pipeline_version.object", "in", names ?? []))
-    .$if(after !== undefined, (some) => some.where(isAfter("pipeline_version.ns", "pipeline_version.object", after)))
-    .$if(limit !== undefined, (some) => some.limit(limit ?? 0))
-    .orderBy("pipeline_version.ns")
-    .orderBy("pipeline_version.object")
-    .execute();
+    .where("pipeline_version.ns", "<>", "");
+  return findObjects(query, { ns: "pipeline_version.ns", name: "pipeline_version.object" }, search);
 }

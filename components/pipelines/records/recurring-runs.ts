@@ -3,7 +3,7 @@ import { type Insertable, type Selectable, sql, type Updateable } from "kysely";
 import type { Schedule, Trigger } from "../core/schedule.ts";
 import { dropUnusedDocuments } from "./documents.ts";
 import { type ListColumn, type Listing, type Page, takePage, textColumn, timeColumn } from "./listing.ts";
-import { isAfter, type ObjectSearch } from "./object-search.ts";
+import { findObjects, type ObjectSearch } from "./object-search.ts";
 import type { PipelineDatabase, RecurringRunTable } from "./tables.ts";
 
 /** A recurring run. `version` is the version that it is bound to, while that exists. */
@@ -58,17 +58,9 @@ export async function listRecurringRuns(
 /** Those of a namespace (all if it is empty), or by name, in the order of both. */
 export async function recurringRunsAsObjects(
   db: PipelineDatabase,
-  { namespace, names, after, limit }: ObjectSearch,
+  search: ObjectSearch,
 ): Promise<readonly RecurringRunRow[]> {
-  if (names?.length === 0) return [];
-  return query(db)
-    .$if(namespace !== "", (some) => some.where("recurring_run.ns", "=", namespace))
-    .$if(names !== undefined, (some) => some.where("recurring_run.name", "in", names ?? []))
-    .$if(after !== undefined, (some) => some.where(isAfter("recurring_run.ns", "recurring_run.name", after)))
-    .$if(limit !== undefined, (some) => some.limit(limit ?? 0))
-    .orderBy("recurring_run.ns")
-    .orderBy("recurring_run.name")
-    .execute();
+  return findObjects(query(db), { ns: "recurring_run.ns", name: "recurring_run.name" }, search);
 }
 
 export async function insertRecurringRun(db: PipelineDatabase, row: Insertable<RecurringRunTable>): Promise<void> {
