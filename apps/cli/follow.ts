@@ -47,7 +47,8 @@ function catchInterrupt(): Disposable & { readonly signal: AbortSignal } {
   return { signal: interrupted.signal, [Symbol.dispose]: () => void process.off("SIGINT", interrupt) };
 }
 
-function leaveGoing(connection: Connection, id: string, terminal: Terminal): void {
+/** Says how to see more of a run that nobody follows. */
+export function leaveGoing(connection: Connection, id: string, terminal: Terminal): void {
   const url = pageOf(connection, id);
   if (terminal.json) terminal.value({ run: id, state: "RUNNING", outputs: {}, url });
   terminal.note(`The run goes on: ${url} shows it live, and can terminate it`);

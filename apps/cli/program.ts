@@ -91,6 +91,7 @@ export function createProgram(surroundings: Surroundings): Command {
     .option("--no-cache", "run every step, even those that ran before")
     .option("--cache-max-age <duration>", "reuse only what really ran within this time, such as 24h")
     .option("--keep-going", "let a failed task stop only what waits for it", false)
+    .option("--detach", "print the run's id once it is submitted, and leave it running", false)
     .addHelpText("after", "\nExample:\n  headrace run examples/digits/pipeline.py -p max_iter=200")
     .action(async (file, flags, command) =>
       finish(command, async (terminal) =>
@@ -102,7 +103,7 @@ export function createProgram(surroundings: Surroundings): Command {
 
   program
     .command("logs <run> [task]")
-    .description("Print the log of a run's steps, or of one")
+    .description("Print the log of a run's steps, or of one; the run by id, the beginning of it, or name")
     .option("-f, --follow", "go on as the log grows", false)
     .addHelpText("after", "\nExample:\n  headrace logs 3f6c9a52 root/train")
     .action(async (run, task, flags, command) =>
@@ -113,7 +114,7 @@ export function createProgram(surroundings: Surroundings): Command {
 
   program
     .command("explain <kind/name>")
-    .description("Say why a run, task or pod waits or failed, and what to do")
+    .description("Say why a run, task, pod or claim waits or failed, and what to do")
     .option("-n, --namespace <name>", "namespace of the object (default: wherever it is found)")
     .addHelpText("after", "\nExample:\n  headrace explain run/3f6c9a52")
     .action(async (ref, flags, command) =>

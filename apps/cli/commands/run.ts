@@ -8,7 +8,7 @@ import { systemClock, systemIds } from "@headrace/model";
 import { documentValue, parsePipelineDocuments, withoutCaching } from "@headrace/pipelines";
 import { connectOrStart, type Connection } from "../connection.ts";
 import type { Surroundings } from "../environment.ts";
-import { followRun } from "../follow.ts";
+import { followRun, leaveGoing } from "../follow.ts";
 import { parseParameters, type InputTypes } from "../parameters.ts";
 import { CommandError, type Terminal } from "../terminal.ts";
 
@@ -23,9 +23,13 @@ export interface RunFlags {
   readonly cache: boolean;
   readonly cacheMaxAge?: string;
   readonly keepGoing?: boolean;
+  readonly detach?: boolean;
 }
 
-/** Compiles if need be, submits, follows with a live tree, prints the outputs. Resolves to the exit status. */
+/**
+ * Compiles if need be, submits, follows with a live tree, prints the outputs; with `detach` prints the id and follows nothing.
+ * Resolves to the exit status.
+ */
 export async function runFile(
   file: string,
   flags: RunFlags,
@@ -46,7 +50,10 @@ export async function runFile(
     runtime_config: { parameters },
     ...optionsOf(flags),
   });
-  return followRun(connection, run, terminal);
+  if (!flags.detach) return followRun(connection, run, terminal);
+  if (!terminal.json) terminal.print(run);
+  leaveGoing(connection, run, terminal);
+  return 0;
 }
 
 /** What KFP's own fields do not say: ours is a plugin's input. */
