@@ -215,6 +215,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
     namespaceRoot: (namespace) => storage.pipelineRoot(namespace),
     retention: readRetention(options.retention ?? {}),
     podLog: (pod, { follow, signal }) => podLog(toServer, pod, follow, signal),
+    version,
     report: onError,
   });
   const storage = createStorage({
