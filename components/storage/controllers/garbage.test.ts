@@ -20,6 +20,12 @@ async function newStore(t: TestContext) {
   const artifacts = await openFileStore({ root, clock: systemClock, ids: systemIds });
   const objects = await openObjectFiles({ root, ids: systemIds });
   const errors: unknown[] = [];
+  const looks: string[] = [];
+  const list = artifacts.list.bind(artifacts);
+  artifacts.list = (uri) => {
+    looks.push(uri);
+    return list(uri);
+  };
   const garbage = createGarbage({
     artifacts,
     objects,
@@ -34,6 +40,8 @@ async function newStore(t: TestContext) {
     garbage,
     records,
     root,
+    /** Trees that were gone through. */
+    looks,
     /** A file of a run, and the artifact that it is if it is one. */
     async write(run: string, path: string, isArtifact: boolean): Promise<void> {
       const place = join(folder(run), path);
@@ -95,6 +103,22 @@ test("a deleted run's bytes go, but for the artifact that another run uses, whic
 
   await forget(uri(first, "t/0/kept"));
   assert.deepEqual(await freed(), { first: [], second: ["other"], rows: [] });
+});
+
+test("a directory that many kept artifacts lie in is looked through once, not for each that goes", async (t) => {
+  const { garbage, write, forget, uri, left, rows, looks } = await newStore(t);
+  const parts = Array.from({ length: 40 }, (_, index) => `t-${index}/0/kept`);
+  for (const part of parts) await write(first, part, true);
+  await write(first, "t-0/0/lost", false);
+  await forget(uri(first));
+  await garbage.collect();
+  assert.equal((await left(first)).length, parts.length);
+  const before = looks.length;
+  await forget(...parts.slice(1).map((part) => uri(first, part)));
+  await garbage.collect();
+  assert.deepEqual([await left(first), await rows()], [["kept"], [uri(first)]]);
+  // Once to measure it, once as one of those that are noted, and once for all that went.
+  assert.ok(looks.length - before <= 3, `${looks.length - before} looks`);
 });
 
 test("what was noted before a start, or while it runs, is freed without being asked for", async (t) => {

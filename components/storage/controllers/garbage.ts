@@ -1,6 +1,6 @@
 import type { ArtifactStore, ObjectFiles } from "@headrace/artifacts";
 import { badRequest, isApiError, type Controller, uuidPattern } from "@headrace/model";
-import { chunksOf, type Records } from "@headrace/records";
+import { chunksOf, inChunks, type Records } from "@headrace/records";
 import { pipelineBucket } from "../core/spaces.ts";
 
 /** Bytes that nobody needs, and why. */
@@ -27,6 +27,11 @@ export interface GarbageOptions {
   readonly records: Records;
   readonly homeNamespace: string;
   readonly onError: (error: unknown) => void;
+}
+
+interface Place {
+  readonly ns: string;
+  readonly uri: string;
 }
 
 const changes = "garbage";
@@ -80,29 +85,36 @@ export function createGarbage(options: GarbageOptions): Garbage {
       if (isApiError(error, "NotFound")) return [];
       throw error;
     });
-    const parts = new Set(files.map(({ path }) => `${uri}/${path.split("/").slice(0, artifactDepth).join("/")}`));
-    return [...parts].filter(
-      (part) => !kept.some((each) => `${each}/`.startsWith(`${part}/`) || `${part}/`.startsWith(`${each}/`)),
-    );
+    const parts = new Set(files.map(({ path }) => partOf(uri, path)));
+    const whole = new Set(kept);
+    const holding = new Set(kept.map((each) => partOf(uri, each.slice(uri.length + 1))));
+    return [...parts].filter((part) => !holding.has(part) && !placesAround(part).some((each) => whole.has(each)));
   }
 
-  async function handle({ ns, uri }: { readonly ns: string; readonly uri: string }): Promise<void> {
-    if (!(await free(ns, uri))) return;
+  async function handle({ ns, uri }: Place): Promise<boolean> {
+    if (!(await free(ns, uri))) return false;
     await records
       .in(ns)
       .transaction(({ db: writer }) =>
         writer.deleteFrom("garbage").where("ns", "=", ns).where("uri", "=", uri).execute(),
       );
-    await handleAround(uri);
+    return true;
   }
 
-  /** What was kept in a deleted run's directory may have been the last of it. */
-  async function handleAround(uri: string): Promise<void> {
-    const segments = uri.split("/");
-    const around = segments.slice(4).map((_, index) => segments.slice(0, index + 4).join("/"));
-    if (around.length === 0) return;
-    const outer = await db.selectFrom("garbage").selectAll().where("uri", "in", around).execute();
-    for (const row of outer) await handle(row);
+  /**
+   * Frees several, then what they lay in: what was kept in a deleted run's directory may have been the last of it, and is looked for once,
+   * however many artifacts of it went. Each that fails is told, and keeps nobody else.
+   */
+  async function handleEach(places: readonly Place[], failed: (error: unknown) => void): Promise<void> {
+    const around = new Set<string>();
+    for (const place of places) {
+      const isFreed = await handle(place).catch(failed);
+      if (isFreed === true) for (const each of placesAround(place.uri)) around.add(each);
+    }
+    const outer = await inChunks([...around], (some) =>
+      db.selectFrom("garbage").selectAll().where("uri", "in", some).execute(),
+    );
+    if (outer.length > 0) await handleEach(outer, failed);
   }
 
   function inLine<R>(act: () => Promise<R>): Promise<R> {
@@ -111,7 +123,11 @@ export function createGarbage(options: GarbageOptions): Garbage {
     return turn;
   }
 
-  const handleAll = async (): Promise<void> => tryEach(await rows(), handle);
+  async function handleAll(): Promise<void> {
+    const failures: unknown[] = [];
+    await handleEach(await rows(), (error) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
+  }
 
   async function survey(): Promise<readonly GarbagePlace[]> {
     const deleted = (await rows()).map(({ ns, uri }) => ({ why: "deleted", namespace: ns, uri }) as const);
@@ -158,7 +174,8 @@ export function createGarbage(options: GarbageOptions): Garbage {
     await inLine(handleAll).catch(onError);
     try {
       for await (const batch of records.changes({ kind: changes, since, signal })) {
-        for (const { ns, key } of batch) await inLine(() => handle({ ns, uri: key })).catch(onError);
+        const places = batch.map(({ ns, key }) => ({ ns, uri: key }));
+        await inLine(() => handleEach(places, onError)).catch(onError);
       }
     } catch (error) {
       if (signal.aborted) return;
@@ -167,6 +184,15 @@ export function createGarbage(options: GarbageOptions): Garbage {
       void follow(await records.sequence(), signal);
     }
   }
+}
+
+/** The artifact in a run's directory that a file lies in, by its path there. */
+const partOf = (uri: string, path: string): string => `${uri}/${path.split("/").slice(0, artifactDepth).join("/")}`;
+
+/** The places that hold this one, below a bucket's first folder, the outermost first. */
+function placesAround(uri: string): readonly string[] {
+  const segments = uri.split("/");
+  return segments.slice(4).map((_, index) => segments.slice(0, index + 4).join("/"));
 }
 
 /** Tries the rest though one fails, and rejects with what failed first. */
