@@ -99,6 +99,14 @@ test("a platform document may stand before or after the pipeline, and comes back
   }
 });
 
+test("a platform document without platforms is none", async () => {
+  await using face = await testFace();
+  const content = `${stringify(addPipeline())}---\nplatforms: {}\n`;
+  const made = await upload(face, { filename: "x.yaml", content, query: { name: "p" } });
+  const { json } = await face.call("GET", `${path}/${made.json["pipeline_id"]}/versions`);
+  assert.deepEqual((json["pipeline_versions"] as { pipeline_spec: unknown }[])[0]?.pipeline_spec, addPipeline());
+});
+
 test("text that looks like a number to a YAML 1.2 reader stays the text that PyYAML wrote", async () => {
   await using face = await testFace();
   const content = yaml.replace(

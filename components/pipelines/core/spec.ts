@@ -54,7 +54,7 @@ function splitDocuments(documents: readonly JsonObject[]): PipelineDocument {
   const wrapped = first?.["pipeline_spec"] ?? first?.["pipelineSpec"];
   if (documents.length === 1 && first && isObject(wrapped)) {
     const platform = first["platform_spec"] ?? first["platformSpec"];
-    return isObject(platform) ? { pipelineSpec: wrapped, platformSpec: platform } : { pipelineSpec: wrapped };
+    return withPlatform(wrapped, platform);
   }
   const platforms = documents.filter((document) => "platforms" in document && !("pipelineInfo" in document));
   const pipelines = documents.filter((document) => !platforms.includes(document));
@@ -65,7 +65,14 @@ function splitDocuments(documents: readonly JsonObject[]): PipelineDocument {
     throw badRequest(`Cannot read the pipeline: there are ${pipelines.length} pipeline specs, and one is allowed`);
   if (platforms.length > 1)
     throw badRequest(`Cannot read the pipeline: there are ${platforms.length} platform specs, and one is allowed`);
-  return platformSpec ? { pipelineSpec, platformSpec } : { pipelineSpec };
+  return withPlatform(pipelineSpec, platformSpec);
+}
+
+/** A platform document without platforms says nothing: the pipeline comes back bare, as it does from upstream. */
+function withPlatform(pipelineSpec: JsonObject, platformSpec: JsonValue | undefined): PipelineDocument {
+  const platforms = (isObject(platformSpec) && platformSpec["platforms"]) || {};
+  const isEmpty = isObject(platforms) && Object.keys(platforms).length === 0;
+  return isObject(platformSpec) && !isEmpty ? { pipelineSpec, platformSpec } : { pipelineSpec };
 }
 
 function checkDocument(document: PipelineDocument): Pipeline {
