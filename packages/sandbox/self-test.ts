@@ -5,7 +5,7 @@ import { basename, join } from "node:path";
 
 import type { Clock, Ids } from "@headrace/model";
 
-import type { ContainerExit, ContainerSpec, Finding, Sandbox } from "./sandbox.ts";
+import type { ContainerExit, ContainerSpec, Finding, PodNetwork, Sandbox } from "./sandbox.ts";
 
 export interface SelfTestOptions {
   /** An empty directory for what the test needs: containers are shown one folder of it. */
@@ -31,7 +31,7 @@ interface Surroundings {
   readonly hidden: readonly string[];
   readonly process: number;
   readonly port: number;
-  readonly proxy: string | undefined;
+  readonly network: PodNetwork | undefined;
 }
 
 const patience = 60_000;
@@ -42,7 +42,7 @@ const unreachable = /^(?:ECONNREFUSED|ENETUNREACH|EHOSTUNREACH|EACCES|EPERM|time
 const prelude = `
 import os
 held = len(os.listdir("/proc/self/fd"))  # before libraries open files of their own, as libffi does
-import ctypes, errno, json, socket, sys
+import ctypes, errno, fcntl, json, socket, struct, sys
 libc = ctypes.CDLL(None, use_errno=True)
 arm = os.uname().machine == "aarch64"
 status = dict(line.split(":\\t", 1) for line in open("/proc/self/status").read().splitlines() if ":\\t" in line)
@@ -69,6 +69,18 @@ def create(path):
 def connect(host, port):
     socket.create_connection((host, port), timeout=2).close()
 
+def connect_from(address, host, port):
+    with socket.socket() as caller:
+        caller.setsockopt(socket.SOL_IP, 15, 1)  # IP_FREEBIND: anybody may set it
+        caller.bind((address, 0))
+        caller.settimeout(2)
+        caller.connect((host, port))
+
+def take_address(address):
+    request = struct.pack("16sHH4s8x", b"eth0", socket.AF_INET, 0, socket.inet_aton(address))
+    with socket.socket() as any_socket:
+        fcntl.ioctl(any_socket, 0x8916, request)
+
 def ask_proxy(host, port, place):
     with socket.create_connection((host, port), timeout=30) as proxy:
         proxy.sendall(f"CONNECT {place} HTTP/1.1\\r\\nhost: {place}\\r\\n\\r\\n".encode())
@@ -91,8 +103,9 @@ def attempt(name, action):
     print(json.dumps([name, outcome]), flush=True)
 `;
 
-function checklist({ hidden, process: stranger, port, proxy }: Surroundings): readonly Check[] {
-  const check = (name: string, tries: string, holds: RegExp = refused): Check => ({ name, tries, holds });
+const check = (name: string, tries: string, holds: RegExp = refused): Check => ({ name, tries, holds });
+
+function checklist({ hidden, process: stranger, port, network }: Surroundings): readonly Check[] {
   const writing = ["/usr", "/etc", "/dev", "/read-only"].map((path) =>
     check(`create a file in ${path}`, `create("${path}/headrace-self-test")`),
   );
@@ -143,17 +156,32 @@ function checklist({ hidden, process: stranger, port, proxy }: Surroundings): re
     check("see no abstract sockets", 'len([line for line in open("/proc/net/unix") if "@" in line])', /^0$/),
     check("read the kernel's memory", 'len(open("/proc/kcore", "rb").read(8))', /^(?:0|ENOENT|EACCES|EPERM)$/),
     check("read the kernel's keys", 'len(open("/proc/keys").read())', /^(?:0|ENOENT)$/),
+    check("call from any address", "socket.socket().setsockopt(socket.SOL_IP, 19, 1)"),
     check("reach a port of the host", `connect("127.0.0.1", ${port})`, unreachable),
     check("reach the cloud's metadata", 'connect("169.254.169.254", 80)', unreachable),
-    ...(proxy === undefined
-      ? []
-      : [`127.0.0.1:${port}`, "169.254.169.254:80"].map((place) =>
-          check(
-            `reach ${place.startsWith("127") ? "a port of the host" : "the cloud's metadata"} by the proxy`,
-            `ask_proxy("${new URL(proxy).hostname}", ${new URL(proxy).port}, "${place}")`,
-            /^403$/,
-          ),
-        )),
+    ...(network === undefined ? [] : checklistOfNetwork(network, port)),
+  ];
+}
+
+/** Who calls a service is known by the address: a container must have no other than its own. */
+function checklistOfNetwork({ proxy, pods }: PodNetwork, port: number): readonly Check[] {
+  const { hostname, port: proxyPort } = new URL(proxy);
+  // The bridge's: no pod is given it.
+  const another = pods.replace(/\.0\/.*/, ".1");
+  return [
+    check("take another address", `take_address("${another}")`),
+    check(
+      "call from another address",
+      `connect_from("${another}", "${hostname}", ${proxyPort})`,
+      /^(?:EINVAL|ENETUNREACH|EADDRNOTAVAIL|EPERM)$/,
+    ),
+    ...[`127.0.0.1:${port}`, "169.254.169.254:80"].map((place) =>
+      check(
+        `reach ${place.startsWith("127") ? "a port of the host" : "the cloud's metadata"} by the proxy`,
+        `ask_proxy("${hostname}", ${proxyPort}, "${place}")`,
+        /^403$/,
+      ),
+    ),
   ];
 }
 
@@ -175,7 +203,7 @@ export async function selfTest(sandbox: Sandbox, options: SelfTestOptions): Prom
       hidden: [hidden, ...options.privateDirectories],
       process: process.pid,
       port,
-      proxy: sandbox.network?.proxy,
+      network: sandbox.network,
     });
     const users = sandbox.capabilities.mode === "root" ? [0, 1000] : [0];
     const outputs = await Promise.all(users.map((uid) => tryAll(sandbox, checks, uid, options)));
