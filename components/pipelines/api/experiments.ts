@@ -104,10 +104,22 @@ async function permittedExperiment(
   verb: string,
   id: string,
 ): Promise<ExperimentRow> {
-  const row = await findExperiment(anyTables(context), id);
-  if (!row) throw notFound("Experiment", id);
+  const row = await requireExperiment(context, id);
   await requireAccess(context, user, verb, "experiments", row.ns, id);
   return row;
+}
+
+async function requireExperiment(context: ApiContext, id: string): Promise<ExperimentRow> {
+  const row = await findExperiment(anyTables(context), id);
+  if (!row) throw notFound("Experiment", id);
+  return row;
+}
+
+/** The namespace of a list that may be narrowed to an experiment, which then says it. */
+export async function namespaceOfList(context: ApiContext, query: URLSearchParams, what: string): Promise<string> {
+  const experiment = query.get("experiment_id");
+  if (experiment) return (await requireExperiment(context, experiment)).ns;
+  return namespaceFor(context, query.get("namespace"), what);
 }
 
 /**
@@ -116,8 +128,7 @@ async function permittedExperiment(
  */
 export async function experimentForRun(context: ApiContext, id: string): Promise<ExperimentRow> {
   if (id === "") return defaultExperimentOf(context);
-  const row = await findExperiment(anyTables(context), id);
-  if (!row) throw notFound("Experiment", id);
+  const row = await requireExperiment(context, id);
   if (row.storage_state === "ARCHIVED") {
     throw badRequest(`experiment_id: experiment "${row.name}" is archived; restore it, or choose another`);
   }

@@ -27,7 +27,6 @@ import {
   type ApiContext,
   checkLength,
   longText,
-  namespaceFor,
   notFound,
   readMessage,
   requireAccess,
@@ -35,7 +34,7 @@ import {
   routeMaker,
   tablesOf,
 } from "./context.ts";
-import { experimentForRun, keepExperiment } from "./experiments.ts";
+import { experimentForRun, keepExperiment, namespaceOfList } from "./experiments.ts";
 import { listPage } from "./listing.ts";
 import {
   propagationPolicy,
@@ -44,7 +43,6 @@ import {
   type RecurringRunMessage,
 } from "./messages.ts";
 import { checkPipelineRoot, pipelineSource, serviceAccountOf } from "./pipeline-source.ts";
-import { namespaceOfExperiment } from "./runs.ts";
 import { jsonResponse } from "./status.ts";
 import { splitVerb } from "./verbs.ts";
 
@@ -177,13 +175,11 @@ function readTrigger({ clock, timeZone }: ApiContext, { trigger = {} }: Recurrin
 const maxInterval = 3_155_760_000;
 
 async function list(context: ApiContext, { query, user }: ApiRequest) {
-  const experiment = query.get("experiment_id") ?? "";
-  const ns = experiment
-    ? await namespaceOfExperiment(context, experiment)
-    : namespaceFor(context, query.get("namespace"), "recurring runs");
+  const ns = await namespaceOfList(context, query, "recurring runs");
   await requireAccess(context, user, "list", "jobs", ns);
   const { db } = tablesOf(context, ns);
-  const kind = { columns: recurringRunColumns, only: holds(textColumn("recurring_run.experiment"), experiment) };
+  const only = holds(textColumn("recurring_run.experiment"), query.get("experiment_id"));
+  const kind = { columns: recurringRunColumns, only };
   const { rows, page } = await listPage(query, kind, (listing) => listRecurringRuns(db, ns, listing));
   const recurringRuns = await messagesOf(context, ns, rows);
   return jsonResponse(recurringRunListMessage.write({ recurringRuns, ...page }));

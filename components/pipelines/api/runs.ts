@@ -22,7 +22,6 @@ import {
   type ApiContext,
   checkLength,
   longText,
-  namespaceFor,
   notFound,
   readMessage,
   requireAccess,
@@ -30,7 +29,7 @@ import {
   routeMaker,
   tablesOf,
 } from "./context.ts";
-import { experimentForRun, keepExperiment } from "./experiments.ts";
+import { experimentForRun, keepExperiment, namespaceOfList } from "./experiments.ts";
 import { listPage } from "./listing.ts";
 import { retryMessage, runListMessage, runMessage, type RunMessage } from "./messages.ts";
 import { checkPipelineRoot, pipelineSource, serviceAccountOf } from "./pipeline-source.ts";
@@ -102,10 +101,7 @@ async function create(context: ApiContext, request: ApiRequest) {
 
 async function list(context: ApiContext, { query, user }: ApiRequest) {
   const isFull = readView(query) === "FULL";
-  const experiment = query.get("experiment_id") ?? "";
-  const ns = experiment
-    ? await namespaceOfExperiment(context, experiment)
-    : namespaceFor(context, query.get("namespace"), "runs");
+  const ns = await namespaceOfList(context, query, "runs");
   await requireAccess(context, user, "list", "runs", ns);
   const { db } = tablesOf(context, ns);
   const kind = { columns: runColumns, only: narrowings(query) };
@@ -133,12 +129,6 @@ function narrowings(query: URLSearchParams): readonly ListCondition[] {
     recurring_run_id: "pipeline_run.recurring_run",
   };
   return Object.entries(columns).flatMap(([name, reference]) => holds(textColumn(reference), query.get(name)));
-}
-
-export async function namespaceOfExperiment(context: ApiContext, id: string): Promise<string> {
-  const row = await findExperiment(anyTables(context), id);
-  if (!row) throw notFound("Experiment", id);
-  return row.ns;
 }
 
 async function get(context: ApiContext, { query, user }: ApiRequest, { run = "" }: RouteParams) {
