@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import type { Client } from "@headrace/client";
 import { runs, tasks, type Run, type Task } from "@headrace/pipelines/resources";
 import { connect, type Connection } from "../connection.ts";
@@ -55,5 +56,8 @@ async function printLog(connection: Connection, run: Run, pod: string, follow: b
   const path = follow
     ? `/kube/api/v1/namespaces/${run.metadata.namespace}/pods/${pod}/log?follow=true`
     : `/apis/v1alpha1/runs/${run.metadata.name}/nodes/${pod}/log`;
-  for await (const chunk of connection.stream(path, new AbortController().signal)) process.stdout.write(chunk);
+  // Whoever reads may be slower than the log is long.
+  for await (const chunk of connection.stream(path, new AbortController().signal)) {
+    if (!process.stdout.write(chunk)) await once(process.stdout, "drain");
+  }
 }
