@@ -64,7 +64,6 @@ compiler.Compiler().compile(greet_pipeline, greet_package)
 
 health = client.get_kfp_healthz()
 assert not health.multi_user and health.pipeline_store == "database", health
-assert health.tag_name.startswith("2.17.0+headrace-"), health
 assert client.get_user_namespace() == "", client.get_user_namespace()
 passed("healthz")
 
