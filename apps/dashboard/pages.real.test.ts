@@ -254,6 +254,14 @@ describe("the dashboard", { skip }, () => {
     await make("better", 0.75);
     await visit("/runs?q=pipeline:making", async (page) => {
       await page.getByRole("columnheader", { name: "accuracy" }).waitFor();
+      // Marking text of a row does not open it.
+      const box = await page.getByRole("row").filter({ hasText: "0.75" }).getByText("Succeeded").boundingBox();
+      const [x, y] = [(box?.x ?? 0) + 2, (box?.y ?? 0) + (box?.height ?? 0) / 2];
+      await page.mouse.move(x + (box?.width ?? 0), y);
+      await page.mouse.down();
+      await page.mouse.move(x + 20, y);
+      await page.mouse.up();
+      assert.match(await page.evaluate(() => String(document.getSelection())), /ed/);
       await page.getByRole("row").filter({ hasText: "0.75" }).getByRole("checkbox").check();
       await page.getByRole("row").filter({ hasText: "0.25" }).getByRole("checkbox").check();
       await page.getByRole("link", { name: "Compare" }).click();

@@ -391,6 +391,9 @@ export interface ConfusionMatrixProps {
   readonly rows: readonly (readonly number[])[];
 }
 
+/** Per cent of the hue: with more of it, neither dark nor light numbers can be read on some cell. */
+const mostStrength = 64;
+
 /** One hue, numbers in the cells; shares of a row on demand. */
 export function ConfusionMatrix({ title, labels, rows }: ConfusionMatrixProps) {
   const t = useKitMessages();
@@ -439,7 +442,7 @@ export function ConfusionMatrix({ title, labels, rows }: ConfusionMatrixProps) {
                     <td
                       key={labels[column] ?? column}
                       className={share > 0.55 ? "strong" : value === 0 ? "faint" : undefined}
-                      style={{ "--strength": `${Math.round(share * 100)}%` } as React.CSSProperties}
+                      style={{ "--strength": `${Math.round(share * mostStrength)}%` } as React.CSSProperties}
                     >
                       {shares ? (value / Math.max(1, totals[index] ?? 1)).toFixed(2) : formatNumber(value)}
                     </td>

@@ -227,7 +227,7 @@ function PlainRow<Row>(props: RowProps<Row>) {
   const { id, row, index, columns, selected, checked = false, onCheck, onFocus, onSelect, onOpen, open, leaf } = props;
   const t = useKitMessages();
   const click = (event: MouseEvent): void => {
-    if (isOwnClick(event.target)) return;
+    if (isOwnClick(event.target) || isSelecting(event.currentTarget)) return;
     onFocus(id);
     if (onSelect) onSelect(row);
     else onOpen?.(row);
@@ -440,6 +440,12 @@ function nextRow(key: string, index: number, count: number, page: number): numbe
 /** Links, buttons and boxes inside a row mean themselves, not the row. */
 const isOwnClick = (target: EventTarget): boolean =>
   target instanceof Element && target.closest("a, button, input, label") !== null;
+
+/** Whoever has just marked some of a row's text wants to copy it, and stay. */
+function isSelecting(row: EventTarget): boolean {
+  const selection = document.getSelection();
+  return selection?.type === "Range" && row instanceof Node && selection.containsNode(row, true);
+}
 
 /** Opens a row of a tree in place; the keyboard has the arrows for it. */
 export function RowToggle({
