@@ -26,7 +26,7 @@ const maxNamed = 5;
 
 /** Up to `limit` items, page by page. */
 export async function listItems<T>(
-  connection: Connection,
+  connection: Pick<Connection, "call">,
   collection: Collection<T>,
   query: Readonly<Record<string, string | undefined>>,
   limit: number,
@@ -48,11 +48,16 @@ export async function listItems<T>(
 
 /** The item with that id, a beginning of it, or that name. Throws CommandError that says what was found instead. */
 export async function findItem<T>(
-  connection: Connection,
+  connection: Pick<Connection, "call">,
   collection: Collection<T>,
   reference: string,
   query: Readonly<Record<string, string | undefined>> = {},
 ): Promise<T> {
+  // Every id begins with nothing, as a variable that was never set has it: what is meant to be deleted must be named.
+  if (reference === "")
+    throw new CommandError(`Cannot find a ${collection.kind}: its id or name is empty`, {
+      remedy: `List them: headrace ${collection.kind}s list`,
+    });
   const all = await listItems(connection, collection, { ...query, sort_by: "created_at desc" }, Infinity);
   const exact = all.filter((item) => collection.idOf(item) === reference);
   const close = all.filter(

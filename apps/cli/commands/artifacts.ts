@@ -59,7 +59,10 @@ export async function getArtifact(
 
 function theArtifact(items: readonly Artifact[], reference: string): Artifact {
   const numbered = items.filter(({ spec }) => String(spec.id) === reference);
-  const found = numbered.length > 0 ? numbered : items.filter(({ metadata }) => metadata.uid?.startsWith(reference));
+  const found =
+    numbered.length > 0
+      ? numbered
+      : items.filter(({ metadata }) => reference !== "" && metadata.uid?.startsWith(reference));
   const [first] = found;
   if (first === undefined)
     throw new CommandError(`There is no artifact "${reference}"`, { remedy: "List them: headrace artifacts list" });
