@@ -29,7 +29,8 @@ export function readSurroundings(): Surroundings {
   const env: Readonly<Record<string, string | undefined>> = Object.fromEntries(
     Object.entries(process.env).filter(([, value]) => value !== ""),
   );
-  const interactive = stdout.isTTY === true;
+  // A dumb terminal shows what moves its cursor or colours its text as rubbish.
+  const interactive = stdout.isTTY === true && env["TERM"] !== "dumb";
   return {
     home: env["HEADRACE_HOME"] ?? join(homedir(), ".headrace"),
     cache: env["HEADRACE_CACHE"] ?? join(env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "headrace"),
