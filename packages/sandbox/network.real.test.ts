@@ -240,6 +240,25 @@ s.recv(100)
   });
 });
 
+test("the way out of a pod keeps its hardware address, whoever comes and goes", async () => {
+  await using host = await testSandbox();
+  const lookUp = `
+import socket
+socket.create_connection(("10.191.0.1", 3128), timeout=20).close()
+print(*[line.split()[3] for line in open("/proc/net/arp").read().splitlines()[1:]])
+`;
+  const seen: string[] = [];
+  for (const group of ["first", "second", "third", "fourth"]) {
+    seen.push((await host.run({ group, command: python(lookUp) })).output);
+    await host.sandbox.removeGroup(group);
+  }
+  assert.match(seen[0] ?? "", /^[0-9a-f:]{17}\n$/);
+  assert.deepEqual(
+    seen,
+    seen.map(() => seen[0]),
+  );
+});
+
 test("pods reach the world by the proxy that the host itself must use", async () => {
   const asked: string[] = [];
   const upstream = createServer((socket) => {

@@ -8,7 +8,7 @@ _NEWLINK, _DELLINK, _NEWADDR, _DELADDR, _NEWROUTE = 16, 17, 20, 21, 24
 _REQUEST_ACKNOWLEDGED = 1 | 4
 _CREATE, _EXCLUSIVE = 0x400, 0x200
 _IFF_UP = 1
-_LINK_NAME, _LINK_MASTER, _LINK_INFO, _LINK_NAMESPACE = 3, 10, 18, 28
+_LINK_ADDRESS, _LINK_NAME, _LINK_MASTER, _LINK_INFO, _LINK_NAMESPACE = 1, 3, 10, 18, 28
 _INFO_KIND, _INFO_DATA, _PEER = 1, 2, 1
 _ADDRESS, _LOCAL = 1, 2
 _DESTINATION, _OUT_INTERFACE, _GATEWAY = 1, 4, 5
@@ -53,8 +53,11 @@ def raise_link(index):
     return _NEWLINK, 0, _link(index, _IFF_UP)
 
 
-def make_bridge(name):
-    return _NEWLINK, _CREATE | _EXCLUSIVE, _link(0, _IFF_UP) + _attribute(_LINK_NAME, _text(name)) + _kind("bridge")
+def make_bridge(name, hardware_address):
+    """With an address of its own: else it takes the lowest of its ports', another one whenever such a port comes or goes, and who
+    has looked up the old one talks to nobody for half a minute."""
+    attributes = _attribute(_LINK_NAME, _text(name)) + _attribute(_LINK_ADDRESS, hardware_address)
+    return _NEWLINK, _CREATE | _EXCLUSIVE, _link(0, _IFF_UP) + attributes + _kind("bridge")
 
 
 def make_pair(name, bridge_index, peer_name, peer_namespace):

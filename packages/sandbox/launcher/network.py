@@ -154,7 +154,7 @@ class Bridges(Network):
             for name, value in _PARAMETERS:
                 _set_parameter(name, value)
             self.netlink.ask(netlink.add_address(1, RESOLVER, 32))
-            self.netlink.ask(netlink.make_bridge("probe"))
+            self.netlink.ask(netlink.make_bridge("probe", _hardware_address(0)))
             self.netlink.ask(netlink.remove_link(socket.if_nametoindex("probe")))
 
     def describe(self):
@@ -216,7 +216,7 @@ class Bridges(Network):
         if tenant.number not in self.bridges:
             name = f"tenant{tenant.number}"
             try:
-                self.netlink.ask(netlink.make_bridge(name))
+                self.netlink.ask(netlink.make_bridge(name, _hardware_address(tenant.number)))
                 index = socket.if_nametoindex(name)
                 self.netlink.ask(netlink.add_address(index, str(_subnet(tenant)[1]), _TENANT_PREFIX))
             except FileExistsError:
@@ -267,6 +267,11 @@ class Addresses:
 def _subnet(tenant):
     first = int(PODS[0]) + (tenant.number << (32 - _TENANT_PREFIX))
     return ipaddress.ip_network((first, _TENANT_PREFIX))
+
+
+def _hardware_address(number):
+    """Of a bridge: one that is locally administered, so that it can be no device's of a maker."""
+    return b"\x02HR" + struct.pack("!I", number)[1:]
 
 
 def _set_parameter(name, value):
