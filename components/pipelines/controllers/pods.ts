@@ -1,6 +1,7 @@
 import type { Client, ResourceClient } from "@headrace/client";
 import { Pod } from "@headrace/k8s";
 import { ApiError, type Clock, isApiError, type ObjectKey } from "@headrace/model";
+import { chunksOf } from "@headrace/records";
 import { afterThisTurn, createInformer, ifPresent, type Informer, removeFinalizer } from "@headrace/runtime";
 import { attemptLabel, runLabel, stepFinalizer, taskLabel } from "../core/pod.ts";
 import type { Jobs } from "./jobs.ts";
@@ -37,6 +38,7 @@ export interface PodsOptions {
 const runningAfterMs = 300;
 /** How long a pod waits before anybody is told why. In milliseconds. */
 const waitingAfterMs = 1_000;
+const forgottenAtOnce = 50;
 /** How long a pod that ended may be without a report before none is expected: the node reports first, then writes the phase. */
 const reportGraceMs = 5_000;
 
@@ -153,10 +155,12 @@ export class Pods {
   /** Ends every pod of a run and lets go of them. Resolves once the API has taken it. */
   async forget(ns: string, run: string): Promise<void> {
     const { items } = await this.#client.list({ namespace: ns, labelSelector: `${runLabel}=${run}` });
-    for (const pod of items) {
+    const letGo = async (pod: Pod): Promise<void> => {
       await ifPresent(this.#client.delete(keyOf(pod)));
       await removeFinalizer(this.#client, keyOf(pod), stepFinalizer);
-    }
+    };
+    // Several at a time share the waits for the disk.
+    for (const some of chunksOf(items, forgottenAtOnce)) await Promise.all(some.map(letGo));
   }
 
   /** Looks again at a pod whose attempt was just recorded: it may be waiting to be let go. */
