@@ -175,6 +175,7 @@ function Facts({ run, tree }: { readonly run: Run; readonly tree: RunNode }) {
       items={[
         [t("fact.steps"), total === 0 ? undefined : <StatusStrip bars={bars} label={t("steps.of", { done, total })} />],
         [t("fact.started"), <Time at={run.status.startedAt ?? run.metadata.creationTimestamp} />],
+        [t("fact.finished"), run.status.finishedAt === undefined ? undefined : <Time at={run.status.finishedAt} />],
         [t("fact.pipeline"), <PipelineOf run={run} />],
         [
           t("fact.experiment"),

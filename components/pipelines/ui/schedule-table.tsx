@@ -91,7 +91,7 @@ export function ScheduleTable({
             label={t("schedules")}
             rows={rows}
             columns={columns}
-            hidden={[...without, "created"]}
+            hidden={without}
             rowKey={({ id }) => id}
             sort={sort}
             onSort={setSort}
@@ -242,11 +242,11 @@ function useScheduleColumns({ groups, ticks, names }: Known): readonly TableColu
         id: "experiment",
         header: t("column.experiment"),
         width: "12%",
-        wideOnly: true,
+        wideOnly: "roomy",
         sort: (it) => names.experiments.get(it.experiment),
         cell: (it) => <Link to={experimentPath(it.experiment)}>{names.experiments.get(it.experiment) ?? ""}</Link>,
       },
-      timeColumn("created", t("column.created"), (it) => it.createdAt, { optional: true }),
+      timeColumn("created", t("column.created"), (it) => it.createdAt, { wideOnly: "roomy" }),
     ],
     [t, words, language, groups, ticks, names],
   );
