@@ -3,7 +3,7 @@ import type { Records } from "@headrace/records";
 import { parseObject } from "../core/json.ts";
 import type { ArtifactRow } from "../records/artifacts.ts";
 import type { PipelineDatabase } from "../records/tables.ts";
-import { type Artifact, artifacts, runLabel } from "../resources/index.ts";
+import { type Artifact, artifacts, runLabel, stepTypes } from "../resources/index.ts";
 import { byNumber, createView, type View } from "./projection.ts";
 
 /** `artifacts.headrace.io`, the newest first, each with the step that made it. */
@@ -44,7 +44,7 @@ const madeBy = (db: PipelineDatabase, run: string) =>
     .innerJoin("task", "task.id", "task_artifact.task")
     .select("task_artifact.artifact")
     .where("task.run", "=", run)
-    .where("task.type", "in", ["RUNTIME", "IMPORTER"])
+    .where("task.type", "in", stepTypes)
     .where("task.cached_from", "is", null)
     .where("task_artifact.direction", "=", "OUTPUT");
 
@@ -61,7 +61,7 @@ async function readProducers(db: PipelineDatabase, ids: readonly number[]): Prom
     .select(["task.run", "pipeline_run.display_name as run_name", "pipeline_run.pipeline_name"])
     .where("task_artifact.artifact", "in", ids)
     .where("task_artifact.direction", "=", "OUTPUT")
-    .where("task.type", "in", ["RUNTIME", "IMPORTER"])
+    .where("task.type", "in", stepTypes)
     .orderBy("task.id", "desc")
     .execute();
   return new Map(

@@ -2,12 +2,25 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { attemptLabel, reportPath, runLabel, taskLabel } from "../core/pod.ts";
 import { refuseStep } from "../records/step-authority.ts";
-import { createBench } from "../testing/index.ts";
+import type { PipelineTables } from "../records/tables.ts";
+import { type Bench, createBench } from "../testing/index.ts";
 import { checkReach } from "./authority.ts";
 
 const root = "minio://mlpipeline/v2/artifacts";
 const mine = "11111111-1111-4111-8111-111111111111";
 const theirs = "22222222-2222-4222-8222-222222222222";
+
+/** A run of ours, and one of another namespace. */
+async function twoRuns(): Promise<Bench> {
+  const bench = await createBench(() => ({}));
+  const run = { state: "SUCCEEDED", error: null, created_at: 1, started_at: 1, finished_at: 1 } as const;
+  const rows = [
+    { ...run, id: mine, ns: "kubeflow" },
+    { ...run, id: theirs, ns: "other" },
+  ];
+  await bench.records.all().transaction(({ db }) => db.insertInto("run").values(rows).execute());
+  return bench;
+}
 
 describe("the reach of a URI", () => {
   const answers: readonly [uri: string, refusal: RegExp | undefined][] = [
@@ -23,18 +36,8 @@ describe("the reach of a URI", () => {
   ];
   for (const [uri, refusal] of answers) {
     test(`${uri} is ${refusal ? "refused" : "taken"}`, async () => {
-      await using bench = await createBench(() => ({}));
-      const run = { state: "SUCCEEDED", error: null, created_at: 1, started_at: 1, finished_at: 1 } as const;
-      await bench.records.all().transaction(async ({ db }) => {
-        await db
-          .insertInto("run")
-          .values([
-            { ...run, id: mine, ns: "kubeflow" },
-            { ...run, id: theirs, ns: "other" },
-          ])
-          .execute();
-      });
-      const { db } = bench.records.all<import("../records/tables.ts").PipelineTables>();
+      await using bench = await twoRuns();
+      const { db } = bench.records.all<PipelineTables>();
       const check = checkReach(db, "kubeflow", uri, root);
       if (refusal) await assert.rejects(check, refusal);
       else await check;
@@ -44,17 +47,9 @@ describe("the reach of a URI", () => {
 
 describe("what a pod may mount", () => {
   test("artifacts, and directories of runs, of its own namespace", async () => {
-    await using bench = await createBench(() => ({}));
-    const run = { state: "SUCCEEDED", error: null, created_at: 1, started_at: 1, finished_at: 1 } as const;
+    await using bench = await twoRuns();
     const attempt = { task: 1, n: 0, state: "CREATED", exit_code: null, reason: null, message: null } as const;
     await bench.records.all().transaction(async ({ db }) => {
-      await db
-        .insertInto("run")
-        .values([
-          { ...run, id: mine, ns: "kubeflow" },
-          { ...run, id: theirs, ns: "other" },
-        ])
-        .execute();
       await db
         .insertInto("attempt")
         .values({

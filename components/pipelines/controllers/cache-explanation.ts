@@ -14,7 +14,7 @@ import {
 import { outersOf } from "../core/retry.ts";
 import { findRun, type RunRow, type TaskRow } from "../records/runs.ts";
 import type { PipelineDatabase } from "../records/tables.ts";
-import { taskName } from "../resources/index.ts";
+import { stepTypes, taskName } from "../resources/index.ts";
 import type { PipelineCache } from "./pipeline-cache.ts";
 
 /** Values longer than this are cut where they are shown. */
@@ -157,7 +157,7 @@ class Question {
       .where("task_artifact.artifact", "=", Number(artifact))
       .where("task_artifact.direction", "=", "OUTPUT")
       .where("task.run", "=", this.#now.task.run)
-      .where("task.type", "in", ["RUNTIME", "IMPORTER"])
+      .where("task.type", "in", stepTypes)
       .orderBy("task.id")
       .limit(1)
       .executeTakeFirst();

@@ -3,7 +3,7 @@ import type { Records } from "@headrace/records";
 import { type Selectable, sql } from "kysely";
 import { parseObject } from "../core/json.ts";
 import type { PipelineDatabase, PipelineRunTable } from "../records/tables.ts";
-import { type Run, runLabel, runs } from "../resources/index.ts";
+import { type Run, runLabel, runs, stepTypes } from "../resources/index.ts";
 import { byTime, createView, type View } from "./projection.ts";
 
 export interface RunProjectionOptions {
@@ -58,14 +58,14 @@ export function runProjection({ records, stuck }: RunProjectionOptions): View<Ru
 
 type Steps = Record<string, number>;
 
-/** Steps by state: container steps and importers, since groups only hold them. */
+/** Steps by state. */
 async function countSteps(db: PipelineDatabase, ids: readonly string[]): Promise<ReadonlyMap<string, Steps>> {
   if (ids.length === 0) return new Map();
   const rows = await db
     .selectFrom("task")
     .select(["run", "state", sql<number>`count(*)`.as("count")])
     .where("run", "in", ids)
-    .where("type", "in", ["RUNTIME", "IMPORTER"])
+    .where("type", "in", stepTypes)
     .groupBy(["run", "state"])
     .execute();
   const byRun = new Map<string, Steps>();
@@ -87,7 +87,7 @@ async function readMetrics(db: PipelineDatabase, ids: readonly string[]): Promis
     .innerJoin("artifact", "artifact.id", "task_artifact.artifact")
     .select(["task.run", "task.key", "artifact.metadata"])
     .where("task.run", "in", ids)
-    .where("task.type", "in", ["RUNTIME", "IMPORTER"])
+    .where("task.type", "in", stepTypes)
     .where("task_artifact.direction", "=", "OUTPUT")
     .where("artifact.type", "=", "system.Metrics")
     .orderBy("task.id")

@@ -5,7 +5,7 @@ import { parseObject } from "../core/json.ts";
 import { findObjects, type ObjectSearch } from "../records/object-search.ts";
 import { workflowChanges } from "../records/runs.ts";
 import type { PipelineDatabase } from "../records/tables.ts";
-import { type Workflow, workflows } from "../resources/index.ts";
+import { stepTypes, type Workflow, workflows } from "../resources/index.ts";
 import {
   atItsName,
   byName,
@@ -133,7 +133,7 @@ async function stepsOf(db: PipelineDatabase, runs: readonly string[]) {
       ),
     )
     .where("run", "in", runs)
-    .where("type", "in", ["RUNTIME", "IMPORTER"]);
+    .where("type", "in", stepTypes);
   return db
     .selectFrom(numbered.as("step"))
     .selectAll()

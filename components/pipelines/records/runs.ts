@@ -1,5 +1,6 @@
 import type { ArtifactTable, AttemptTable, RunTable, TaskTable } from "@headrace/records";
 import { type Insertable, type Selectable, sql } from "kysely";
+import { stepTypes } from "../resources/index.ts";
 import { dropUnusedDocuments } from "./documents.ts";
 import {
   type ListColumn,
@@ -193,7 +194,7 @@ export async function failuresOf(
     .where("ns", "=", ns)
     .where("run", "in", runs)
     .where("state", "=", "FAILED")
-    .where("type", "in", ["RUNTIME", "IMPORTER"]);
+    .where("type", "in", stepTypes);
   const rows = await db
     .selectFrom(numbered.as("failure"))
     .innerJoin("task", "task.id", "failure.id")

@@ -1,6 +1,16 @@
 export { type Artifact, artifacts } from "./artifact.ts";
 export { type Run, runs } from "./run.ts";
-export { runLabel, type Task, type TaskArtifact, type TaskAttempt, taskName, type TaskValues, tasks } from "./task.ts";
+export {
+  isStepType,
+  runLabel,
+  stepTypes,
+  type Task,
+  type TaskArtifact,
+  type TaskAttempt,
+  taskName,
+  type TaskValues,
+  tasks,
+} from "./task.ts";
 export { type ScheduledWorkflow, scheduledWorkflows } from "./scheduled-workflow.ts";
 export { type PipelineObject, pipelines } from "./pipeline.ts";
 export { type PipelineVersionObject, pipelineVersions } from "./pipeline-version.ts";

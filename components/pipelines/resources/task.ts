@@ -1,5 +1,10 @@
 import { defineResource, type ResourceOf, s, type TypeOf } from "@headrace/model";
 
+/** Tasks that do something themselves: groups only hold them. */
+export const stepTypes = ["RUNTIME", "IMPORTER"] as const;
+
+export const isStepType = (type: string): boolean => stepTypes.some((each) => each === type);
+
 /** Label of tasks and pods: the id of their run. */
 export const runLabel = "headrace.io/run";
 

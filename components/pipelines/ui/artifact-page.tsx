@@ -19,7 +19,7 @@ import {
   useParams,
   useTab,
 } from "@headrace/ui-kit";
-import { artifacts as artifactKindOf, type Artifact } from "../resources/index.ts";
+import { artifacts as artifactKindOf, isStepType, type Artifact } from "../resources/index.ts";
 import { artifactPath } from "./api.ts";
 import { ArtifactContent, ArtifactProperties } from "./artifact-content.tsx";
 import { notedProperties, typeName } from "./artifacts.ts";
@@ -172,7 +172,7 @@ function Uses({ uid }: { readonly uid: string }) {
 
 function UsesOf({ edges }: { readonly edges: readonly LineageEdge[] }) {
   const t = useMessages(resultMessages);
-  const steps = edges.filter(({ task }) => task.type === "RUNTIME" || task.type === "IMPORTER");
+  const steps = edges.filter(({ task }) => isStepType(task.type));
   const users = steps.filter(({ direction }) => direction === "in");
   const reusers = steps.filter(({ direction, task }) => direction === "out" && task.state === "CACHED");
   return (

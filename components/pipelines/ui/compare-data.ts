@@ -1,4 +1,5 @@
 import type { Requester } from "@headrace/ui-kit";
+import { isStepType } from "../resources/index.ts";
 import { artifactKind, confusionMatrix, rocPoints, slicesOf, type ArtifactKind, type Slice } from "./artifacts.ts";
 import { readEdge } from "./lineage-api.ts";
 import { everyPage, recordOf, textOf } from "./listing.ts";
@@ -32,7 +33,7 @@ export async function fetchCompared(
   });
   const made = rows
     .map((row) => ({ ...readEdge(row), namespace: textOf(row, "namespace") }))
-    .filter(({ direction, task }) => direction === "out" && (task.type === "RUNTIME" || task.type === "IMPORTER"))
+    .filter(({ direction, task }) => direction === "out" && isStepType(task.type))
     .map((edge) => ({ ...edge, kind: artifactKind(edge.artifact.type) }))
     .filter(({ kind }) => shownKinds.has(kind));
   const charts = made.filter(({ kind }) => kind === "classification" || kind === "sliced");

@@ -26,7 +26,7 @@ import {
   type Translate,
 } from "@headrace/ui-kit";
 import { useMemo } from "react";
-import { tasks as taskKind, type Task } from "../resources/index.ts";
+import { isStepType, tasks as taskKind, type Task } from "../resources/index.ts";
 import { failureLine } from "./failure-words.ts";
 import { NoMatchYet, OlderRows, useCount, useReach } from "./older-rows.tsx";
 import { resultMessages } from "./results-messages.ts";
@@ -88,7 +88,7 @@ export function ExecutionsPage() {
   );
 }
 
-const isStep = ({ spec }: Task): boolean => spec.type === "RUNTIME" || spec.type === "IMPORTER";
+const isStep = ({ spec }: Task): boolean => isStepType(spec.type);
 const pathOf = ({ spec }: Task): string => `/executions/${spec.id}`;
 
 function reasonOf(task: Task): string | undefined {

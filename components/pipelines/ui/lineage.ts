@@ -1,3 +1,5 @@
+import { isStepType } from "../resources/index.ts";
+
 /** One end of an artifact at a step. */
 export interface LineageEdge {
   readonly artifact: LineageArtifact;
@@ -37,7 +39,7 @@ export interface Lineage {
 }
 
 /** Groups hand artifacts on; only steps make and use them. */
-const isStep = ({ task }: LineageEdge): boolean => task.type === "RUNTIME" || task.type === "IMPORTER";
+const isStep = ({ task }: LineageEdge): boolean => isStepType(task.type);
 
 /** A step whose outputs came from the cache made nothing. */
 const isMaker = (edge: LineageEdge): boolean => edge.direction === "out" && edge.task.state !== "CACHED";
