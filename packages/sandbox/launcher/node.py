@@ -7,6 +7,7 @@ heard is lost, since exits stay in the journal until they are acknowledged.
 import json
 import os
 import selectors
+import signal
 import socket
 import sys
 
@@ -14,6 +15,7 @@ import wire
 
 # Of what is said on it; as protocol.ts has it.
 PROTOCOL = 2
+SIGNALS = {"SIGTERM": signal.SIGTERM, "SIGKILL": signal.SIGKILL, "SIGINT": signal.SIGINT}
 LINE_BYTES = 64 * 1024 * 1024
 _BACKLOG_BYTES = 32 * 1024 * 1024
 _MAXIMUM_CONNECTIONS = 16
@@ -25,6 +27,11 @@ class RequestError(Exception):
     def __init__(self, code, message):
         super().__init__(message)
         self.code = code
+
+
+def verb_of(speaker, request):
+    """The method for what a request asks to do, or None."""
+    return getattr(speaker, "do_" + str(request.get("do")).replace("-", "_"), None)
 
 
 class NodeServer:

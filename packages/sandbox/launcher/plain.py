@@ -18,12 +18,11 @@ from clock import now
 from exits import exit_of, lost_exit
 from journal import Journal
 from loop import Loop
-from node import PROTOCOL, NodeServer, RequestError
+from node import PROTOCOL, SIGNALS, NodeServer, RequestError, verb_of
 from pump import LogFile, Stream
 
 _CODE = os.path.dirname(os.path.abspath(__file__))
 _PROGRAM = f"import sys; sys.path.insert(0, {_CODE!r}); import plain_step; plain_step.main(int(sys.argv[1]), int(sys.argv[2]))"
-_SIGNALS = {"SIGTERM": signal.SIGTERM, "SIGKILL": signal.SIGKILL, "SIGINT": signal.SIGINT}
 _WHY = "this host has no namespaces for it (see headrace doctor)"
 
 
@@ -57,7 +56,7 @@ class PlainLauncher:
         self.server = NodeServer(loop, "launcher.sock", os.geteuid(), self.handle, self.note_lonely, settings["lonelySeconds"])
 
     def handle(self, connection, request):
-        verb = getattr(self, "do_" + str(request.get("do")).replace("-", "_"), None)
+        verb = verb_of(self, request)
         if verb is None:
             raise RequestError("invalid", f"Cannot {request.get('do')}: {_WHY}")
         answer = verb(request)
@@ -110,7 +109,7 @@ class PlainLauncher:
         raise RequestError("start-failed", message) from error
 
     def do_signal(self, request):
-        number = _SIGNALS.get(request.get("signal"))
+        number = SIGNALS.get(request.get("signal"))
         container = self.containers.get(request.get("id"))
         if number is None or container is None or container.status is not None:
             raise RequestError("not-found", f"Cannot signal container {request.get('id')!r}: it does not run")

@@ -1,18 +1,16 @@
 """What Headrace may ask of the launcher: one method for each verb of the protocol."""
 
 import os
-import signal
 
 import enter
 import specification
 import wire
 from clock import now
 from container import Container
-from node import PROTOCOL, RequestError
+from node import PROTOCOL, SIGNALS, RequestError, verb_of
 from syscalls import open_pidfd
 
 _MAXIMUM_WAITING = 10_000
-_SIGNALS = {"SIGTERM": signal.SIGTERM, "SIGKILL": signal.SIGKILL, "SIGINT": signal.SIGINT}
 
 
 class Verbs:
@@ -20,7 +18,7 @@ class Verbs:
         self.launcher = launcher
 
     def handle(self, connection, request):
-        verb = getattr(self, "do_" + str(request.get("do")).replace("-", "_"), None)
+        verb = verb_of(self, request)
         if verb is None:
             raise RequestError("invalid", f"do must be a verb of this protocol, not {request.get('do')!r}")
         try:
@@ -65,9 +63,9 @@ class Verbs:
         self.launcher.advance(container)
 
     def do_signal(self, connection, request):
-        number = _SIGNALS.get(request.get("signal"))
+        number = SIGNALS.get(request.get("signal"))
         if number is None:
-            raise RequestError("invalid", f"signal must be one of {', '.join(_SIGNALS)}")
+            raise RequestError("invalid", f"signal must be one of {', '.join(SIGNALS)}")
         container = self.launcher.containers.get(request.get("id"))
         if container is None:
             raise RequestError("not-found", f"Cannot signal container {request.get('id')!r}: it does not run")
