@@ -233,16 +233,18 @@ test("deleting stops the runs that have not ended, unless they are orphaned", as
   );
 });
 
+const pipelines = "/apis/v2beta1/pipelines";
+
+async function newPipeline(face: TestFace): Promise<string> {
+  const body = { pipeline: { name: "p" }, pipeline_version: { pipeline_spec: addPipeline() } };
+  return String((await face.call("POST", `${pipelines}/create`, { body })).json["pipeline_id"]);
+}
+
 test("each run takes the latest version that its pipeline has by then, unless it is bound to one", async () => {
   await using works = await clockwork();
   await works.start();
   const { face } = works;
-  const pipelines = "/apis/v2beta1/pipelines";
-  const { pipeline_id } = (
-    await face.call("POST", `${pipelines}/create`, {
-      body: { pipeline: { name: "p" }, pipeline_version: { pipeline_spec: addPipeline() } },
-    })
-  ).json;
+  const pipeline_id = await newPipeline(face);
   const versions = async () => {
     const { json } = await face.call("GET", `${pipelines}/${pipeline_id}/versions`);
     return (json["pipeline_versions"] as { pipeline_version_id: string }[]).map((each) => each.pipeline_version_id);
@@ -272,12 +274,7 @@ test("what keeps a tick from making a run is told, and the tick happens once tha
   await using works = await clockwork();
   await works.start();
   const { face } = works;
-  const pipelines = "/apis/v2beta1/pipelines";
-  const { pipeline_id } = (
-    await face.call("POST", `${pipelines}/create`, {
-      body: { pipeline: { name: "p" }, pipeline_version: { pipeline_spec: addPipeline() } },
-    })
-  ).json;
+  const pipeline_id = await newPipeline(face);
   const id = await works.create({ pipeline_spec: undefined, pipeline_version_reference: { pipeline_id } });
   const { json } = await face.call("GET", `${pipelines}/${pipeline_id}/versions`);
   const [version] = json["pipeline_versions"] as { pipeline_version_id: string }[];
