@@ -136,6 +136,21 @@ test("a bounded list loads its beginning only, says that there is more, and foll
   list.stop();
 });
 
+test("a list of what changes no more is read, holds no connection, and is read again by whoever comes back", async () => {
+  const { server, clock } = setUp();
+  server.items = [object("a", "1")];
+  const list = new LiveList(server, { still: true }, { clock, soon: (callback) => callback() });
+  list.start();
+  await settle();
+  assert.deepEqual([list.snapshot().items.length, list.snapshot().complete, server.watching], [1, true, 0]);
+  list.stop();
+  server.items = [object("a", "1"), object("b", "2")];
+  list.start();
+  await settle();
+  assert.deepEqual([list.snapshot().items.length, server.watchedFrom.length], [2, 0]);
+  list.stop();
+});
+
 test("changes of a list of thousands are gathered, and shown before anybody notices", async () => {
   const { server, clock } = setUp();
   server.items = Array.from({ length: 2500 }, (_, index) => object(`n${index}`, "1"));

@@ -7,6 +7,8 @@ export type LiveSource<T extends KubeObject> = Pick<ResourceClient<T>, "list" | 
 export type LiveQuery = Pick<ListQuery, "namespace" | "labelSelector" | "fieldSelector"> & {
   /** At least so many from the beginning of the list are loaded, and no more than needed; without it, all. */
   readonly most?: number;
+  /** Read and not followed, for what changes no more: it holds none of the few connections to the server. */
+  readonly still?: boolean;
 };
 
 /**
@@ -100,6 +102,7 @@ export class LiveList<T extends KubeObject> {
         if (signal.aborted) return;
         failures = 0;
         this.#show({ phase: "live", complete: true });
+        if (this.#query.still === true) return;
         const since = this.#options.clock.monotonic();
         revision = await this.#follow(revision, signal);
         // A server that closes every watch at once must not be asked in a tight loop.
@@ -122,7 +125,7 @@ export class LiveList<T extends KubeObject> {
   async #load(signal: AbortSignal): Promise<string> {
     const first = !this.#snapshot.complete;
     const objects = new Map<string, T>();
-    const { most = Infinity, ...query } = this.#query;
+    const { most = Infinity, still: _, ...query } = this.#query;
     let revision: string | undefined;
     let next: string | undefined;
     let shown = 0;
@@ -152,7 +155,7 @@ export class LiveList<T extends KubeObject> {
   /** Applies events until the server closes the watch; returns the revision to go on from. */
   async #follow(from: string, signal: AbortSignal): Promise<string> {
     let revision = from;
-    const { most: _, ...query } = this.#query;
+    const { most: _most, still: _still, ...query } = this.#query;
     for await (const event of this.#source.watch({ ...query, resourceVersion: from, signal })) {
       revision = event.object.metadata.resourceVersion ?? revision;
       if (event.type === "BOOKMARK") continue;
@@ -236,7 +239,14 @@ export class LiveLists {
     source: LiveSource<T>,
     query: LiveQuery,
   ): { readonly list: LiveList<T>; release(): void } {
-    const key = JSON.stringify([name, query.namespace, query.labelSelector, query.fieldSelector, query.most]);
+    const key = JSON.stringify([
+      name,
+      query.namespace,
+      query.labelSelector,
+      query.fieldSelector,
+      query.most,
+      query.still,
+    ]);
     const held = this.#held.get(key) ?? this.#open(key, source, query);
     held.closing?.[Symbol.dispose]();
     held.closing = undefined;

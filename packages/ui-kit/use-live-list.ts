@@ -21,7 +21,7 @@ export function useLiveList<T extends KubeObject>(
 ): LiveListResult<T> {
   const { client, lists } = useKit();
   const source = useMemo(() => client.resource(definition), [client, definition]);
-  const { namespace = "", labelSelector = "", fieldSelector = "", most } = query ?? {};
+  const { namespace = "", labelSelector = "", fieldSelector = "", most, still = false } = query ?? {};
   const asked = query !== undefined;
   const [list, setList] = useState<LiveList<T>>();
   useEffect(() => {
@@ -31,13 +31,14 @@ export function useLiveList<T extends KubeObject>(
       ...(labelSelector !== "" && { labelSelector }),
       ...(fieldSelector !== "" && { fieldSelector }),
       ...(most !== undefined && { most }),
+      ...(still && { still }),
     });
     setList(held.list);
     return () => {
       held.release();
       setList(undefined);
     };
-  }, [lists, definition, source, namespace, labelSelector, fieldSelector, most, asked]);
+  }, [lists, definition, source, namespace, labelSelector, fieldSelector, most, still, asked]);
   const snapshot = useSyncExternalStore<LiveSnapshot<T>>(
     list?.subscribe ?? noSubscription,
     list?.snapshot ?? (() => nothing),

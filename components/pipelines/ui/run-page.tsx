@@ -28,7 +28,7 @@ import {
   useTab,
   type Asked,
 } from "@headrace/ui-kit";
-import { Fragment, useMemo } from "react";
+import { Fragment, useMemo, useState } from "react";
 import { runLabel, runs as runKind, tasks as taskKind, type Run, type Task } from "../resources/index.ts";
 import { fetchPipelineSpec } from "./api.ts";
 import { ArtifactPanel, ArtifactTable, MetricsView } from "./artifact-view.tsx";
@@ -74,7 +74,10 @@ function FoundRun({ run }: { readonly run: Run }) {
   const { execution } = useParams();
   const tab = useTab(tabNames);
   const query = useQueryString();
-  const tasks = useLiveList<Task>(taskKind, { namespace, labelSelector: `${runLabel}=${id}` });
+  // Of a run that is over since before it was looked at, only a retry makes anything new, and the run tells of that.
+  const [wasOver, setWasOver] = useState(isRunOver(run));
+  if (wasOver && !isRunOver(run)) setWasOver(false);
+  const tasks = useLiveList<Task>(taskKind, { namespace, labelSelector: `${runLabel}=${id}`, still: wasOver });
   const rows = useMemo(() => tasks.items.filter((task) => task.spec.run === id), [tasks.items, id]);
   const spec = useAnswer(id, (signal) => fetchPipelineSpec(request, { id, namespace }, signal));
   const plan = useMemo(() => (spec.state === "ready" ? readPipelineSpec(spec.value) : undefined), [spec]);
