@@ -38,7 +38,7 @@ import {
 } from "./resources/index.ts";
 
 export { withoutCaching } from "./core/caching.ts";
-export { documentValue, parsePipelineDocuments } from "./core/spec.ts";
+export { documentValue, parsePipelineDocuments, readPipelineDocument } from "./core/spec.ts";
 export type { Engine, RunKey } from "./engine.ts";
 export type { SharedFolder } from "./core/shared-folders.ts";
 export { archiveStepLog } from "./controllers/log-archive.ts";

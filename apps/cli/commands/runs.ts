@@ -1,5 +1,5 @@
 import { age, systemClock } from "@headrace/model";
-import { parsePipelineDocuments } from "@headrace/pipelines";
+import { readPipelineDocument } from "@headrace/pipelines";
 import { runLabel, tasks } from "@headrace/pipelines/resources";
 import { connect, type Connection } from "../connection.ts";
 import { followRun } from "../follow.ts";
@@ -144,7 +144,7 @@ export async function cloneRun(
   const spec = version
     ? ((await connection.call("GET", versionPath(version))) as { readonly pipeline_spec: unknown }).pipeline_spec
     : pipeline_spec;
-  const { root } = parsePipelineDocuments(JSON.stringify(spec));
+  const { root } = readPipelineDocument(spec);
   const inputs: InputTypes = new Map([...root.inputs.parameters].map(([name, { type }]) => [name, type]));
   const parameters = { ...runtime_config.parameters, ...parseParameters(flags.parameter, inputs) };
   const made = (await connection.call("POST", runs.path, {

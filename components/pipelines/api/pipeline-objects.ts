@@ -12,7 +12,7 @@ import {
 import { keptMetadata, refuseUnkept, requireUnchanged } from "../controllers/record-view.ts";
 import { versionLabels } from "../controllers/pipeline-projections.ts";
 import type { JsonObject } from "../core/json.ts";
-import { readPipelineDocument } from "../core/spec.ts";
+import { readSubmittedDocument } from "../core/spec.ts";
 import {
   deletePipeline,
   deleteVersion,
@@ -97,7 +97,7 @@ async function create(
     tags: spec.tags ?? {},
     code_source_url: spec.codeSourceURL ?? "",
   });
-  const pipeline = readPipelineDocument(documentOf(spec));
+  const pipeline = readSubmittedDocument(documentOf(spec));
   if (dryRun) return;
   const wanted = { ...version, ...identityOf(object) };
   const facts = { object: key.name, ...keptMetadata(metadata, Object.values(versionLabels)) };

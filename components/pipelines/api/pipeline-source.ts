@@ -1,7 +1,7 @@
 import { badRequest, type User } from "@headrace/model";
 import type { Pipeline } from "../core/ir.ts";
 import { parseObject } from "../core/json.ts";
-import { readPipelineDocument } from "../core/spec.ts";
+import { readPipelineDocument, readSubmittedDocument } from "../core/spec.ts";
 import { readDocument } from "../records/documents.ts";
 import { findLatestVersion, findPipeline, findVersion } from "../records/pipelines.ts";
 import { anyTables, type ApiContext, checkLength, notFound, requireAccess } from "./context.ts";
@@ -29,7 +29,7 @@ export async function pipelineSource(
   if (body.pipeline_spec) {
     if (versionId || reference.pipeline_id)
       throw badRequest("pipeline_spec: cannot be set together with pipeline_version_reference");
-    return { pipeline: readPipelineDocument(body.pipeline_spec), pipelineId: null, versionId: null, isNewest: false };
+    return { pipeline: readSubmittedDocument(body.pipeline_spec), pipelineId: null, versionId: null, isNewest: false };
   }
   const db = anyTables(context);
   const version = versionId ? await findVersion(db, versionId) : await latestVersion(context, reference.pipeline_id);

@@ -1,7 +1,7 @@
 import { ApiError, type ApiRequest, badRequest, type Route, type RouteParams, type User } from "@headrace/model";
 import type { WriteScope } from "@headrace/records";
 import type { Pipeline } from "../core/ir.ts";
-import { documentValue, readPipelineDocument } from "../core/spec.ts";
+import { documentValue, readSubmittedDocument } from "../core/spec.ts";
 import { keepDocument } from "../records/documents.ts";
 import {
   deletePipeline,
@@ -202,7 +202,7 @@ export async function specOf(
   { pipeline_spec, package_url }: VersionMessage,
   { place, signal }: { place: string; signal: AbortSignal },
 ): Promise<Pipeline> {
-  if (pipeline_spec) return readPipelineDocument(pipeline_spec);
+  if (pipeline_spec) return readSubmittedDocument(pipeline_spec);
   const url = package_url?.pipeline_url;
   if (!url) throw badRequest(`${place}pipeline_spec: Required value, or ${place}package_url`);
   const file = await packages.fetch(url, `${place}package_url.pipeline_url`, signal);

@@ -61,8 +61,8 @@ export function executorInput(
       parameters: mapEntries(component.outputs.parameters, (_, name) => ({
         outputFile: parameterFile(name),
       })),
-      artifacts: mapEntries(component.outputs.artifacts, ({ type }, name) => ({
-        artifacts: [{ name, uri: `${directory}/${name}`, type, metadata: {} }],
+      artifacts: mapEntries(component.outputs.artifacts, ({ type, metadata = {} }, name) => ({
+        artifacts: [{ name, uri: `${directory}/${name}`, type, metadata }],
       })),
       outputFile: outputMetadataFile(directory),
     },

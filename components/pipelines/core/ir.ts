@@ -57,6 +57,8 @@ export interface ArtifactSpec {
   readonly type: ArtifactType;
   readonly list: boolean;
   readonly optional: boolean;
+  /** Of an output: what its metadata begin with. */
+  readonly metadata?: JsonObject;
 }
 
 /** One of a title (`system.Model`) and an instance schema; both absent means any artifact. */

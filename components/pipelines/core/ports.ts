@@ -35,10 +35,12 @@ function readParameterSpec(place: Place): ParameterSpec {
 }
 
 function readArtifactSpec(place: Place): ArtifactSpec {
+  const metadata = place.at("metadata");
   return {
     type: readArtifactType(place.at("artifactType")),
     list: place.at("isArtifactList").flag(),
     optional: place.at("isOptional").flag(),
+    ...(!metadata.absent && { metadata: metadata.object() }),
   };
 }
 

@@ -2,6 +2,7 @@ import { badRequest } from "@headrace/model";
 import { readDocuments } from "./document.ts";
 import { PipelineFault } from "./errors.ts";
 import { compileCondition, compileSelector, type Condition, type Selector } from "./expression.ts";
+import { recognise } from "./format.ts";
 import { isChannel, passthroughFields } from "./ir.ts";
 import type {
   ArtifactSource,
@@ -34,10 +35,15 @@ const schemaVersion = "2.1.0";
  * one JSON object of the shape `{pipeline_spec, platform_spec}`. Throws ApiError BadRequest that names the field at fault.
  */
 export function parsePipelineDocuments(text: string): Pipeline {
-  return checkDocument(splitDocuments(readDocuments(text)));
+  return checkSubmitted(splitDocuments(readDocuments(text)));
 }
 
-/** Reads the same from a value that is parsed already: a request's `pipeline_spec`, or a stored document. */
+/** Reads the same from a value that is parsed already: a request's `pipeline_spec`. */
+export function readSubmittedDocument(value: JsonObject): Pipeline {
+  return checkSubmitted(splitDocuments([value]));
+}
+
+/** Reads a stored document, which may say more than the format has: earlier versions let that pass. */
 export function readPipelineDocument(value: unknown): Pipeline {
   if (!isObject(value)) throw badRequest("pipeline_spec: must be an object");
   return checkDocument(splitDocuments([value]));
@@ -54,9 +60,11 @@ function splitDocuments(documents: readonly JsonObject[]): PipelineDocument {
   const wrapped = first?.["pipeline_spec"] ?? first?.["pipelineSpec"];
   if (documents.length === 1 && first && isObject(wrapped)) {
     const platform = first["platform_spec"] ?? first["platformSpec"];
+    const other = Object.keys(first).find((key) => !/^(?:pipeline|platform)(?:_s|S)pec$/.test(key));
+    if (other !== undefined) throw badRequest(`${other}: unknown field beside pipeline_spec and platform_spec`);
     return withPlatform(wrapped, platform);
   }
-  const platforms = documents.filter((document) => "platforms" in document && !("pipelineInfo" in document));
+  const platforms = documents.filter((document) => "platforms" in document && !isPipeline(document));
   const pipelines = documents.filter((document) => !platforms.includes(document));
   const [pipelineSpec] = pipelines;
   const [platformSpec] = platforms;
@@ -68,6 +76,8 @@ function splitDocuments(documents: readonly JsonObject[]): PipelineDocument {
   return withPlatform(pipelineSpec, platformSpec);
 }
 
+const isPipeline = (document: JsonObject): boolean => "pipelineInfo" in document || "pipeline_info" in document;
+
 /** A platform document without platforms says nothing: the pipeline comes back bare, as it does from upstream. */
 function withPlatform(pipelineSpec: JsonObject, platformSpec: JsonValue | undefined): PipelineDocument {
   const platforms = (isObject(platformSpec) && platformSpec["platforms"]) || {};
@@ -75,12 +85,21 @@ function withPlatform(pipelineSpec: JsonObject, platformSpec: JsonValue | undefi
   return isObject(platformSpec) && !isEmpty ? { pipelineSpec, platformSpec } : { pipelineSpec };
 }
 
-function checkDocument(document: PipelineDocument): Pipeline {
-  if (document.pipelineSpec["kind"] === "Workflow") {
+/** Refuses what nobody reads: it was meant to do something. */
+function checkSubmitted(given: PipelineDocument): Pipeline {
+  if (given.pipelineSpec["kind"] === "Workflow") {
     throw badRequest(
       "Cannot read the pipeline: it is an Argo Workflow of KFP SDK 1; compile it with KFP SDK 2 or newer",
     );
   }
+  const { document, unknown } = recognise(given);
+  // Whether it is a pipeline at all comes first.
+  checkHeader(new Place("", document.pipelineSpec));
+  if (unknown !== undefined) throw badRequest(unknown);
+  return checkDocument(document);
+}
+
+function checkDocument(document: PipelineDocument): Pipeline {
   const spec = new Place("", document.pipelineSpec);
   checkHeader(spec);
   const platform = new Place("", document.platformSpec).at("platforms").at("kubernetes");

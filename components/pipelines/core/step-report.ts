@@ -178,7 +178,7 @@ function readArtifacts(
       name,
       uri,
       type: planned.type,
-      metadata: isObject(metadata) ? metadata : {},
+      metadata: isObject(metadata) ? { ...planned.metadata, ...metadata } : planned.metadata,
       ...(uri === planned.uri && facts),
     };
   });

@@ -573,6 +573,19 @@ describe("a step's report", () => {
     }
   });
 
+  test("has the metadata that the component gives an artifact, and what the step wrote over them", () => {
+    const model = { artifactType: { schemaTitle: "system.Model" }, metadata: { a: 1, b: 1 } };
+    const { component: labelled } = stepOf({}, { outputDefinitions: { artifacts: { model } } });
+    const told = executorInput(labelled, values({}), "minio://b/d");
+    const kept = (files: JsonObject) => {
+      const written = { files: { [told.outputs.outputFile]: JSON.stringify(files) } };
+      const result = readReport(labelled, told, report(written));
+      return result.kind === "succeeded" ? result.outputs.artifacts.get("model")?.[0]?.metadata : undefined;
+    };
+    assert.deepEqual(kept({}), { a: 1, b: 1 });
+    assert.deepEqual(kept({ artifacts: { model: { artifacts: [{ metadata: { b: 2 } }] } } }), { a: 1, b: 2 });
+  });
+
   test("takes the metadata and the URI that the step gave an artifact", () => {
     const written = { name: "x", uri: "https://h/model", metadata: { a: 1 } };
     const result = read(metadata({ parameterValues: { score: 1 }, artifacts: { model: { artifacts: [written] } } }));
