@@ -50,6 +50,8 @@ export interface Route {
     | ((params: RouteParams) => { verb: string; group: string; resource: string; namespace: string; name: string });
   /** Changes nothing, though its method says otherwise: not audited. */
   readonly reads?: true;
+  /** Only says, in the words of its face, that nothing is served there: no call of that face. */
+  readonly refuses?: true;
   readonly handle: (request: ApiRequest, params: RouteParams) => Promise<ApiResponse>;
 }
 

@@ -28,7 +28,7 @@ async function readOfNode(
   params: RouteParams,
 ): Promise<ApiResponse> {
   const { run = "", node = "", artifact = "" } = params;
-  const { id: port } = splitVerb(artifact, ["read"]);
+  const { id: port } = splitVerb(artifact, ["read"], "NotFound");
   const row = await permittedRun(context, user, "readArtifact", run);
   const { task } = await findNode(context, row, node);
   const found = (await taskArtifactsOf(tablesOf(context, row.ns).db, row.ns, run)).find(

@@ -88,7 +88,17 @@ export function routeMaker(context: ApiContext, failed = errorResponse) {
 /** A query's parameters by the names of the proto files: clients may send those of JSON, `pageSize` for `page_size`. */
 function protoNames(query: URLSearchParams): URLSearchParams {
   const inSnakeCase = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-  return new URLSearchParams([...query].map(([name, value]) => [inSnakeCase(name), value]));
+  return new SingleParameters([...query].map(([name, value]) => [inSnakeCase(name), value]));
+}
+
+/** What is read as one value must have been sent once: which of two was meant, nobody could say. */
+class SingleParameters extends URLSearchParams {
+  /** Throws ApiError BadRequest for a parameter that was sent more often. */
+  override get(name: string): string | null {
+    const [value = null, ...others] = this.getAll(name);
+    if (others.length > 0) throw badRequest(`${name}: is set ${others.length + 1} times in the query; set it once`);
+    return value;
+  }
 }
 
 /** Throws ApiError Forbidden (or Unauthorized for those who are nobody) unless the user may. */

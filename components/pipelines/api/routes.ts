@@ -8,6 +8,7 @@ import { healthRoutes } from "./health.ts";
 import { versionRoutes } from "./pipeline-versions.ts";
 import { pipelineRoutes } from "./pipelines.ts";
 import { recurringRunRoutes } from "./recurring-runs.ts";
+import { refusals } from "./refusals.ts";
 import { runDefaultRoutes } from "./run-defaults.ts";
 import { runPipelineRoutes } from "./run-pipeline.ts";
 import { runRoutes } from "./runs.ts";
@@ -33,7 +34,7 @@ export function apiRoutes(context: ApiContext): readonly Route[] {
     ...artifactReadRoutes(context),
     ...reportRoutes(context),
   ];
-  const served = [...routes, ...earlierRoutes(context, routes)];
+  const served = [...routes, ...earlierRoutes(context, routes), ...refusals(context, routes)];
   const below = served.map((route) => ({ ...route, pattern: `/pipeline${route.pattern}` }));
   return [...served, ...below, ...uiServerRoutes(context), ...stepReportRoutes(context)];
 }

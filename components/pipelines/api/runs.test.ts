@@ -89,6 +89,7 @@ test("what a run cannot be made of is refused before anything is written", async
     [{ plugins_input: { headrace: { keepGoing: "yes" } } }, 400, /plugins_input\.headrace\.keepGoing: Invalid/],
     [{ plugins_input: { headrace: { cacheMaxAge: "a day" } } }, 400, /plugins_input\.headrace\.cacheMaxAge: Invalid/],
     [{ plugins_input: { headrace: { color: 1 } } }, 400, /plugins_input\.headrace\.color: Unknown/],
+    [{ plugins_output: { headrace: {} } }, 400, /plugins_output: Forbidden/],
     [{ colour: "red" }, 400, /colour/],
   ];
   for (const [body, status, message] of cases) {
@@ -101,6 +102,14 @@ test("what a run cannot be made of is refused before anything is written", async
   }
   assert.deepEqual((await face.call("GET", path)).json, {});
   assert.deepEqual(face.engine.told, []);
+});
+
+test("a run may be made archived, and for another time", async () => {
+  await using face = await testFace();
+  const given = { storage_state: "ARCHIVED", scheduled_at: "2026-01-31T12:00:00Z" };
+  const { json } = await createRun(face, given);
+  assert.deepEqual({ storage_state: json["storage_state"], scheduled_at: json["scheduled_at"] }, given);
+  assert.deepEqual((await face.call("POST", `${path}/${json["run_id"]}:unarchive`)).status, 200);
 });
 
 test("a body nested too deep, not JSON, or not UTF-8 is refused", async () => {

@@ -68,6 +68,9 @@ async function create(context: ApiContext, request: ApiRequest) {
   const pipeline_root = checkPipelineRoot(context, ns, pipeline, body.runtime_config?.pipeline_root ?? "");
   const description = body.description ?? "";
   checkLength(description, "description", longText);
+  if (Object.keys(body.plugins_output ?? {}).length > 0)
+    throw badRequest("plugins_output: Forbidden: a run that is to be made has none yet; leave it out");
+  const isArchived = body.storage_state === "ARCHIVED";
   const now = context.clock.now();
   const id = context.ids.uuid();
   const row = {
@@ -75,7 +78,8 @@ async function create(context: ApiContext, request: ApiRequest) {
     ns,
     display_name: requireName(body.display_name, "display_name", maxNameLength),
     description,
-    storage_state: "AVAILABLE",
+    storage_state: isArchived ? "ARCHIVED" : "AVAILABLE",
+    archived_at: isArchived ? now : null,
     pipeline: source.pipelineId,
     pipeline_version: source.versionId,
     pipeline_name: pipeline.name,
@@ -87,7 +91,7 @@ async function create(context: ApiContext, request: ApiRequest) {
     cache_max_age: cacheMaxAgeMs ?? null,
     keep_going: keepGoing ? 1 : 0,
     created_at: now,
-    scheduled_at: now,
+    scheduled_at: body.scheduled_at || now,
   } as const;
   const content = JSON.stringify(documentValue(pipeline.document));
   await tablesOf(context, ns).transaction(async ({ db, changed }) => {

@@ -41,7 +41,8 @@ export interface TestFace extends AsyncDisposable {
 export interface CallOptions {
   readonly body?: unknown;
   readonly bytes?: Uint8Array;
-  readonly query?: Readonly<Record<string, string>>;
+  /** As text where a parameter comes twice. */
+  readonly query?: Readonly<Record<string, string>> | string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly user?: User;
 }

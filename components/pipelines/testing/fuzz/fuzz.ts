@@ -79,7 +79,7 @@ export async function fuzz({
 
 async function routesOf(uploads: boolean): Promise<readonly Route[]> {
   await using face = await testFace();
-  const own = face.routes.filter(({ pattern }) => !pattern.startsWith("/pipeline/apis/"));
+  const own = face.routes.filter(({ pattern, refuses }) => !refuses && !pattern.startsWith("/pipeline/apis/"));
   return own.filter(({ pattern }) => !uploads || /\/upload(_version)?$/.test(pattern));
 }
 

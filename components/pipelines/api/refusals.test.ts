@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { testFace } from "../testing/platform.ts";
+
+test("unknown paths are 404 and wrong methods 501, in KFP's form", async () => {
+  await using face = await testFace();
+  const asked: readonly (readonly [method: string, path: string, status: number, code: number])[] = [
+    ["GET", "/apis/v2beta1/nothing", 404, 5],
+    ["POST", "/apis/v2beta1/runs/r/nothing/at/all", 404, 5],
+    ["GET", "/pipeline/apis/v2beta1/nothing", 404, 5],
+    ["PUT", "/apis/v2beta1/experiments", 501, 12],
+    ["PATCH", "/apis/v2beta1/runs/r", 501, 12],
+    ["POST", "/apis/v2beta1/experiments/e", 501, 12],
+    ["POST", "/apis/v2beta1/recurringruns/r:explode", 501, 12],
+  ];
+  for (const [method, path, status, code] of asked) {
+    const answer = await face.call(method, path);
+    assert.deepEqual([answer.status, answer.json["code"]], [status, code], `${method} ${path}: ${answer.text}`);
+    assert.equal(typeof answer.json["message"], "string");
+  }
+});
+
+test("a parameter of a query is sent once, in either spelling; one that nobody reads may be anything", async () => {
+  await using face = await testFace();
+  const path = "/apis/v2beta1/experiments";
+  for (const query of ["page_size=1&page_size=2", "page_size=1&pageSize=1"]) {
+    const { status, json } = await face.call("GET", path, { query });
+    assert.deepEqual([status, json["message"]], [400, "page_size: is set 2 times in the query; set it once"]);
+  }
+  assert.equal((await face.call("GET", path, { query: "colour=red&colour=blue" })).status, 200);
+});
