@@ -112,7 +112,7 @@ async function measureLong(): Promise<void> {
   const ends = endsOf(join(headrace.directory, "home"), result.run);
   const rateOf = (from: number): number => (piece * 1000) / ((ends[from + piece] ?? Number.NaN) - (ends[from] ?? 0));
   const [first, last] = [rateOf(0), rateOf(steps - piece - 1)];
-  const begun = memory.find(({ at }) => at >= (ends[piece] ?? 0))?.mebibytes ?? Number.NaN;
+  const halfway = memory.find(({ at }) => at >= (ends[steps / 2] ?? 0))?.mebibytes ?? Number.NaN;
   const ended = memory.at(-1)?.mebibytes ?? Number.NaN;
   printTable(`A run of ${steps} steps`, [
     ["steps", `${(steps / result.seconds).toFixed(0)} steps/s`],
@@ -121,7 +121,7 @@ async function measureLong(): Promise<void> {
     ["CPU of the platform's process a step", ms(ownCpu)],
     ["CPU of the machine a step", ms(machineCpu)],
     ["growth of the platform's memory", `${growth.toFixed(0)} MiB`],
-    [`  of it after the first ${piece}`, `${(ended - begun).toFixed(0)} MiB`],
+    ["  of it in the run's second half", `${(ended - halfway).toFixed(0)} MiB`],
   ]);
 }
 
