@@ -34,7 +34,7 @@ export async function writeTable(page: string, name: string, command: string, ro
     "",
     markdownTable(
       ["name", "outcome", "note"],
-      rows.map(({ name, outcome, note }) => [name, outcome, note]),
+      rows.map(({ name, outcome, note }) => [name, outcome, note.trim()]),
     ),
     "",
     `<!-- end: ${name} -->`,

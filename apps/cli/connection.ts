@@ -98,9 +98,9 @@ export async function startDetached(home: string, flags: readonly string[]): Pro
   });
   const answer = await new Promise<StartAnswer>((resolve) => {
     child.once("message", (message) => resolve(message as StartAnswer));
-    child.once("exit", (code) =>
+    child.once("exit", (code, signal) =>
       resolve({
-        error: `Headrace ended with status ${code} before it was ready`,
+        error: `Headrace ended ${signal === null ? `with status ${code}` : `by ${signal}`} before it was ready`,
         remedy: `Read ${join(home, "logs", "headrace.log")}`,
       }),
     );
