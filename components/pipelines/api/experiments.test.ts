@@ -74,7 +74,7 @@ test("archiving takes the runs along; restoring does not bring them back", async
   assert.equal((await face.call("GET", `${path}/${experiment_id}`)).json["storage_state"], "ARCHIVED");
   assert.equal((await face.call("POST", `${path}/${experiment_id}:unarchive`)).status, 200);
   assert.equal((await face.call("GET", `${path}/${experiment_id}`)).json["storage_state"], "AVAILABLE");
-  assert.equal((await face.call("POST", `${path}/${experiment_id}:explode`)).status, 501);
+  assert.equal((await face.call("POST", `${path}/${experiment_id}:explode`)).status, 405);
 });
 
 test("a deleted experiment is gone", async () => {

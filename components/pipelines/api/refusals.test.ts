@@ -2,16 +2,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { testFace } from "../testing/platform.ts";
 
-test("unknown paths are 404 and wrong methods 501, in KFP's form", async () => {
+test("unknown paths are 404 and wrong methods 405, in KFP's form", async () => {
   await using face = await testFace();
   const asked: readonly (readonly [method: string, path: string, status: number, code: number])[] = [
     ["GET", "/apis/v2beta1/nothing", 404, 5],
     ["POST", "/apis/v2beta1/runs/r/nothing/at/all", 404, 5],
     ["GET", "/pipeline/apis/v2beta1/nothing", 404, 5],
-    ["PUT", "/apis/v2beta1/experiments", 501, 12],
-    ["PATCH", "/apis/v2beta1/runs/r", 501, 12],
-    ["POST", "/apis/v2beta1/experiments/e", 501, 12],
-    ["POST", "/apis/v2beta1/recurringruns/r:explode", 501, 12],
+    ["PUT", "/apis/v2beta1/experiments", 405, 12],
+    ["PATCH", "/apis/v2beta1/runs/r", 405, 12],
+    ["POST", "/apis/v2beta1/experiments/e", 405, 12],
+    ["POST", "/apis/v2beta1/recurringruns/r:explode", 405, 12],
   ];
   for (const [method, path, status, code] of asked) {
     const answer = await face.call(method, path);

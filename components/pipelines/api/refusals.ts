@@ -4,7 +4,7 @@ import { type ApiContext, routeMaker } from "./context.ts";
 const face = "/apis/v2beta1";
 const methods = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
-/** What KFP's front says, in its own form, where it serves nothing: 501 for a method that a path does not take, 404 for other paths. */
+/** What KFP's front says, in its own form, where it serves nothing: 405 for a method that a path does not take, 404 for other paths. */
 export function refusals(context: ApiContext, served: readonly Route[]): readonly Route[] {
   const route = routeMaker(context);
   const refusal = (method: string, pattern: string, say: (path: string) => ApiError): Route => ({

@@ -17,7 +17,7 @@ const codes: Readonly<Record<StatusReason, readonly [code: number, http: number]
   Forbidden: [7, 403],
   TooManyRequests: [8, 429],
   Conflict: [10, 409],
-  MethodNotAllowed: [12, 501],
+  MethodNotAllowed: [12, 405],
   InternalError: [13, 500],
   ServiceUnavailable: [14, 503],
   Unauthorized: [16, 401],

@@ -120,11 +120,10 @@ async function judged(
   }
 }
 
-/** Answers are good, or say in JSON what was wrong with the request. 501 is the code of what the API says it does not do. */
+/** Answers are good, or say in JSON what was wrong with the request. */
 function faultOf({ status, text, json }: FuzzAnswer): string | undefined {
   if (status >= 200 && status < 300) return undefined;
   const message = json["message"] ?? json["error_message"];
-  if (status === 501 && json["code"] === 12) return undefined;
   if (status < 400 || status >= 500) return `status ${status}: ${text.slice(0, 300)}`;
   if (typeof message !== "string" || message === "") return `status ${status} without a message: ${text.slice(0, 300)}`;
   return message.length > 20_000 ? `a message of ${message.length} characters` : undefined;
