@@ -222,9 +222,7 @@ s.recv(100)
     await host.sandbox.setServices([]);
   });
 
-  const stale =
-    "an address that is given again may be looked up at its last holder for up to half a minute; the neighbour table needs the same care as bridges";
-  test("is reached by Headrace at any port that a container listens on", { skip: stale }, async () => {
+  test("is reached by Headrace at any port that a container listens on", async () => {
     const server = host.spec({ command: python(`print("ready", flush=True); ${listener}`) });
     const { address } = await host.sandbox.start(server);
     await assert.rejects(host.sandbox.dial(String(address), 7001), { code: "not-found", message: /refused/i });

@@ -53,6 +53,10 @@ def raise_link(index):
     return _NEWLINK, 0, _link(index, _IFF_UP)
 
 
+def set_hardware_address(index, hardware_address):
+    return _NEWLINK, 0, _link(index) + _attribute(_LINK_ADDRESS, hardware_address)
+
+
 def make_bridge(name, hardware_address):
     """With an address of its own: else it takes the lowest of its ports', another one whenever such a port comes or goes, and who
     has looked up the old one talks to nobody for half a minute."""
@@ -60,9 +64,10 @@ def make_bridge(name, hardware_address):
     return _NEWLINK, _CREATE | _EXCLUSIVE, _link(0, _IFF_UP) + attributes + _kind("bridge")
 
 
-def make_pair(name, bridge_index, peer_name, peer_namespace):
+def make_pair(name, bridge_index, peer_name, peer_namespace, peer_hardware_address):
     """A veth pair: one end on a bridge here, the other in the namespace of a descriptor."""
-    peer = _link() + _attribute(_LINK_NAME, _text(peer_name)) + _attribute(_LINK_NAMESPACE, struct.pack("i", peer_namespace))
+    peer = _link() + _attribute(_LINK_NAME, _text(peer_name)) + _attribute(_LINK_ADDRESS, peer_hardware_address)
+    peer += _attribute(_LINK_NAMESPACE, struct.pack("i", peer_namespace))
     attributes = _attribute(_LINK_NAME, _text(name)) + _attribute(_LINK_MASTER, struct.pack("i", bridge_index))
     return _NEWLINK, _CREATE | _EXCLUSIVE, _link(0, _IFF_UP) + attributes + _kind("veth", _attribute(_PEER, peer))
 

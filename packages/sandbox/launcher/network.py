@@ -25,6 +25,8 @@ _POOL = 8  # ready for the next pods of a tenant
 _KEPT = 16  # at most, when pods end
 # Bridges are not connected, and take nothing from an address that is not of their tenant.
 _PARAMETERS = (("ipv4/ip_forward", "0"), ("ipv4/conf/all/rp_filter", "1"), ("ipv6/conf/all/disable_ipv6", "1"), ("ipv6/conf/default/disable_ipv6", "1"))
+# A pod that gets an address says so, and the bridge sends what is for it to its port, not to the port of who had it before.
+_POD_PARAMETERS = (("ipv4/conf/all/arp_notify", "1"),)
 _POD_LINK = 2  # of a fresh network namespace: 1 is the loopback
 
 
@@ -168,8 +170,8 @@ class Bridges(Network):
         """Puts a fresh network namespace on the tenant's bridge."""
         bridge = self._bridge(tenant)
         name = self._free_name()
-        self.netlink.ask(netlink.make_pair(name, bridge, "eth0", network))
         address = self._take_address(tenant)
+        self.netlink.ask(netlink.make_pair(name, bridge, "eth0", network, _pod_hardware_address(address)))
         gateway = str(_subnet(tenant)[1])
         self._inside(
             network,
@@ -177,6 +179,7 @@ class Bridges(Network):
             netlink.add_address(_POD_LINK, address, _TENANT_PREFIX),
             netlink.raise_link(_POD_LINK),
             netlink.add_route(_POD_LINK, str(SERVICES[0]), SERVICES.prefixlen, gateway),
+            parameters=_POD_PARAMETERS,
         )
         return network, address
 
@@ -188,6 +191,7 @@ class Bridges(Network):
             network,
             netlink.remove_address(_POD_LINK, address, _TENANT_PREFIX),
             netlink.add_address(_POD_LINK, fresh, _TENANT_PREFIX),
+            netlink.set_hardware_address(_POD_LINK, _pod_hardware_address(fresh)),
             netlink.add_route(_POD_LINK, str(SERVICES[0]), SERVICES.prefixlen, gateway),
         )
         self._free_address(tenant, address)
@@ -201,9 +205,11 @@ class Bridges(Network):
         """A pod that an earlier launcher made has this address."""
         self.taken.setdefault(tenant.number, set()).add(int(ipaddress.ip_address(address)) - int(_subnet(tenant)[0]))
 
-    def _inside(self, network, *requests):
+    def _inside(self, network, *requests, parameters=()):
         setns(network, CLONE_NEWNET)
         try:
+            for name, value in parameters:
+                _set_parameter(name, value)
             inner = netlink.Netlink()
         finally:
             setns(self.own, CLONE_NEWNET)
@@ -272,6 +278,11 @@ def _subnet(tenant):
 def _hardware_address(number):
     """Of a bridge: one that is locally administered, so that it can be no device's of a maker."""
     return b"\x02HR" + struct.pack("!I", number)[1:]
+
+
+def _pod_hardware_address(address):
+    """Follows from the pod's address, so that who has looked it up finds its next holder too."""
+    return b"\x02H" + ipaddress.ip_address(address).packed
 
 
 def _set_parameter(name, value):
