@@ -366,6 +366,7 @@ describe("the dashboard", { skip }, () => {
       await page.getByRole("link", { name: "New schedule" }).first().click();
       await page.getByRole("combobox", { name: "Pipeline" }).focus();
       await page.keyboard.type("page");
+      await page.getByRole("option", { name: "pages" }).waitFor();
       await page.keyboard.press("Enter");
       await page.getByLabel("Cron expression").fill("0 9 * * 1");
       await page.getByRole("button", { name: "Write it so" }).click();

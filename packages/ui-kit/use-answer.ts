@@ -31,17 +31,18 @@ export function useAnswer<T>(key: string | undefined, ask: (signal: AbortSignal)
   return { ...answer, retry: useCallback(() => setRound((it) => it + 1), []) };
 }
 
-/** Changes come in bursts, and who has just deleted something is about to leave: the page waits for so long before it asks anew. */
+/** Changes come in bursts: the page waits for so long before it asks anew. */
 const restMs = 150;
 
 /**
  * The same for what changes while it is looked at and has no watch: asked anew when `stamp` is another one and when the
  * window comes back into view. What was answered stays until the next answer; a failure to refresh leaves it standing,
- * unless it says that there is no such thing any more.
+ * unless it says that there is no such thing any more. While `stamp` is undefined nothing is refreshed: whoever is about
+ * to delete the thing and leave need not hear that it has gone.
  */
 export function useFreshAnswer<T>(
   key: string | undefined,
-  stamp: string | number,
+  stamp: string | number | undefined,
   ask: (signal: AbortSignal) => Promise<T>,
 ): Asked<T> {
   const { clock } = useKit();
@@ -52,6 +53,8 @@ export function useFreshAnswer<T>(
   latest.current = { ask, answer };
   useEffect(() => {
     if (key === undefined) return undefined;
+    const isRefresh = latest.current.answer.state === "ready" && latest.current.answer.key === key;
+    if (isRefresh && stamp === undefined) return undefined;
     const controller = new AbortController();
     const { signal } = controller;
     const fail = (error: unknown): void =>
@@ -64,7 +67,6 @@ export function useFreshAnswer<T>(
         (error: unknown) => !signal.aborted && fail(error),
       );
     };
-    const isRefresh = latest.current.answer.state === "ready" && latest.current.answer.key === key;
     const rest = isRefresh ? clock.after(restMs, send) : undefined;
     if (!isRefresh) send();
     return () => {

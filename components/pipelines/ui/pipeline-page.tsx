@@ -31,6 +31,7 @@ import { useMemo, useState } from "react";
 import { pipelineVersions as versionKind, type Run } from "../resources/index.ts";
 import { DeletePipelines } from "./delete-pipelines.tsx";
 import { DeleteVersions } from "./delete-versions.tsx";
+import { useDeletion } from "./deletion.ts";
 import { EditNaming } from "./edit-naming.tsx";
 import { LastRuns } from "./last-runs.tsx";
 import { useLiveStamp } from "./live-stamp.ts";
@@ -53,7 +54,8 @@ export function PipelinePage() {
   const { request } = useKit();
   const { pipeline: id = "" } = useParams();
   const stamp = useLiveStamp(versionKind, { labelSelector: `pipelines.kubeflow.org/pipeline-id=${id}` });
-  const answer = useFreshAnswer(id, stamp, async (signal) => {
+  const deletion = useDeletion(pipelinesPath);
+  const answer = useFreshAnswer(id, deletion.underWay ? undefined : stamp, async (signal) => {
     const [pipeline, versions] = await Promise.all([
       getPipeline(request, id, signal),
       listVersions(request, id, signal),
@@ -69,7 +71,14 @@ export function PipelinePage() {
       missing={{ title: t("missing"), sentence: t("missingWhy", { id }), back: t("back") }}
       failed={t("page.failed")}
     >
-      {(found) => <FoundPipeline {...found} onChanged={answer.retry} />}
+      {(found) => (
+        <>
+          <FoundPipeline {...found} onChanged={answer.retry} onDelete={deletion.ask} />
+          {deletion.asking ? (
+            <DeletePipelines pipelines={[found.pipeline]} onClose={deletion.close} onDone={deletion.done} />
+          ) : null}
+        </>
+      )}
     </FoundPage>
   );
 }
@@ -78,11 +87,12 @@ interface Found {
   readonly pipeline: Pipeline;
   readonly versions: readonly PipelineVersion[];
   readonly onChanged: () => void;
+  readonly onDelete: () => void;
 }
 
-type Asking = "edit" | "delete" | { readonly versions: readonly PipelineVersion[] };
+type Asking = "edit" | { readonly versions: readonly PipelineVersion[] };
 
-function FoundPipeline({ pipeline, versions, onChanged }: Found) {
+function FoundPipeline({ pipeline, versions, onChanged, onDelete }: Found) {
   const t = useMessages(pipelinesMessages);
   const navigate = useNavigate();
   const { version: wanted } = useParams();
@@ -110,7 +120,7 @@ function FoundPipeline({ pipeline, versions, onChanged }: Found) {
         sentence={<Status versions={versions} runs={runs} />}
         actions={
           <>
-            <button type="button" onClick={() => setAsking("delete")}>
+            <button type="button" onClick={onDelete}>
               {t("delete")}
             </button>
             <button type="button" onClick={() => setAsking(asking === "edit" ? undefined : "edit")}>
@@ -181,9 +191,6 @@ function FoundPipeline({ pipeline, versions, onChanged }: Found) {
           )}
         </Split>
       </DetailPage>
-      {asking === "delete" ? (
-        <DeletePipelines pipelines={[pipeline]} onClose={close} onDone={() => void navigate(pipelinesPath)} />
-      ) : null}
       {typeof asking === "object" ? (
         <DeleteVersions
           versions={asking.versions}

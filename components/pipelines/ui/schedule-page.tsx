@@ -19,14 +19,13 @@ import {
   useFreshAnswer,
   useKit,
   useMessages,
-  useNavigate,
   useNow,
   useParams,
   useTab,
 } from "@headrace/ui-kit";
-import { useState } from "react";
 import { scheduledWorkflows, type Run } from "../resources/index.ts";
 import { DeleteSchedules } from "./delete-schedules.tsx";
+import { useDeletion } from "./deletion.ts";
 import { LastRuns } from "./last-runs.tsx";
 import { useLiveStamp } from "./live-stamp.ts";
 import { newRunMessages } from "./new-run-messages.ts";
@@ -54,7 +53,10 @@ export function SchedulePage() {
   const { request, namespace } = useKit();
   const { schedule: id = "" } = useParams();
   const stamp = useLiveStamp(scheduledWorkflows, { namespace });
-  const answer = useFreshAnswer(id, stamp, (signal) => getSchedule(request, id, signal));
+  const deletion = useDeletion(schedulesPath);
+  const answer = useFreshAnswer(id, deletion.underWay ? undefined : stamp, (signal) =>
+    getSchedule(request, id, signal),
+  );
   return (
     <FoundPage
       id={id}
@@ -64,22 +66,33 @@ export function SchedulePage() {
       missing={{ title: t("missing"), sentence: t("missingWhy", { id }), back: t("back") }}
       failed={t("page.failed")}
     >
-      {(schedule) => <FoundSchedule schedule={schedule} onChanged={answer.retry} />}
+      {(schedule) => (
+        <>
+          <FoundSchedule schedule={schedule} onChanged={answer.retry} onDelete={deletion.ask} />
+          {deletion.asking ? (
+            <DeleteSchedules schedules={[schedule]} onClose={deletion.close} onDone={deletion.done} />
+          ) : null}
+        </>
+      )}
     </FoundPage>
   );
 }
 
-function FoundSchedule({ schedule, onChanged }: { readonly schedule: Schedule; readonly onChanged: () => void }) {
+interface Found {
+  readonly schedule: Schedule;
+  readonly onChanged: () => void;
+  readonly onDelete: () => void;
+}
+
+function FoundSchedule({ schedule, onChanged, onDelete }: Found) {
   const t = useMessages(schedulesMessages);
   const { request, namespace } = useKit();
-  const navigate = useNavigate();
   const tab = useTab(tabNames);
   const { live, groups } = useRunsBy(scheduleOf, { namespace: schedule.namespace });
   const runs = groups.get(schedule.id) ?? noRuns;
   const ticks = useTicks(namespace);
   const names = useNames();
   const spec = useSpec(schedule);
-  const [deleting, setDeleting] = useState(false);
   const enable = useAction(async () => {
     await enableSchedule(request, schedule.id, !schedule.enabled);
     onChanged();
@@ -93,7 +106,7 @@ function FoundSchedule({ schedule, onChanged }: { readonly schedule: Schedule; r
         actions={
           <>
             <ActionFailure action={enable} what={() => t(schedule.enabled ? "disable.failed" : "enable.failed")} />
-            <button type="button" onClick={() => setDeleting(true)}>
+            <button type="button" onClick={onDelete}>
               {t("delete")}
             </button>
             <Link className="button" to={newRunPath({ cloneFromRecurringRun: schedule.id })}>
@@ -162,13 +175,6 @@ function FoundSchedule({ schedule, onChanged }: { readonly schedule: Schedule; r
           </Answered>
         )}
       </DetailPage>
-      {deleting ? (
-        <DeleteSchedules
-          schedules={[schedule]}
-          onClose={() => setDeleting(false)}
-          onDone={() => void navigate(schedulesPath)}
-        />
-      ) : null}
     </>
   );
 }
