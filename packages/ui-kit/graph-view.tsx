@@ -528,6 +528,7 @@ const Leaf = memo(function Leaf({ node, box, selected, dimmed, onSelect, onToggl
         <Chevron
           x={box.width - 26}
           y={4}
+          points="right"
           open={false}
           label={t("graph.open", { name: node.label })}
           onClick={() => onToggle(node.id)}
@@ -609,7 +610,14 @@ function Frame({
         )}
       </g>
       {simple ? null : (
-        <Chevron x={4} y={4} open label={t("graph.close", { name: node.label })} onClick={() => onToggle(node.id)} />
+        <Chevron
+          x={4}
+          y={4}
+          points="down"
+          open
+          label={t("graph.close", { name: node.label })}
+          onClick={() => onToggle(node.id)}
+        />
       )}
       {node.iterations && !simple ? (
         <Iterations node={node} iterations={node.iterations} width={box.width} onIteration={onIteration} />
@@ -643,15 +651,18 @@ function Iterations({
     <g className="iterations" role="listbox" aria-label={node.label}>
       {turns ? (
         <>
-          <Turn
+          {/* As many further as the strip shows. */}
+          <Chevron
             x={frameSize.padding - 4}
-            path="M11 6l-4 4 4 4"
+            y={frameSize.head + 7}
+            points="left"
             label={t("graph.earlier")}
             onClick={() => turn(-fits)}
           />
-          <Turn
+          <Chevron
             x={width - frameSize.padding - 16}
-            path="M9 6l4 4-4 4"
+            y={frameSize.head + 7}
+            points="right"
             label={t("graph.later")}
             onClick={() => turn(fits)}
           />
@@ -686,33 +697,6 @@ function Iterations({
 
 const turnWidth = 20;
 
-/** An arrow beside a strip of iterations: as many further as it shows. */
-function Turn({
-  x,
-  path,
-  label,
-  onClick,
-}: {
-  readonly x: number;
-  readonly path: string;
-  readonly label: string;
-  readonly onClick: () => void;
-}) {
-  return (
-    <g
-      className="chevron"
-      transform={`translate(${x} ${frameSize.head + 7})`}
-      role="button"
-      aria-label={label}
-      onClick={onClick}
-    >
-      <title>{label}</title>
-      <rect width="20" height="20" rx="3" />
-      <path d={path} />
-    </g>
-  );
-}
-
 /** The bar's top carries the state's shape: a failure is pointed, so that colour is not alone. */
 function barShape(width: number, state: State): string {
   if (state === "failed") return `M0 5L${width / 2} 0L${width} 5V16H0z`;
@@ -720,17 +704,24 @@ function barShape(width: number, state: State): string {
   return `M2 0H${width - 2}a2 2 0 0 1 2 2V14a2 2 0 0 1-2 2H2a2 2 0 0 1-2-2V2a2 2 0 0 1 2-2z`;
 }
 
+/** Arrows in a square of 20. */
+const chevrons = { down: "M6 8.5l4 4 4-4", left: "M11 6l-4 4 4 4", right: "M8.5 6l4 4-4 4" } as const;
+
+/** An arrow in the drawing that can be pressed; what it lies on does not notice. */
 function Chevron({
   x,
   y,
-  open,
+  points,
   label,
+  open,
   onClick,
 }: {
   readonly x: number;
   readonly y: number;
-  readonly open: boolean;
+  readonly points: keyof typeof chevrons;
   readonly label: string;
+  /** Of what it opens and closes. */
+  readonly open?: boolean;
   readonly onClick: () => void;
 }) {
   return (
@@ -748,7 +739,7 @@ function Chevron({
     >
       <title>{label}</title>
       <rect width="20" height="20" rx="3" />
-      <path d={open ? "M6 8.5l4 4 4-4" : "M8 6l4 4-4 4"} />
+      <path d={chevrons[points]} />
     </g>
   );
 }
