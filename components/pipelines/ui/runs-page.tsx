@@ -1,51 +1,39 @@
 import {
-  Answered,
   ColumnChooser,
-  CopyId,
   distinctValues,
-  Duration,
   EmptyState,
   Link,
   ListPage,
   liveAnswer,
   NoMatch,
-  shortId,
-  StateLabel,
-  StatusStrip,
-  Table,
-  timeColumn,
-  urgency,
   useChosen,
   useHiddenColumns,
   useKit,
   useListing,
   useLiveList,
   useMessages,
-  useNavigate,
   usePage,
   useQueryItem,
-  useTableSort,
   type Filterable,
   type FilterField,
   type TableColumn,
 } from "@headrace/ui-kit";
 import { useMemo } from "react";
 import { runs as runKind, type Run } from "../resources/index.ts";
-import { failureLine, thrownIn } from "./failure-words.ts";
 import { pipelineMessages } from "./messages.ts";
-import { newRunPath, pipelinePath, schedulePath } from "./places.ts";
+import { newRunPath } from "./places.ts";
 import type { Words } from "./run-words.ts";
 import { RunsBulkBar } from "./runs-bulk-bar.tsx";
+import { runColumns } from "./runs-columns.tsx";
 import { useMeasuredColumns } from "./runs-measures.tsx";
-import { runId, runPath } from "./runs-of.ts";
-import { spanField, spanOrder } from "./span.ts";
-import { countSteps, runState, stepBars } from "./state.ts";
+import { runId } from "./runs-of.ts";
+import { RunRows } from "./runs-table.tsx";
+import { spanField } from "./span.ts";
+import { runState } from "./state.ts";
 
 export function RunsPage() {
   const t = useMessages(pipelineMessages);
   const { namespace } = useKit();
-  const navigate = useNavigate();
-  const [sort, setSort] = useTableSort({ column: "started", descending: true });
   const [archived, setArchived] = useQueryItem("archived");
   usePage(t("runs"), [{ label: t("runs") }]);
   const live = useLiveList(runKind, { namespace });
@@ -89,24 +77,15 @@ export function RunsPage() {
       }
       bulk={chosen.items.length > 0 ? <RunsBulkBar chosen={chosen} /> : null}
     >
-      <Answered answer={liveAnswer(live, list.rows)} failed={t("runs.failed")} rows={12}>
-        {(rows) => (
-          <Table
-            label={t("runs")}
-            rows={rows}
-            columns={columns}
-            hidden={hidden}
-            rowKey={runId}
-            sort={sort}
-            onSort={setSort}
-            {...chosen.boxes}
-            onOpen={(run) => void navigate(runPath(runId(run)))}
-            empty={
-              kept.length === 0 ? <NoRuns t={t} /> : <NoMatch sentence={t("runs.emptyFilter")} onClear={list.clear} />
-            }
-          />
-        )}
-      </Answered>
+      <RunRows
+        answer={liveAnswer(live, list.rows)}
+        columns={columns}
+        hidden={hidden}
+        chosen={chosen}
+        failed={t("runs.failed")}
+        height={12}
+        empty={kept.length === 0 ? <NoRuns t={t} /> : <NoMatch sentence={t("runs.emptyFilter")} onClear={list.clear} />}
+      />
     </ListPage>
   );
 }
@@ -134,141 +113,6 @@ def first(name: str = "world"):
 Client(host="${location.origin}").create_run_from_pipeline_func(first)`;
   return <EmptyState sentence={t("runs.empty")} snippet={snippet} />;
 }
-
-/** Which step failed, and why. */
-function whole(error: string): string {
-  const [first = "", ...rest] = error.split("\n");
-  return [first, thrownIn(rest.join("\n"))].filter(Boolean).join("\n");
-}
-
-export function runColumns(t: Words, allNamespaces: boolean): readonly TableColumn<Run>[] {
-  return [
-    {
-      id: "name",
-      header: t("column.name"),
-      width: "15%",
-      sort: (run) => run.spec.displayName.toLowerCase(),
-      cell: (run) => (
-        <Link className="name" to={runPath(runId(run))} title={run.spec.displayName}>
-          {run.spec.displayName}
-        </Link>
-      ),
-    },
-    {
-      id: "state",
-      header: t("column.state"),
-      width: "16%",
-      sort: (run) => urgency(runState(run)),
-      cell: (run) => (
-        <span title={run.status.error === undefined ? undefined : whole(run.status.error)}>
-          <StateLabel state={runState(run)} detail={run.status.error && failureLine({ message: run.status.error })} />
-        </span>
-      ),
-    },
-    {
-      id: "duration",
-      header: t("column.duration"),
-      width: "80px",
-      align: "right",
-      sort: ({ status }) => spanOrder(status),
-      cell: (run) => <Duration from={run.status.startedAt} to={run.status.finishedAt} />,
-    },
-    {
-      id: "pipeline",
-      header: t("column.pipeline"),
-      width: "9%",
-      wideOnly: true,
-      sort: (run) => run.spec.pipeline.name,
-      cell: (run) => <Muted text={run.spec.pipeline.name} />,
-    },
-    {
-      id: "steps",
-      header: t("column.steps"),
-      width: "128px",
-      wideOnly: true,
-      cell: (run) => <Steps run={run} t={t} />,
-    },
-    {
-      id: "cached",
-      header: t("column.cached"),
-      width: "72px",
-      align: "right",
-      wideOnly: true,
-      optional: true,
-      sort: (run) => countSteps(run.status.steps).cached,
-      cell: (run) => <span className="muted">{countSteps(run.status.steps).cached || ""}</span>,
-    },
-    {
-      id: "experiment",
-      header: t("column.experiment"),
-      width: "8%",
-      wideOnly: "roomy",
-      sort: (run) => run.spec.experiment.name,
-      cell: (run) => <Muted text={run.spec.experiment.name} />,
-    },
-    {
-      id: "namespace",
-      header: t("column.namespace"),
-      width: "8%",
-      wideOnly: "roomy",
-      optional: !allNamespaces,
-      sort: (run) => run.metadata.namespace,
-      cell: (run) => <Muted text={run.metadata.namespace ?? ""} />,
-    },
-    {
-      id: "version",
-      header: t("column.version"),
-      width: "96px",
-      wideOnly: true,
-      optional: true,
-      sort: (run) => run.spec.pipeline.versionId,
-      cell: ({ spec: { pipeline } }) =>
-        pipeline.id === undefined || pipeline.versionId === undefined ? null : (
-          <Link className="quiet-link mono" to={pipelinePath(pipeline.id, pipeline.versionId)}>
-            {shortId(pipeline.versionId)}
-          </Link>
-        ),
-    },
-    {
-      id: "schedule",
-      header: t("fact.schedule"),
-      width: "96px",
-      wideOnly: true,
-      optional: true,
-      sort: (run) => run.spec.recurringRun,
-      cell: ({ spec: { recurringRun } }) =>
-        recurringRun === undefined ? null : (
-          <Link className="quiet-link mono" to={schedulePath(recurringRun)}>
-            {shortId(recurringRun)}
-          </Link>
-        ),
-    },
-    timeColumn("started", t("column.started"), (run) => run.status.startedAt ?? run.metadata.creationTimestamp, {
-      width: "104px",
-    }),
-    {
-      id: "id",
-      header: t("column.id"),
-      width: "96px",
-      wideOnly: true,
-      optional: true,
-      cell: (run) => <CopyId id={runId(run)} />,
-    },
-  ];
-}
-
-function Steps({ run, t }: { readonly run: Run; readonly t: Words }) {
-  const { done, total } = countSteps(run.status.steps);
-  if (total === 0) return null;
-  const bars = stepBars(run.status.steps, 14).map((state, index) => ({ key: String(index), state, label: state }));
-  return <StatusStrip bars={bars} label={t("steps.of", { done, total })} />;
-}
-
-const Muted = ({ text }: { readonly text: string }) => (
-  <span className="muted" title={text}>
-    {text}
-  </span>
-);
 
 function filterable(run: Run): Filterable {
   const parameters = Object.entries(run.spec.parameters).map(
