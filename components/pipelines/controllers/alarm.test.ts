@@ -38,6 +38,7 @@ test("what is stopped rings no more", async () => {
   const alarm = createAlarm(clock, () => assert.fail("it rang"));
   alarm.set("a", 1_000);
   alarm.stop();
+  alarm.set("b", 2_000);
   await clock.advance(10_000);
   assert.equal(clock.pending, 0);
 });

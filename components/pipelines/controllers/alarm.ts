@@ -4,6 +4,7 @@ import type { Clock } from "@headrace/model";
 export interface Alarm {
   /** In place of the key's earlier time; undefined for none. In milliseconds since the epoch. */
   set(key: string, at: number | undefined): void;
+  /** For good: nothing that is set afterwards rings. */
   stop(): void;
 }
 
@@ -17,6 +18,7 @@ export function createAlarm(clock: Clock, ring: (key: string) => void): Alarm {
   const times = new Map<string, number>();
   let timer: Disposable | undefined;
   let timerAt = Number.POSITIVE_INFINITY;
+  let isStopped = false;
 
   function arm(): void {
     timer?.[Symbol.dispose]();
@@ -37,6 +39,7 @@ export function createAlarm(clock: Clock, ring: (key: string) => void): Alarm {
 
   return {
     set(key, at) {
+      if (isStopped) return;
       const before = times.get(key);
       if (at === undefined) times.delete(key);
       else times.set(key, at);
@@ -44,6 +47,7 @@ export function createAlarm(clock: Clock, ring: (key: string) => void): Alarm {
       if (before === timerAt || (at ?? Number.POSITIVE_INFINITY) < timerAt) arm();
     },
     stop() {
+      isStopped = true;
       times.clear();
       arm();
     },

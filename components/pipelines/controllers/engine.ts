@@ -202,7 +202,7 @@ class RunEngine implements Engine {
 
   async forget(run: RunKey): Promise<void> {
     await this.#ask(run, { kind: "forget" });
-    this.#leftovers.keep(run.id);
+    this.#leftovers.keep(run);
     this.#claims.removeWorkspace(run.ns, run.id);
     await this.#pods.forget(run.ns, run.id);
   }
@@ -374,7 +374,7 @@ class RunEngine implements Engine {
     turns.set(run.id, turn);
     if (!known && !isOver) {
       this.#active.set(run.id, active);
-      this.#leftovers.keep(run.id);
+      this.#leftovers.keep(run);
       await turn.resume();
     }
     return turn;

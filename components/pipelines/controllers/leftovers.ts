@@ -1,8 +1,10 @@
-import type { Clock } from "@headrace/model";
+import type { Clock, ObjectKey } from "@headrace/model";
 import { chunksOf, finalRunStates, type Records, type RunState } from "@headrace/records";
+import { formatKey, parseKey } from "@headrace/runtime";
 import type { PipelineSettings } from "../core/ir.ts";
 import type { RunKey } from "../engine.ts";
 import type { PipelineDatabase, PipelineTables } from "../records/tables.ts";
+import { type Alarm, createAlarm } from "./alarm.ts";
 import type { Claims } from "./claims.ts";
 import type { PipelineCache } from "./pipeline-cache.ts";
 import type { Pods } from "./pods.ts";
@@ -24,23 +26,21 @@ export interface Ended extends RunKey {
 
 /**
  * What a run that is over has left in Kubernetes. Its workspace goes once it has succeeded, and stays where a retry may want it;
- * its pods, and whatever else is left, go when the time has passed that the pipeline gives (`resource_ttl_on_…`). One timer for all.
+ * its pods, and whatever else is left, go when the time has passed that the pipeline gives (`resource_ttl_on_…`).
  */
 export class Leftovers {
   readonly #options: LeftoversOptions;
   /** By run: when what it left goes. */
-  readonly #due = new Map<string, { readonly run: RunKey; readonly at: number }>();
-  #timer: Disposable | undefined;
-  #signal = new AbortController().signal;
+  readonly #alarm: Alarm;
 
   constructor(options: LeftoversOptions) {
     this.#options = options;
+    this.#alarm = createAlarm(options.clock, (key) => this.#clear(parseKey(key)));
   }
 
   /** Takes up what earlier processes had to leave undone. */
   async start(signal: AbortSignal): Promise<void> {
-    this.#signal = signal;
-    signal.addEventListener("abort", () => this.#timer?.[Symbol.dispose](), { once: true });
+    signal.addEventListener("abort", () => this.#alarm.stop(), { once: true });
     const { pods, claims, records } = this.#options;
     const workspaces = await claims.workspaces();
     const known = new Map(
@@ -66,35 +66,22 @@ export class Leftovers {
     if (workspace && state === "SUCCEEDED") this.#options.claims.removeWorkspace(run.ns, run.id);
     const seconds = state === "SUCCEEDED" ? resourceTtl.onSuccess : resourceTtl.onFailure;
     if (seconds === undefined) return;
-    this.#due.set(run.id, { run, at: finishedAt + seconds * 1000 });
-    this.#wait();
+    this.#alarm.set(keyOf(run), finishedAt + seconds * 1000);
   }
 
   /** The run goes on, or is gone: nothing is due any more. */
-  keep(run: string): void {
-    this.#due.delete(run);
+  keep(run: RunKey): void {
+    this.#alarm.set(keyOf(run), undefined);
   }
 
-  #wait(): void {
-    this.#timer?.[Symbol.dispose]();
-    this.#timer = undefined;
-    if (this.#due.size === 0 || this.#signal.aborted) return;
-    const { clock } = this.#options;
-    const first = this.#due.values().reduce((earliest, { at }) => Math.min(earliest, at), Number.POSITIVE_INFINITY);
-    this.#timer = clock.after(first - clock.now(), () => this.#clear());
-  }
-
-  #clear(): void {
-    const { clock, pods, claims, onError } = this.#options;
-    for (const [id, { run, at }] of this.#due) {
-      if (at > clock.now()) continue;
-      this.#due.delete(id);
-      claims.removeWorkspace(run.ns, run.id);
-      pods.forget(run.ns, run.id).catch(onError);
-    }
-    this.#wait();
+  #clear({ namespace: ns, name: id }: ObjectKey): void {
+    const { pods, claims, onError } = this.#options;
+    claims.removeWorkspace(ns, id);
+    pods.forget(ns, id).catch(onError);
   }
 }
+
+const keyOf = ({ ns, id }: RunKey): string => formatKey({ namespace: ns, name: id });
 
 function runsOf(db: PipelineDatabase, ids: readonly string[]) {
   return db
