@@ -409,7 +409,10 @@ test("the page on compatibility names every method that is served, and no other"
 
 describe("who may see and write", () => {
   const bob = { name: "bob", groups: ["system:authenticated"] };
-  const team = { name: "system:serviceaccount:team:default", groups: ["system:authenticated"] };
+  const team = {
+    name: "system:serviceaccount:team:default",
+    groups: ["system:serviceaccounts", "system:authenticated"],
+  };
   /** Everybody may read their own namespace; only ana may write, and only hers. */
   const authorizer = {
     authorize: async ({ user, verb, namespace }: { user: { name: string }; verb: string; namespace: string }) => ({

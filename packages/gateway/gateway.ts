@@ -10,6 +10,7 @@ import {
   type Authorizer,
   type Clock,
   type Handler,
+  isAnonymous,
   type Route,
   type RouteParams,
 } from "@headrace/model";
@@ -159,9 +160,8 @@ function refuse({ user, verb, group, resource, namespace, name }: Attributes, re
   const what = group === "" ? resource : `${resource}.${group}`;
   const which = name === "" ? what : `${what} "${name}"`;
   const where = namespace === "" ? "" : ` in the namespace "${namespace}"`;
-  const isAnonymous = user.groups.includes("system:unauthenticated");
   return new ApiError(
-    isAnonymous ? "Unauthorized" : "Forbidden",
+    isAnonymous(user) ? "Unauthorized" : "Forbidden",
     `User "${user.name}" cannot ${verb} ${which}${where}: ${reason}`,
   );
 }

@@ -1,4 +1,12 @@
-import { anonymousUser, type Attributes, type Authorizer, type Decision, type User } from "@headrace/model";
+import {
+  type Attributes,
+  type Authorizer,
+  type Decision,
+  isAnonymous,
+  podNameOf,
+  serviceAccountOf,
+  type User,
+} from "@headrace/model";
 import { whyAnonymous } from "./nobody.ts";
 import { ruleAllows, type PolicyRule } from "./rules.ts";
 
@@ -93,18 +101,7 @@ function isReport({ verb, group, resource }: Attributes): boolean {
 
 /** A token that is bound to the pod says its name; tokens that are not bound report nothing. */
 function isOwnPod({ user, name }: Attributes): boolean {
-  return name !== "" && user.extra?.["authentication.kubernetes.io/pod-name"]?.[0] === name;
-}
-
-function serviceAccountOf(user: User): { namespace: string; name: string } | undefined {
-  const [, namespace, name] = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(user.name) ?? [];
-  if (namespace === undefined || name === undefined) return undefined;
-  // A name alone is not enough: only our authenticator puts its bearer into the group.
-  return user.groups.includes("system:serviceaccounts") ? { namespace, name } : undefined;
-}
-
-function isAnonymous(user: User): boolean {
-  return user.name === anonymousUser.name || user.groups.includes("system:unauthenticated");
+  return name !== "" && podNameOf(user) === name;
 }
 
 function whyAnonymousIsRefused(user: User): string {

@@ -1,8 +1,8 @@
 import { isIP } from "node:net";
-import type { Authenticator, PodAccount, User } from "@headrace/model";
+import { type Authenticator, type PodAccount, serviceAccountUser, type User } from "@headrace/model";
 import { foreignSite, type OwnNames } from "./foreign-site.ts";
 import { nobody } from "./nobody.ts";
-import { type BoundObjects, serviceAccountUser } from "./service-account-tokens.ts";
+import type { BoundObjects } from "./service-account-tokens.ts";
 
 export interface PodConnectionOptions {
   /** As whom the pod with this uid calls; undefined if it does not run any more. */
@@ -37,7 +37,7 @@ export function createPodConnectionAuthenticator(
     ]);
     if (podUid !== pod.uid) return nobody(`its pod ${namespace}/${pod.name} no longer exists`);
     if (accountUid === undefined) return nobody(`its pod's service account ${namespace}/${name} no longer exists`);
-    return serviceAccountUser({ namespace, account: { name, uid: accountUid }, pod });
+    return serviceAccountUser({ namespace, name, uid: accountUid, pod });
   }
 
   return {

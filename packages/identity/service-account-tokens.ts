@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign } from "node:crypto";
-import { ApiError, type Clock, type Ids, type User } from "@headrace/model";
+import { ApiError, type Clock, type Ids, serviceAccountUser, type User } from "@headrace/model";
 import { calculateJwkThumbprint, errors, exportJWK, jwtVerify, type JWK, type JWTPayload } from "jose";
 import { KeyFileError, TokenRequestError } from "./errors.ts";
 import { readPrivateFile, writePrivateFile } from "./private-files.ts";
@@ -97,7 +97,7 @@ export async function openServiceAccountTokens(options: ServiceAccountTokenOptio
       const token = signed({
         "kubernetes.io": { namespace, serviceaccount: { name, uid }, ...(pod && { pod }) },
         iss: tokenIssuer,
-        sub: `system:serviceaccount:${namespace}:${name}`,
+        sub: serviceAccountUser({ namespace, name }).name,
         aud: request.audiences.length > 0 ? [...request.audiences] : [apiAudience],
         iat: seconds,
         nbf: seconds,
@@ -114,7 +114,7 @@ export async function openServiceAccountTokens(options: ServiceAccountTokenOptio
       if (!claims) throw new ApiError("Unauthorized", "The token lacks the claims of a service account");
       await mustExist(claims);
       const granted = [payload.aud ?? []].flat().filter((audience) => audiences.includes(audience));
-      return { user: serviceAccountUser(claims, payload.jti), audiences: granted };
+      return { user: userOf(claims, payload.jti), audiences: granted };
     },
   };
 
@@ -178,24 +178,15 @@ function readNamed(value: unknown): Named | undefined {
   return typeof name === "string" && typeof uid === "string" ? { name, uid } : undefined;
 }
 
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null;
+/** `jti` names the token. */
+function userOf({ namespace, account, pod }: Claims, jti: string | undefined): User {
+  const user = serviceAccountUser({ namespace, ...account, ...(pod && { pod }) });
+  if (jti === undefined) return user;
+  return { ...user, extra: { ...user.extra, "authentication.kubernetes.io/credential-id": [`JTI=${jti}`] } };
 }
 
-/** The service account as a user, in Kubernetes' words. `jti` names the token, if one was shown. */
-export function serviceAccountUser({ namespace, account, pod }: Claims, jti?: string): User {
-  return {
-    name: `system:serviceaccount:${namespace}:${account.name}`,
-    uid: account.uid,
-    groups: ["system:serviceaccounts", `system:serviceaccounts:${namespace}`, "system:authenticated"],
-    extra: {
-      ...(jti !== undefined && { "authentication.kubernetes.io/credential-id": [`JTI=${jti}`] }),
-      ...(pod && {
-        "authentication.kubernetes.io/pod-name": [pod.name],
-        "authentication.kubernetes.io/pod-uid": [pod.uid],
-      }),
-    },
-  };
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
 }
 
 function looksLikeJwt(token: string): boolean {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Pod } from "@headrace/k8s";
-import type { PodAccount, User } from "@headrace/model";
+import { type PodAccount, serviceAccountUser, type User } from "@headrace/model";
 
 /** Where a node keeps what belongs to a pod: never shared with a pod of the same name that comes later. */
 export function podDirectory(podsDirectory: string, pod: Pod): string {
@@ -11,23 +11,19 @@ export function podDirectory(podsDirectory: string, pod: Pod): string {
 /** Namespace, name and uid in the name of such a directory. */
 export const podDirectoryName = /^([^_]+)_([^_]+)_([0-9a-f-]{36})$/;
 
-export function podAccount({ metadata, spec }: Pod): PodAccount {
-  return {
-    namespace: metadata.namespace ?? "",
-    ...(spec.automountServiceAccountToken !== false && { serviceAccount: spec.serviceAccountName || "default" }),
-    pod: { name: metadata.name ?? "", uid: metadata.uid ?? "" },
-  };
+export function podAccount(pod: Pod): PodAccount {
+  const { namespace, name, pod: identity } = accountOf(pod);
+  const hasIdentity = pod.spec.automountServiceAccountToken !== false;
+  return { namespace, ...(hasIdentity && { serviceAccount: name }), pod: identity };
 }
 
 /** The pod's own identity, as its service account token would prove it. */
-export function podUser(pod: Pod): User {
-  const namespace = pod.metadata.namespace ?? "";
+export const podUser = (pod: Pod): User => serviceAccountUser(accountOf(pod));
+
+function accountOf({ metadata, spec }: Pod) {
   return {
-    name: `system:serviceaccount:${namespace}:${pod.spec.serviceAccountName || "default"}`,
-    groups: ["system:serviceaccounts", `system:serviceaccounts:${namespace}`, "system:authenticated"],
-    extra: {
-      "authentication.kubernetes.io/pod-name": [pod.metadata.name ?? ""],
-      "authentication.kubernetes.io/pod-uid": [pod.metadata.uid ?? ""],
-    },
+    namespace: metadata.namespace ?? "",
+    name: spec.serviceAccountName || "default",
+    pod: { name: metadata.name ?? "", uid: metadata.uid ?? "" },
   };
 }

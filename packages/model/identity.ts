@@ -11,7 +11,12 @@ export interface User {
 /** The identity of Headrace's own controllers inside the process: member of `system:masters`. */
 export const platformUser: User = { name: "system:headrace", groups: ["system:masters", "system:authenticated"] };
 
-export const anonymousUser: User = { name: "system:anonymous", groups: ["system:unauthenticated"] };
+const unauthenticated = "system:unauthenticated";
+export const anonymousUser: User = { name: "system:anonymous", groups: [unauthenticated] };
+
+export function isAnonymous({ name, groups }: User): boolean {
+  return name === anonymousUser.name || groups.includes(unauthenticated);
+}
 
 export interface Authenticator {
   /** The caller, or undefined when the request carries no credentials of the kind that this authenticator reads. Throws an Unauthorized ApiError for credentials that are bad. */

@@ -23,6 +23,7 @@ export * from "./quantity.ts";
 export * from "./resource.ts";
 export * from "./schema.ts";
 export * from "./selector.ts";
+export * from "./service-account.ts";
 export * from "./status.ts";
 export * from "./step-io.ts";
 export * from "./strategic-merge.ts";

@@ -1,4 +1,4 @@
-import { ApiError, anonymousUser, type Authorizer, type Clock, type User } from "@headrace/model";
+import { ApiError, type Authorizer, type Clock, isAnonymous, serviceAccountOf, type User } from "@headrace/model";
 import type { Records } from "@headrace/records";
 import { type Call, RpcError } from "@headrace/rpc";
 import type { NodeKind } from "../core/filter.ts";
@@ -58,13 +58,11 @@ async function namespacesOf(records: Records): Promise<readonly string[]> {
   return found;
 }
 
-function namespaceOf({ name }: User, otherwise: string): string {
-  return /^system:serviceaccount:([^:]+):/.exec(name)?.[1] ?? otherwise;
-}
+const namespaceOf = (user: User, otherwise: string): string => serviceAccountOf(user)?.namespace ?? otherwise;
 
 function refusal(user: User, verb: string, ns: string, reason: string): ApiError {
   return new ApiError(
-    user.name === anonymousUser.name || user.groups.includes("system:unauthenticated") ? "Unauthorized" : "Forbidden",
+    isAnonymous(user) ? "Unauthorized" : "Forbidden",
     `User "${user.name}" cannot ${verb} metadata in namespace "${ns}": ${reason}`,
   );
 }
