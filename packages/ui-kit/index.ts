@@ -59,7 +59,7 @@ export {
 } from "./navigation.tsx";
 export { DetailPage, ListPage, MissingPage, Switch, Tabs, useTab } from "./pages.tsx";
 export { Split } from "./panel.tsx";
-export { PickField, type PickOption } from "./pick-field.tsx";
+export { PickField } from "./pick-field.tsx";
 export { Popover } from "./popover.tsx";
 export { createRequester, isRecord, type Requester } from "./request.ts";
 export { SourceView } from "./source-view.tsx";

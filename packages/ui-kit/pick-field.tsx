@@ -2,18 +2,13 @@ import { useEffect, useRef, useState, type KeyboardEvent } from "react";
 import { Field, type FieldProps } from "./form.tsx";
 import { formMessages } from "./form-messages.ts";
 import { useMessages } from "./kit.tsx";
-
-export interface PickOption {
-  readonly value: string;
-  readonly label: string;
-  /** Faint, at the right. */
-  readonly detail?: string | undefined;
-}
+import { confirmed, entered, found, left, searched, untouched, type PickOption } from "./pick.ts";
 
 export interface PickFieldProps extends Omit<FieldProps, "children"> {
   readonly value: string;
   readonly onChange: (value: string) => void;
-  readonly options: readonly PickOption[];
+  /** Undefined until they are there. */
+  readonly options: readonly PickOption[] | undefined;
   /** Shown while nothing is chosen. */
   readonly placeholder: string;
   readonly disabled?: boolean;
@@ -24,34 +19,39 @@ const mostShown = 60;
 /** One of many: the field is also the search. Arrows walk, Enter chooses, Escape leaves everything as it was. */
 export function PickField({ value, onChange, options, placeholder, disabled = false, ...field }: PickFieldProps) {
   const t = useMessages(formMessages);
-  const [search, setSearch] = useState<string>();
-  const [at, setAt] = useState(0);
+  const [pick, setPick] = useState(untouched);
   const list = useRef<HTMLDivElement>(null);
-  const chosen = options.find((option) => option.value === value);
-  const needle = search?.trim().toLowerCase() ?? "";
-  const found = needle === "" ? options : options.filter(({ label }) => label.toLowerCase().includes(needle));
-  const shown = found.slice(0, mostShown);
-  const open = search !== undefined;
-  const close = (): void => setSearch(undefined);
-  const choose = (option: PickOption | undefined): void => {
-    if (option) onChange(option.value);
-    close();
+  const chosen = options?.find((option) => option.value === value);
+  const matches = found(options ?? [], pick);
+  const shown = matches.slice(0, mostShown);
+  const { typed, isOpen, at } = pick;
+  const choose = (option: PickOption): void => {
+    onChange(option.value);
+    setPick(untouched);
+  };
+  const confirm = (): void => {
+    const next = confirmed(pick, options);
+    if ("value" in next) choose(next);
+    else setPick(next);
   };
   useEffect(() => {
-    if (open) list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: "nearest" });
-  }, [at, open]);
+    if (isOpen) list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: "nearest" });
+  }, [at, isOpen]);
+  useEffect(() => {
+    if (options !== undefined && pick.isAwaited) confirm();
+  }, [options, pick.isAwaited]);
   const keys = (event: KeyboardEvent<HTMLInputElement>): void => {
     const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
     if (step !== 0) {
       event.preventDefault();
-      if (!open) setSearch("");
-      else setAt(Math.max(0, Math.min(shown.length - 1, at + step)));
-    } else if (event.key === "Enter" && open && !event.ctrlKey && !event.metaKey) {
+      if (!isOpen) setPick(entered(pick, options, value));
+      else setPick({ ...pick, at: Math.max(0, Math.min(shown.length - 1, at + step)) });
+    } else if (event.key === "Enter" && isOpen && !event.ctrlKey && !event.metaKey) {
       event.preventDefault();
-      choose(shown[at]);
-    } else if (event.key === "Escape" && open) {
+      confirm();
+    } else if (event.key === "Escape" && isOpen) {
       event.stopPropagation();
-      close();
+      setPick(untouched);
     }
   };
   return (
@@ -63,32 +63,21 @@ export function PickField({ value, onChange, options, placeholder, disabled = fa
             type="text"
             role="combobox"
             className="mono"
-            aria-expanded={open}
+            aria-expanded={isOpen}
             aria-controls={`${control.id}-options`}
-            aria-activedescendant={open && shown[at] ? `${control.id}-${at}` : undefined}
+            aria-activedescendant={isOpen && shown[at] ? `${control.id}-${at}` : undefined}
             disabled={disabled}
-            value={search ?? chosen?.label ?? value}
-            placeholder={open ? (chosen?.label ?? t("pick.search")) : placeholder}
+            value={typed ?? chosen?.label ?? value}
+            placeholder={isOpen ? (chosen?.label ?? t("pick.search")) : placeholder}
             autoComplete="off"
             spellCheck={false}
-            onFocus={() => {
-              setSearch("");
-              setAt(
-                Math.max(
-                  0,
-                  options.findIndex((option) => option.value === value),
-                ),
-              );
-            }}
-            onBlur={close}
-            onClick={() => setSearch(search ?? "")}
-            onChange={(event) => {
-              setSearch(event.target.value);
-              setAt(0);
-            }}
+            onFocus={() => setPick(entered(pick, options, value))}
+            onBlur={() => setPick(left)}
+            onClick={() => setPick(isOpen ? pick : entered(pick, options, value))}
+            onChange={(event) => setPick(searched(event.target.value))}
             onKeyDown={keys}
           />
-          {open ? (
+          {isOpen ? (
             <div className="popover pick-options" id={`${control.id}-options`} role="listbox" ref={list}>
               {shown.map((option, index) => (
                 <button
@@ -99,7 +88,7 @@ export function PickField({ value, onChange, options, placeholder, disabled = fa
                   tabIndex={-1}
                   className="option"
                   aria-selected={index === at}
-                  onMouseEnter={() => setAt(index)}
+                  onMouseEnter={() => setPick({ ...pick, at: index })}
                   // The press comes before the field loses the focus and the list with it.
                   onPointerDown={(event) => {
                     event.preventDefault();
@@ -109,10 +98,12 @@ export function PickField({ value, onChange, options, placeholder, disabled = fa
                   <span className="hit-label mono">{option.label}</span> <span className="faint">{option.detail}</span>
                 </button>
               ))}
-              {found.length > shown.length ? (
-                <p className="option muted">{t("pick.more", { count: found.length - shown.length })}</p>
+              {matches.length > shown.length ? (
+                <p className="option muted">{t("pick.more", { count: matches.length - shown.length })}</p>
               ) : null}
-              {found.length === 0 ? <p className="option muted">{t("pick.none")}</p> : null}
+              {matches.length === 0 ? (
+                <p className="option muted">{t(options === undefined ? "pick.wait" : "pick.none")}</p>
+              ) : null}
             </div>
           ) : null}
         </div>
