@@ -83,6 +83,8 @@ export interface PlatformOptions {
   readonly packaging: Readonly<Record<string, string>>;
   /** How long runs are kept; for ever unless told otherwise. */
   readonly retention?: RetentionTimes;
+  /** Whether what steps print is an artifact of theirs: `true` or `false`, as upstream's variable has it. */
+  readonly publishLogs?: string;
   /** The directory of the dashboard's built files, which may appear later; absent where there are no pages. */
   readonly dashboard?: string;
   /** Told, a line at a time, of what went wrong and is tried again. */
@@ -214,6 +216,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
     timeZone: requireTimeZone(options.cronTimeZone ?? "UTC"),
     namespaceRoot: (namespace) => storage.pipelineRoot(namespace),
     retention: readRetention(options.retention ?? {}),
+    publishLogs: requireSwitch("PUBLISH_LOGS", options.publishLogs ?? "false"),
     podLog: (pod, { follow, signal }) => podLog(toServer, pod, follow, signal),
     version,
     report: onError,
@@ -284,7 +287,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
     audit: identity.audit,
     clock,
     ids,
-    admission: [serviceAccountAdmission(client), storageAdmission(client)],
+    admission: [serviceAccountAdmission(client), storageAdmission(client), workloads.placement],
     answers: [createTokenReview(identity)],
     subresources: { "serviceaccounts/token": createTokenSubresource(identity.serviceAccounts) },
     version: { gitVersion: `${kubernetesVersion}+headrace-${version}`, buildDate: "2026-11-25T00:00:00Z" },
@@ -412,6 +415,11 @@ function requireTimeZone(zone: string): string {
     `Cannot read cron expressions in the time zone "${zone}": nobody knows one of that name`,
     "Set CRON_SCHEDULE_TIMEZONE to a name such as Europe/Berlin, or unset it for UTC",
   );
+}
+
+function requireSwitch(variable: string, text: string): boolean {
+  if (text === "true" || text === "false") return text === "true";
+  throw new StartError(`Cannot start with ${variable}="${text}"`, `Set it to "true" or "false", or leave it out`);
 }
 
 /** The key that secrets are encrypted with on disk: made on first use, readable by the owner alone. */

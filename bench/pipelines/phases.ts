@@ -9,7 +9,6 @@ export interface Phase {
 }
 
 interface Attempt {
-  readonly pod: string;
   readonly created: number;
   readonly started: number;
   readonly finished: number;
@@ -24,18 +23,19 @@ interface Attempt {
  */
 export function phasesOf(home: string, run: string, ticks: readonly (readonly [number, number])[]): readonly Phase[] {
   const attempts = attemptsOf(home, run);
-  const bound = bindings(home);
+  const made = creations(home);
   const phases = [
     "user code ends, its process is gone",
     "outputs are collected and reported",
-    "commits: the report, the next pod, its binding",
+    "commits: the report, the next pod with its node",
     "volumes, token, artifacts, request to the launcher",
     "process confined, user code begins",
   ].map((name) => ({ name, times: new Array<number>() }));
   for (const [index, next] of attempts.slice(1).entries()) {
-    const [before, last, tick, boundAt] = [attempts[index], ticks[index], ticks[index + 1], bound.get(next.pod)];
-    if (before === undefined || last === undefined || tick === undefined || boundAt === undefined) continue;
-    const moments = [last[1] * 1000, before.finished, next.created, boundAt, next.started, tick[0] * 1000];
+    const [before, last, tick] = [attempts[index], ticks[index], ticks[index + 1]];
+    const madeAt = made.find((at) => at >= next.created);
+    if (before === undefined || last === undefined || tick === undefined || madeAt === undefined) continue;
+    const moments = [last[1] * 1000, before.finished, next.created, madeAt, next.started, tick[0] * 1000];
     for (const [n, { times }] of phases.entries()) times.push((moments[n + 1] ?? 0) - (moments[n] ?? 0));
   }
   return phases;
@@ -51,23 +51,21 @@ export function endsOf(home: string, run: string): readonly number[] {
 function attemptsOf(home: string, run: string): readonly Attempt[] {
   using database = new DatabaseSync(join(home, "records.db"), { readOnly: true });
   const rows = database
-    .prepare("select pod, created_at, started_at, finished_at from attempt where run = ? order by task")
+    .prepare("select created_at, started_at, finished_at from attempt where run = ? order by task")
     .all(run);
   return rows.map((row) => ({
-    pod: String(row["pod"]),
     created: Number(row["created_at"]),
     started: Number(row["started_at"]),
     finished: Number(row["finished_at"]),
   }));
 }
 
-/** When each pod was bound to its node, in milliseconds since the epoch. */
-function bindings(home: string): ReadonlyMap<string, number> {
-  const found = new Map<string, number>();
-  for (const line of readFileSync(join(home, "logs", "audit.log"), "utf8").split("\n")) {
-    if (!line.includes('"pods/binding"')) continue;
-    const { name, time }: { name: string; time: string } = JSON.parse(line);
-    found.set(name, Date.parse(time));
-  }
-  return found;
+/** When pods were made, in milliseconds since the epoch: in a chain each has its node from the start. */
+function creations(home: string): readonly number[] {
+  const lines = readFileSync(join(home, "logs", "audit.log"), "utf8").split("\n");
+  return lines.flatMap((line) => {
+    if (!line.includes('"pods"')) return [];
+    const { verb, time }: { verb: string; time: string } = JSON.parse(line);
+    return verb === "create" ? [Date.parse(time)] : [];
+  });
 }

@@ -1,3 +1,4 @@
+import type { Admission } from "@headrace/apiserver";
 import type { Client } from "@headrace/client";
 import { Event, Namespace, Node, Pod } from "@headrace/k8s";
 import type { Clock, Component, Controller, Ids, ResourceDefinition } from "@headrace/model";
@@ -36,6 +37,8 @@ export interface WorkloadsOptions {
 }
 
 export interface Workloads extends Component {
+  /** The last of the API server's admission: gives pods their node as they are created. */
+  readonly placement: Admission;
   /** Runs while no volume's folder is removed. */
   hold<R>(act: () => Promise<R>): Promise<R>;
 }
@@ -59,13 +62,24 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
     onFailure,
   };
 
+  const scheduler = createScheduler({
+    client,
+    clock,
+    pods,
+    nodes,
+    storage: view,
+    events: recorder("default-scheduler"),
+    onError,
+  });
+
   return {
     name: "workloads",
+    placement: scheduler.placement,
     hold: storage.local.hold,
     resources: [],
     controllers: [
       createNamespaceDefaults({ client, clock, namespaces, rootCa, onError, onFailure }),
-      createScheduler({ client, clock, pods, nodes, storage: view, events: recorder("default-scheduler"), onError }),
+      scheduler,
       localStorage(storage),
       createClaims(storage),
       createVolumes(storage),

@@ -17,7 +17,7 @@ import type { Answer, DeletionOptions } from "./options.ts";
 import { incomingPatch } from "./patch.ts";
 import { renderObject, renderPage, renderValue, type Presentation } from "./render.ts";
 import { selectionOf } from "./selection.ts";
-import { versionOf, type Version } from "./source.ts";
+import { inPieces, versionOf, versionsOf, type Version } from "./source.ts";
 import { deleted } from "./statuses.ts";
 import { includeObjectOf } from "./table.ts";
 import type { ResourceTarget } from "./target.ts";
@@ -171,8 +171,9 @@ export function createActions({ writer, authorize, clock }: ActionsOptions): Act
       const options = await deletionOptions(request);
       const selection = selectionOf(request.query, served.definition);
       const page = await served.source.page({ namespace, selection, ...listOptions(request.query) });
-      await removeAll(call, page.versions, options);
-      return renderPage(page, presentation);
+      const versions = await versionsOf(page);
+      await removeAll(call, versions, options);
+      return renderPage({ ...page, ...inPieces(versions) }, presentation);
     },
   };
 }

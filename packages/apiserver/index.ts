@@ -5,6 +5,7 @@ export type {
   Answer,
   ApiServer,
   ApiServerOptions,
+  Completed,
   DeletionOptions,
   ServerVersion,
   SubresourceCall,

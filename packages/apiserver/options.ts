@@ -75,6 +75,18 @@ export interface Admission {
   mutate?(call: AdmissionCall & { readonly object: KubeObject }): Promise<KubeObject> | KubeObject;
   /** Runs after validation. */
   validate?(call: AdmissionCall): Promise<void> | void;
+  /**
+   * Has the last word on an object that is about to be created, right before the write and not in rehearsals. What it adds is in the
+   * commit that creates the object, and is taken as it is: it saves the write of a controller that would have added it later.
+   * Undefined to leave the object alone.
+   */
+  complete?(call: AdmissionCall & { readonly object: KubeObject }): Completed | undefined;
+}
+
+export interface Completed {
+  readonly object: KubeObject;
+  /** Told how the write went, before its caller hears: what was promised to an object that is not there can be taken back. */
+  readonly settled: (isWritten: boolean) => void;
 }
 
 /** A kind that is computed from what was posted. */

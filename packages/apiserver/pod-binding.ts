@@ -1,5 +1,5 @@
-import type { Binding, Pod } from "@headrace/k8s";
-import { conflict, formatTime, type Clock, type ObjectMeta, type ResourceDefinition } from "@headrace/model";
+import { boundPod, type Binding, type Pod } from "@headrace/k8s";
+import { conflict, type Clock, type ObjectMeta, type ResourceDefinition } from "@headrace/model";
 import type { SubresourceHandler } from "./options.ts";
 import { success } from "./statuses.ts";
 
@@ -10,7 +10,7 @@ export function bindPod(clock: Clock): SubresourceHandler {
     await update((object) => {
       const pod = object as Pod;
       refuseIfSettled(pod, key.name, definition);
-      return bound(pod, target.name ?? "", metadata?.annotations, clock.now());
+      return boundPod(annotated(pod, metadata?.annotations), target.name ?? "", clock.now());
     });
     return { status: 201, value: success(201) };
   };
@@ -23,13 +23,7 @@ function refuseIfSettled({ spec, metadata }: Pod, name: string, definition: Reso
   if (spec.nodeName) throw conflict(binding, name, `pod ${name} is already assigned to node "${spec.nodeName}"`);
 }
 
-function bound(pod: Pod, nodeName: string, annotations: ObjectMeta["annotations"], now: number): Pod {
-  const scheduled = { type: "PodScheduled", status: "True", lastTransitionTime: formatTime(now) } as const;
-  const others = (pod.status?.conditions ?? []).filter(({ type }) => type !== scheduled.type);
-  return {
-    ...pod,
-    metadata: { ...pod.metadata, ...(annotations && { annotations: { ...pod.metadata.annotations, ...annotations } }) },
-    spec: { ...pod.spec, nodeName },
-    status: { ...pod.status, conditions: [...others, scheduled] },
-  };
+function annotated(pod: Pod, annotations: ObjectMeta["annotations"]): Pod {
+  if (annotations === undefined) return pod;
+  return { ...pod, metadata: { ...pod.metadata, annotations: { ...pod.metadata.annotations, ...annotations } } };
 }

@@ -1,5 +1,5 @@
 import { admit, applyDefaults, invalid, type KubeObject, type ResourceDefinition, type User } from "@headrace/model";
-import type { Admission, AdmissionCall } from "./options.ts";
+import type { Admission, AdmissionCall, Completed } from "./options.ts";
 
 /** A write on its way to the store: what shall be there, and what is there now. */
 export interface Proposal {
@@ -26,6 +26,19 @@ export async function settle(proposal: Proposal, admission: readonly Admission[]
 /** Lets admission refuse a deletion. */
 export async function settleDeletion(proposal: Proposal, admission: readonly Admission[]): Promise<void> {
   for (const each of admission) await each.validate?.({ ...admissionCall(proposal, undefined), operation: "DELETE" });
+}
+
+/** Lets admission add to what is about to be created. Whoever calls has to say how the write went. */
+export function completed(proposal: Proposal, admission: readonly Admission[]): Completed {
+  let { object } = proposal;
+  const promises: Completed["settled"][] = [];
+  for (const each of admission) {
+    const more = each.complete?.({ ...admissionCall(proposal, object), object });
+    if (more === undefined) continue;
+    object = more.object;
+    promises.push(more.settled);
+  }
+  return { object, settled: (isWritten) => promises.forEach((settled) => settled(isWritten)) };
 }
 
 async function mutated(proposal: Proposal, admission: readonly Admission[]): Promise<KubeObject> {

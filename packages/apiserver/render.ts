@@ -2,14 +2,12 @@ import {
   apiVersionOf,
   type ApiResponse,
   type Clock,
-  type KubeObject,
-  type ObjectList,
   type ResourceDefinition,
 } from "@headrace/model";
 import { stringify } from "yaml";
 import type { Form } from "./negotiation.ts";
-import type { Page, Version } from "./source.ts";
-import { columnDefinitions, partialMetadata, tableOf, tableRow, type IncludeObject } from "./table.ts";
+import { versionsOf, type Page, type Version } from "./source.ts";
+import { columnDefinitions, partialMetadata, tableHead, tableOf, tableRow, type IncludeObject } from "./table.ts";
 
 export interface Presentation {
   readonly form: Form;
@@ -53,41 +51,96 @@ export function renderObject(
   return renderValue(object, form, status);
 }
 
-/** A page of a list. As JSON it is the objects' bytes in a row, without parsing any. */
-export function renderPage(page: Page, { form, definition, include, clock }: Presentation): ApiResponse {
+/** How a list is written: the object around its members, the field that they are in, and each of them. */
+interface ListForm {
+  readonly head: object;
+  readonly field: "items" | "rows";
+  readonly show: (version: Version) => unknown;
+}
+
+/** A page of a list, as it is read: only what fits into one piece is written in one go. */
+export async function renderPage(page: Page, presentation: Presentation): Promise<ApiResponse> {
+  const { encoding } = presentation.form;
+  const list = listForm(page, presentation);
+  if (encoding === "value" || (encoding === "yaml" && page.rest === undefined)) {
+    const versions = await versionsOf(page);
+    return renderValue({ ...list.head, [list.field]: versions.map(list.show) }, presentation.form);
+  }
+  if (encoding === "yaml") return { status: 200, headers: yamlHeaders, body: yamlPieces(list, page) };
+  const write = presentation.form.as === "Object" ? joinedBytes : membersOf(list.show);
+  const body = jsonPieces(list, write, page);
+  return { status: 200, headers: jsonHeaders, body: page.rest === undefined ? await whole(body) : body };
+}
+
+function listForm(page: Page, { form, definition, include, clock }: Presentation): ListForm {
   const metadata = {
     resourceVersion: page.resourceVersion,
     ...(page.continue !== undefined && { continue: page.continue }),
     ...(page.remaining !== undefined && page.continue !== undefined && { remainingItemCount: page.remaining }),
   };
-  const head = { kind: definition.listKind, apiVersion: apiVersionOf(definition), metadata };
   if (form.as === "Table") {
-    const rows = page.versions.map(({ object }) => tableRow(definition, object, include, clock.now()));
-    return renderValue(tableOf(rows, columnDefinitions(definition), metadata), form);
+    const head = tableHead(columnDefinitions(definition), metadata);
+    return { head, field: "rows", show: ({ object }) => tableRow(definition, object, include, clock.now()) };
   }
   if (form.as === "PartialObjectMetadata") {
-    const items = page.versions.map(({ object }) => partialMetadata(object));
-    return renderValue({ kind: "PartialObjectMetadataList", apiVersion: "meta.k8s.io/v1", metadata, items }, form);
+    const head = { kind: "PartialObjectMetadataList", apiVersion: "meta.k8s.io/v1", metadata };
+    return { head, field: "items", show: ({ object }) => partialMetadata(object) };
   }
-  if (form.encoding === "json") return { status: 200, headers: jsonHeaders, body: joinedBytes(head, page.versions) };
-  const list: ObjectList<KubeObject> = { ...head, items: page.versions.map(({ object }) => object) };
-  return renderValue(list, form);
+  const head = { kind: definition.listKind, apiVersion: apiVersionOf(definition), metadata };
+  return { head, field: "items", show: ({ object }) => object };
 }
 
-function joinedBytes(head: object, versions: readonly Version[]): Uint8Array {
-  const start = encoder.encode(`${JSON.stringify(head).slice(0, -1)},"items":[`);
-  const commas = Math.max(0, versions.length - 1);
-  const body = new Uint8Array(versions.reduce((sum, { bytes }) => sum + bytes.length, start.length + commas + 2));
-  body.set(start);
-  let at = start.length;
-  for (const [index, { bytes }] of versions.entries()) {
-    if (index > 0) body[at++] = comma;
-    body.set(bytes, at);
-    at += bytes.length;
+async function* jsonPieces(
+  { head, field }: ListForm,
+  write: (versions: readonly Version[]) => Uint8Array,
+  page: Page,
+): AsyncGenerator<Uint8Array> {
+  yield encoder.encode(`${JSON.stringify(head).slice(0, -1)},"${field}":[`);
+  let isFirst = true;
+  for await (const versions of piecesOf(page)) {
+    if (!isFirst) yield comma;
+    isFirst = false;
+    yield write(versions);
   }
-  body.set(end, at);
-  return body;
+  yield end;
 }
 
-const comma = 0x2c;
+/** Of a sequence, YAML lets the members stand below its name: those of one piece after those of another. */
+async function* yamlPieces({ head, field, show }: ListForm, page: Page): AsyncGenerator<string> {
+  yield `${stringify(head)}${field}:`;
+  let isEmpty = true;
+  for await (const versions of piecesOf(page)) {
+    isEmpty = false;
+    yield `\n${stringify(versions.map(show))}`;
+  }
+  if (isEmpty) yield " []\n";
+}
+
+/** Those in which a selection left something. */
+async function* piecesOf({ versions, rest }: Page): AsyncGenerator<readonly Version[]> {
+  if (versions.length > 0) yield versions;
+  for await (const piece of rest ?? []) if (piece.length > 0) yield piece;
+}
+
+/** As JSON, a list is its objects' bytes in a row, without parsing any. */
+const joinedBytes = (versions: readonly Version[]): Uint8Array =>
+  concatenated(versions.flatMap(({ bytes }, index) => (index > 0 ? [comma, bytes] : [bytes])));
+
+const membersOf = (show: ListForm["show"]) => (versions: readonly Version[]) =>
+  encoder.encode(JSON.stringify(versions.map(show)).slice(1, -1));
+
+const whole = async (pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> =>
+  concatenated(await Array.fromAsync(pieces));
+
+function concatenated(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+const comma = encoder.encode(",");
 const end = encoder.encode("]}");

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { KubeObject, ObjectKey } from "@headrace/model";
 import type { Selection } from "./selection.ts";
 
@@ -28,7 +29,10 @@ export interface PageQuery {
 }
 
 export interface Page {
+  /** All of the page, or where `rest` is there the first piece of it. */
   readonly versions: readonly Version[];
+  /** What follows, to be read once: piece by piece, and between two of them others have their turn. */
+  readonly rest?: AsyncIterable<readonly Version[]>;
   readonly resourceVersion: string;
   readonly continue?: string;
   /** Known only where no selector is in the way. */
@@ -49,6 +53,27 @@ export type Change =
   | { readonly type: "ADDED" | "MODIFIED" | "DELETED"; readonly version: Version }
   /** Everything up to this resourceVersion has been told. */
   | { readonly type: "BOOKMARK"; readonly resourceVersion: string };
+
+/** Objects that are read and written in one go: whoever lists thousands must not keep everybody else waiting. */
+export const pieceSize = 200;
+
+/** What is in memory already, as the objects of a page. */
+export function inPieces(versions: readonly Version[]): Pick<Page, "versions" | "rest"> {
+  if (versions.length <= pieceSize) return { versions };
+  return { versions: versions.slice(0, pieceSize), rest: piecesAfter(versions, pieceSize) };
+}
+
+async function* piecesAfter(versions: readonly Version[], start: number): AsyncGenerator<readonly Version[]> {
+  for (let from = start; from < versions.length; from += pieceSize) {
+    await setImmediate();
+    yield versions.slice(from, from + pieceSize);
+  }
+}
+
+/** All objects of a page. */
+export async function versionsOf({ versions, rest }: Page): Promise<readonly Version[]> {
+  return rest === undefined ? versions : [versions, ...(await Array.fromAsync(rest))].flat();
+}
 
 const encoder = new TextEncoder();
 

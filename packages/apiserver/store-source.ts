@@ -3,7 +3,7 @@ import { CompactedError, type Store, type Stored, type StoreChange, type StoreLi
 import { decodeContinuation, encodeContinuation, type Continuation } from "./continue-token.ts";
 import { expired, revisionTooLarge } from "./errors.ts";
 import type { Selection } from "./selection.ts";
-import { versionOf, type Change, type Page, type PageQuery, type Source, type Version } from "./source.ts";
+import { inPieces, versionOf, type Change, type Page, type PageQuery, type Source, type Version } from "./source.ts";
 
 /** Objects looked at in one go for a page of a selection. */
 const stride = 1_000;
@@ -42,7 +42,7 @@ export function storeSource(store: Store, resource: string, shownAs?: ResourceDe
         versions.push(shown(stored));
         last = { revision, namespace: stored.namespace, name: stored.name };
       }
-      if (!list.more) return { versions, resourceVersion: String(revision) };
+      if (!list.more) return { ...inPieces(versions), resourceVersion: String(revision) };
       if (selection.selectsAll) return { ...cutPage(versions, revision, last), remaining: list.remaining };
       const end = list.items.at(-1);
       if (end) scanned = { revision, namespace: end.namespace, name: end.name };
@@ -108,7 +108,7 @@ export function storeSource(store: Store, resource: string, shownAs?: ResourceDe
 
 function cutPage(versions: readonly Version[], revision: number, last: Continuation | undefined): Page {
   return {
-    versions,
+    ...inPieces(versions),
     resourceVersion: String(revision),
     ...(last && { continue: encodeContinuation({ ...last, revision }) }),
   };

@@ -46,7 +46,12 @@ function cellOf(column: Column, object: KubeObject, now: number): unknown {
 }
 
 export function tableOf(rows: readonly object[], columns: readonly object[], metadata: object): object {
-  return { kind: "Table", apiVersion: "meta.k8s.io/v1", metadata, columnDefinitions: columns, rows };
+  return { ...tableHead(columns, metadata), rows };
+}
+
+/** A Table but for its rows. */
+export function tableHead(columns: readonly object[], metadata: object): object {
+  return { kind: "Table", apiVersion: "meta.k8s.io/v1", metadata, columnDefinitions: columns };
 }
 
 export function partialMetadata({ metadata }: KubeObject): KubeObject {

@@ -114,8 +114,9 @@ async function* tell(call: WatchCall, options: WatchOptions): AsyncGenerator<Tol
     if (from === "now") {
       from = Number((await source.page({ namespace, selection, limit: 1 })).resourceVersion);
     } else if (from === "state") {
-      const { versions, resourceVersion } = await source.page({ namespace, selection });
+      const { versions, rest, resourceVersion } = await source.page({ namespace, selection });
       for (const version of versions) yield { type: "ADDED", version };
+      for await (const piece of rest ?? []) for (const version of piece) yield { type: "ADDED", version };
       if (options.marksInitialEnd) {
         yield { type: "BOOKMARK", object: bookmark(call, resourceVersion, initialEventsEnd) };
       }

@@ -19,7 +19,7 @@ import { requireActiveNamespace } from "./namespaces.ts";
 import { newMetadata, updatedMetadata } from "./object-metadata.ts";
 import type { Admission, DeletionOptions } from "./options.ts";
 import { Overtaken, type Place } from "./place.ts";
-import { settle, settleDeletion } from "./proposal.ts";
+import { completed, settle, settleDeletion, type Proposal } from "./proposal.ts";
 import type { Registry, Served } from "./registry.ts";
 import { versionOf, type Version } from "./source.ts";
 
@@ -91,11 +91,20 @@ export function createWriter({ registry, admission, clock, ids }: WriterOptions)
 
   async function createOnce({ served, user, dryRun }: WriteCall, candidate: KubeObject): Promise<Version> {
     const { definition } = served;
-    const object = await settle(
-      { definition, object: candidate, old: undefined, subresource: "", user, dryRun },
-      admission,
-    );
-    return placeOf(served).put({ key: keyOf(object), old: undefined, object, user, dryRun });
+    const proposal: Proposal = { definition, object: candidate, old: undefined, subresource: "", user, dryRun };
+    const admitted = await settle(proposal, admission);
+    const put = (object: KubeObject): Promise<Version> =>
+      placeOf(served).put({ key: keyOf(object), old: undefined, object, user, dryRun });
+    if (dryRun) return put(admitted);
+    const { object, settled } = completed({ ...proposal, object: admitted }, admission);
+    let isWritten = false;
+    try {
+      const version = await put(object);
+      isWritten = true;
+      return version;
+    } finally {
+      settled(isWritten);
+    }
   }
 
   async function update(

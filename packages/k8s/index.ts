@@ -27,6 +27,7 @@ export {
   volumeProtectionFinalizer,
 } from "./persistent-volume.ts";
 export { claimProtectionFinalizer, PersistentVolumeClaim } from "./persistent-volume-claim.ts";
+export { boundPod } from "./bound-pod.ts";
 export * from "./pod.ts";
 export * from "./pod-bodies.ts";
 export { isSidecar, summarise, type PodSummary } from "./pod-columns.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { testApi, type TestApi } from "@headrace/apiserver/testing";
+import type { Admission } from "@headrace/apiserver";
+import { fetchFrom, testApi, type TestApi } from "@headrace/apiserver/testing";
 import type { Client } from "@headrace/client";
 import { builtIns, Event, Node, Pod } from "@headrace/k8s";
 import { ApiError, findCondition } from "@headrace/model";
@@ -13,7 +14,8 @@ import { claimKeysOf, createStorageView } from "./storage-view.ts";
 const definitions = builtIns.filter(({ kind }) => kind !== "Namespace");
 
 async function scheduling(work: (bench: Bench) => Promise<void>): Promise<void> {
-  await using api = testApi(definitions);
+  const admission: Admission[] = [];
+  await using api = testApi(definitions, { admission });
   const stop = new AbortController();
   const errors: unknown[] = [];
   const start = async (client: Client = api.client) => {
@@ -30,11 +32,13 @@ async function scheduling(work: (bench: Bench) => Promise<void>): Promise<void> 
       onError,
     });
     await scheduler.start(stop.signal);
+    return scheduler;
   };
+  const startPlacing = async (client?: Client) => void admission.push((await start(client)).placement);
   const create = (object: Pod) => api.client.resource(Pod).create(object);
   const get = (name: string) => api.client.resource(Pod).get({ namespace: "default", name });
   try {
-    await work({ ...api, api, start, create, get, errors });
+    await work({ ...api, api, start: async (client) => void (await start(client)), startPlacing, create, get, errors });
   } finally {
     stop.abort();
     await api.clock.settle();
@@ -45,7 +49,10 @@ async function scheduling(work: (bench: Bench) => Promise<void>): Promise<void> 
 interface Bench {
   readonly api: TestApi;
   readonly client: Client;
+  /** The scheduler that learns of pods once they are there. */
   readonly start: (client?: Client) => Promise<void>;
+  /** The one that is asked while they are being made, too. */
+  readonly startPlacing: (client?: Client) => Promise<void>;
   readonly create: (object: Pod) => Promise<Pod>;
   readonly get: (name: string) => Promise<Pod>;
   readonly errors: readonly unknown[];
@@ -257,3 +264,108 @@ describe("the scheduler", () => {
       assert.equal(await nodeOf(get, "p24"), undefined);
     }));
 });
+
+describe("the scheduler, asked while a pod is being made", () => {
+  test("has it bound by the commit that creates it, and says so", () =>
+    scheduling(async ({ api, client, startPlacing, create, get }) => {
+      await createNode(client, "box");
+      await startPlacing();
+      const before = api.store.revision;
+      const made = await create(pod("a"));
+      assert.equal(api.store.revision, before + 1);
+      assert.equal(made.spec.nodeName, "box");
+      assert.equal(findCondition(made.status?.conditions, "PodScheduled")?.status, "True");
+      const [event] = await eventually("the event is written", async () => {
+        const { items } = await client.resource(Event).list();
+        return items.length > 0 && items;
+      });
+      assert.equal(event?.message, "Successfully assigned default/a to box");
+      assert.equal((await get("a")).metadata.resourceVersion, made.metadata.resourceVersion);
+    }));
+
+  test("promises room once, also to pods that come at the same moment", () =>
+    scheduling(async ({ client, startPlacing, create, get }) => {
+      await createNode(client, "box", { allocatable: { cpu: "2" } });
+      await startPlacing();
+      const made = await Promise.all(["a", "b", "c"].map((name) => create(pod(name, { cpu: "1" }))));
+      assert.deepEqual(
+        made.map(({ spec }) => spec.nodeName),
+        ["box", "box", undefined],
+      );
+      await setPhase(client, "a", "Succeeded");
+      assert.equal(await bound(get, "c"), "box");
+    }));
+
+  test("lets no pod overtake an equal one that waits, not even one that was made in the same turn", () =>
+    scheduling(async ({ client, startPlacing, create, get }) => {
+      await createNode(client, "box", { allocatable: { cpu: "1" } });
+      await startPlacing();
+      await create(pod("a", { cpu: "1" }));
+      await Promise.all([create(pod("b", { cpu: "1" })), setPhase(client, "a", "Succeeded")]);
+      const last = await create(pod("c", { cpu: "1" }));
+      assert.equal(last.spec.nodeName, undefined);
+      assert.equal(await bound(get, "b"), "box");
+      assert.equal(await nodeOf(get, "c"), undefined);
+      await setPhase(client, "b", "Succeeded");
+      assert.equal(await bound(get, "c"), "box");
+    }));
+
+  test("takes no room for pods that are not made: refused ones, and rehearsals", () =>
+    scheduling(async ({ api, client, startPlacing, create }) => {
+      await createNode(client, "box", { allocatable: { cpu: "2" } });
+      await startPlacing();
+      await create(pod("a", { cpu: "1" }));
+      await assert.rejects(create(pod("a", { cpu: "1" })), { reason: "AlreadyExists" });
+      const rehearsed = await fetchFrom(api)(
+        "/api/v1/namespaces/default/pods?dryRun=All",
+        { "content-type": "application/json" },
+        { method: "POST", body: JSON.stringify(pod("b", { cpu: "1" })) },
+      );
+      assert.equal(rehearsed.status, 201);
+      assert.equal(rehearsed.json<Pod>().spec.nodeName, undefined);
+      assert.equal((await create(pod("c", { cpu: "1" }))).spec.nodeName, "box");
+    }));
+
+  test("leaves alone what is gated, another scheduler's, or waits for claims", () =>
+    scheduling(async ({ client, startPlacing, create, get }) => {
+      await createNode(client, "box");
+      await startPlacing();
+      const claimed = { name: "data", persistentVolumeClaim: { claimName: "data" } };
+      const gated = await create(pod("gated", { spec: { schedulingGates: [{ name: "wait" }] } }));
+      const foreign = await create(pod("foreign", { spec: { schedulerName: "other" } }));
+      const waiting = await create(pod("waiting", { spec: { volumes: [claimed] } }));
+      for (const { spec, status } of [gated, foreign, waiting]) {
+        assert.equal(spec.nodeName, undefined);
+        assert.equal(status?.conditions, undefined);
+      }
+      assert.equal((await create(pod("plain"))).spec.nodeName, "box");
+      assert.equal(await nodeOf(get, "waiting"), undefined);
+    }));
+
+  test("gives back the room of a pod that was gone before it was seen", () =>
+    scheduling(async ({ api, client, startPlacing, create, get }) => {
+      await createNode(client, "box", { allocatable: { cpu: "1" } });
+      await startPlacing(blindTo("ghost", client));
+      assert.equal((await create(pod("ghost", { cpu: "1" }))).spec.nodeName, "box");
+      await client.resource(Pod).delete({ namespace: "default", name: "ghost" }, { gracePeriodSeconds: 0 });
+      await create(pod("next", { cpu: "1" }));
+      assert.equal(await refusal({ api, get }, "next"), "0/1 nodes are available: 1 Insufficient cpu.");
+      await api.clock.advance(30_000);
+      assert.equal(await bound(get, "next"), "box");
+    }));
+});
+
+/** What a watch that has to begin anew may never show: an object that came and went meanwhile. */
+function blindTo(name: string, client: Client): Client {
+  return {
+    resource(definition) {
+      const real = client.resource(definition);
+      return {
+        ...real,
+        async *watch(query) {
+          for await (const event of real.watch(query)) if (event.object.metadata.name !== name) yield event;
+        },
+      };
+    },
+  };
+}

@@ -1,9 +1,11 @@
+import type { Admission, Completed } from "@headrace/apiserver";
 import type { Client } from "@headrace/client";
-import { Pod, type Node } from "@headrace/k8s";
+import { boundPod, Pod, type Node } from "@headrace/k8s";
 import { findCondition, formatTime, isApiError, type Clock, type Controller, type ObjectKey } from "@headrace/model";
 import { createRateLimiter, keyOf, updateLatest, type EventRecorder, type Informer } from "@headrace/runtime";
 import { createNodeAccounts } from "../core/node-accounts.ts";
 import { demandOf, unschedulableMessage } from "../core/node-fit.ts";
+import { claimsOf } from "../core/pod-claims.ts";
 import { volumeObstacle } from "../core/volume-obstacle.ts";
 import { createWaitingPods } from "../core/waiting-pods.ts";
 import { createPatience } from "./patience.ts";
@@ -28,13 +30,20 @@ const toldAtOnce = 16;
  */
 const statusAfterMs = 1_000;
 const eventAfterMs = 10_000;
+/** How long after its creation a pod may not have been seen before it is taken to be gone again, in milliseconds. */
+const unseenMs = 30_000;
+
+interface Scheduler extends Controller {
+  /** For the API server: binds pods in the commit that creates them, where there is room and nobody waits for it. */
+  readonly placement: Admission;
+}
 
 /**
- * Chooses a node for each pod. A pod that fits is bound by one call in the turn in which it was seen; one that does not waits
- * until room is freed, and never looks again on its own. Room is taken when it is promised, before the binding is written, so
- * that two pods are never promised the same.
+ * Chooses a node for each pod. A pod that fits is bound as it is created, or by one call in the turn in which it was seen; one that
+ * does not waits until room is freed, and never looks again on its own. Room is taken when it is promised, before the binding is
+ * written, so that two pods are never promised the same.
  */
-export function createScheduler(options: SchedulerOptions): Controller {
+export function createScheduler(options: SchedulerOptions): Scheduler {
   const { client, clock, pods, nodes, storage, events, onError } = options;
   const podClient = client.resource(Pod);
   const known = {
@@ -44,8 +53,15 @@ export function createScheduler(options: SchedulerOptions): Controller {
     podsWith: storage.podsWith,
   };
 
+  /** While the scheduler runs. */
+  let placeCreated: ((pod: Pod) => Completed | undefined) | undefined;
+
   return {
     name: "scheduler",
+    placement: {
+      name: "Placement",
+      complete: ({ definition, object }) => (definition === Pod ? placeCreated?.(object as Pod) : undefined),
+    },
     async start(signal) {
       const accounts = createNodeAccounts();
       const waiting = createWaitingPods();
@@ -53,6 +69,9 @@ export function createScheduler(options: SchedulerOptions): Controller {
       const retries = new Map<string, Disposable>();
       /** Pods that wait for their claims, with what they were told. */
       const held = new Map<string, { readonly pod: Pod; readonly obstacle: string }>();
+      /** Pods that are being created and stand in no line yet, with their shape: none that comes after them may overtake them. */
+      const coming = new Map<string, string>();
+      const unseen = createPatience<undefined>(clock, unseenMs, forget);
       const unreported = new Map<string, { key: ObjectKey; message: string }>();
       const inLine = createPatience<{ key: ObjectKey; message: string }>(clock, statusAfterMs, tellOnce);
       const longInLine = createPatience<{ pod: Pod; message: string }>(
@@ -67,6 +86,7 @@ export function createScheduler(options: SchedulerOptions): Controller {
 
       function consider(pod: Pod): void {
         const uid = pod.metadata.uid ?? "";
+        seen(uid);
         if (isOver(pod)) {
           forget(uid);
           return;
@@ -85,6 +105,11 @@ export function createScheduler(options: SchedulerOptions): Controller {
         place(pod);
       }
 
+      function seen(uid: string): void {
+        unseen.remove(uid);
+        coming.delete(uid);
+      }
+
       /** It does not wait any more. */
       function settle(uid: string): void {
         waiting.remove(uid);
@@ -98,6 +123,7 @@ export function createScheduler(options: SchedulerOptions): Controller {
       }
 
       function forget(uid: string): void {
+        seen(uid);
         settle(uid);
         if (!accounts.release(uid)) return;
         placeHeld();
@@ -185,14 +211,37 @@ export function createScheduler(options: SchedulerOptions): Controller {
             target: { apiVersion: "v1", kind: "Node", name: nodeName },
           });
           limiter.forget(uid);
-          events.record(pod, {
-            type: "Normal",
-            reason: "Scheduled",
-            message: `Successfully assigned ${namespace}/${name} to ${nodeName}`,
-          });
+          tellBound(pod, nodeName);
         } catch (error) {
           if (!signal.aborted) failed(pod, error);
         }
+      }
+
+      /** A pod that is created while there is room for it, and none like it waits, has its node from the start. Claims may have to be waited for. */
+      function placeNew(pod: Pod): Completed | undefined {
+        const uid = pod.metadata.uid ?? "";
+        if (pod.spec.nodeName || !isForUs(pod)) return undefined;
+        const { shape, ...demand } = demandOf(pod);
+        const mayGoFirst =
+          claimsOf(pod).length === 0 && !waiting.hasShape(shape) && !coming.values().some((other) => other === shape);
+        const choice = mayGoFirst ? accounts.choose({ shape, ...demand }) : undefined;
+        const node = choice && "node" in choice ? choice.node : undefined;
+        unseen.add(uid, undefined);
+        if (node === undefined) coming.set(uid, shape);
+        else accounts.occupy(uid, node, demand.requests);
+        return {
+          object: node === undefined ? pod : boundPod(pod, node, clock.now()),
+          settled(isWritten) {
+            if (!isWritten) forget(uid);
+            else if (node !== undefined) tellBound(pod, node);
+          },
+        };
+      }
+
+      function tellBound(pod: Pod, nodeName: string): void {
+        const { name, namespace } = pod.metadata;
+        const message = `Successfully assigned ${namespace}/${name} to ${nodeName}`;
+        events.record(pod, { type: "Normal", reason: "Scheduled", message });
       }
 
       /** The promise is taken back, and what the pod is now decides: gone, bound by someone else, or to be tried again. */
@@ -276,13 +325,15 @@ export function createScheduler(options: SchedulerOptions): Controller {
         "abort",
         () => {
           for (const subscription of subscriptions) subscription[Symbol.dispose]();
-          for (const timer of [inLine, longInLine, ...retries.values()]) timer[Symbol.dispose]();
+          placeCreated = undefined;
+          for (const timer of [inLine, longInLine, unseen, ...retries.values()]) timer[Symbol.dispose]();
         },
         { once: true },
       );
       await Promise.all([pods.start(signal), nodes.start(signal), storage.start(signal)]);
       isCounted = true;
       placeWaiting();
+      if (!signal.aborted) placeCreated = placeNew;
     },
   };
 }
