@@ -16,6 +16,8 @@ export interface Surroundings {
   readonly cronTimeZone?: string;
   /** `$RUNS_RETENTION_TIME` and `$ARCHIVED_RUNS_RETENTION_TIME`, as upstream's: how long runs are kept. */
   readonly retention?: { readonly runs?: string; readonly archivedRuns?: string };
+  /** `$PUBLISH_LOGS`, as upstream's: `true` if what steps print is an artifact of theirs. */
+  readonly publishLogs?: string;
   /** PATH, HOME, and pip's, uv's and the proxies' variables: for building environments. */
   readonly packaging: Readonly<Record<string, string>>;
 }
@@ -43,6 +45,7 @@ export function readSurroundings(): Surroundings {
       ...(env["RUNS_RETENTION_TIME"] !== undefined && { runs: env["RUNS_RETENTION_TIME"] }),
       ...(env["ARCHIVED_RUNS_RETENTION_TIME"] !== undefined && { archivedRuns: env["ARCHIVED_RUNS_RETENTION_TIME"] }),
     },
+    ...(env["PUBLISH_LOGS"] !== undefined && { publishLogs: env["PUBLISH_LOGS"] }),
     packaging: Object.fromEntries(
       Object.entries(env).filter(
         (entry): entry is [string, string] => packagingPattern.test(entry[0]) && entry[1] !== undefined,

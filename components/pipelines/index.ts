@@ -69,6 +69,8 @@ export interface PipelinesOptions {
   readonly sharedFolders?: readonly SharedFolder[];
   /** Names or addresses, with a port or without, that pipelines may be fetched from though they are not on the public internet. */
   readonly packageHosts?: readonly string[];
+  /** Whether what steps print is an output artifact of theirs, `executor-logs`, as upstream's `PUBLISH_LOGS` has it. */
+  readonly publishLogs?: boolean;
   readonly podLog?: NonNullable<ApiContext["podLog"]>;
   /** How long runs are kept; for ever unless told otherwise. */
   readonly retention?: Retention;

@@ -475,6 +475,34 @@ describe("steps", () => {
     assert.deepEqual([exitCode, reason, tail], [0, "Completed", "done\n"]);
   });
 
+  test("what a step printed is kept where it asks for it before its end is told, also if it failed", async (t) => {
+    const root = await mkdtemp(join(tmpdir(), "kubelet-artifacts-"));
+    t.after(() => rm(root, { recursive: true }));
+    const artifacts = await openFileStore({ root, clock: testClock(), ids: testIds() });
+    const log = "minio://mlpipeline/run/log";
+    const kept: string[] = [];
+    const told: StepReport["log"][] = [];
+    await using node = await testNode({
+      artifacts,
+      program: async ({ print }) => {
+        print("one");
+        print("two");
+        return { exitCode: 1 };
+      },
+      report: async (_path, report) => {
+        told.push(report.log);
+        for await (const bytes of artifacts.read(log)) kept.push(Buffer.from(bytes).toString());
+      },
+    });
+    await node.run({ metadata: { annotations: { [stepIOAnnotation]: JSON.stringify({ ...step, log }) } } });
+    await node.when("one", "is over", isOver);
+    assert.equal(kept.join(""), "one\ntwo\n");
+    assert.deepEqual(
+      told.map((each) => each?.size),
+      ["one\ntwo\n".length],
+    );
+  });
+
   test("a report that cannot be delivered is tried again, and only then is the pod over", async () => {
     let tries = 0;
     await using node = await testNode({

@@ -631,6 +631,7 @@ export class PodWorker {
         scratchDirectory: join(this.#directory, scratchName),
         artifacts: this.#services.artifacts.in(this.#pod.metadata.namespace ?? ""),
         logPath: this.#logPath(main.name, main.restarts),
+        log: () => lastLog(this.#directory, main.name),
       });
     } catch (error) {
       this.#warn("StepNotCollected", `What the step made is not kept yet, and tried again: ${messageOf(error)}`);

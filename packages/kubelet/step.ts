@@ -37,6 +37,7 @@ export function readStepIO(pod: Pod): StepIO | undefined {
     Array.isArray(step.files) &&
     Array.isArray(step.outputs) &&
     typeof step.scratch === "string" &&
+    (step.log === undefined || typeof step.log === "string") &&
     typeof step.report === "string";
   if (!complete) throw malformed("artifacts, scratch, files, outputs and report are required");
   if (!step.scratch.startsWith("/")) throw malformed("scratch must be an absolute path");
@@ -141,6 +142,8 @@ export interface StepEnd {
   readonly artifacts: ArtifactStore;
   readonly ended: Ended;
   readonly logPath: string;
+  /** All that the step printed, read as it is asked for; undefined if it never began. */
+  readonly log: () => AsyncIterable<Uint8Array> | undefined;
 }
 
 /**
@@ -154,6 +157,7 @@ export async function collectStep({
   artifacts,
   ended,
   logPath,
+  log,
 }: StepEnd): Promise<StepReport> {
   const { files, refused } = await readFiles(step, scratchDirectory, artifacts);
   const outputs: Record<string, StepOutput> = {};
@@ -165,6 +169,7 @@ export async function collectStep({
     );
     Object.assign(outputs, Object.fromEntries(measured));
   }
+  const printed = step.log === undefined ? undefined : log();
   return {
     pod: { namespace: pod.metadata.namespace ?? "", name: pod.metadata.name ?? "", uid: pod.metadata.uid ?? "" },
     exitCode: ended.exitCode,
@@ -175,6 +180,7 @@ export async function collectStep({
     files,
     refused,
     outputs,
+    ...(step.log !== undefined && printed !== undefined && { log: await artifacts.write(step.log, printed) }),
     tail: logTail(logPath, tailBytes),
     ...((await isFull(scratchDirectory)) && { diskFull: true }),
   };

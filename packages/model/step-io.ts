@@ -20,6 +20,8 @@ export interface StepIO {
   readonly files: readonly { readonly path: string; readonly limit: number }[];
   /** What to measure after the exit (size, digest), by name of the output: URIs within the `write` artifacts. */
   readonly outputs: readonly StepOutputPlace[];
+  /** URI that what the step printed is copied to before its end is reported, apart from what it can write to itself; absent: it is not. */
+  readonly log?: string;
   /** Path on the gateway that takes the StepReport. */
   readonly report: string;
 }
@@ -47,6 +49,8 @@ export interface StepReport {
   readonly files: Readonly<Record<string, string>>;
   readonly refused: Readonly<Record<string, string>>;
   readonly outputs: Readonly<Record<string, StepOutput>>;
+  /** Of the copy that StepIO asked for; absent too if the step never came to print anything. */
+  readonly log?: Pick<StepOutput & { readonly kind: "file" }, "size" | "digest">;
   /** The last lines of the log, at most 4 KiB. */
   readonly tail: string;
   /** Set if no room was left on the disk that the step's artifacts and scratch directory lie on: its log may be cut short, too. */

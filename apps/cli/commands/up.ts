@@ -54,6 +54,7 @@ async function serve(home: string, flags: UpFlags, surroundings: Surroundings, t
     packaging: surroundings.packaging,
     ...(surroundings.cronTimeZone !== undefined && { cronTimeZone: surroundings.cronTimeZone }),
     ...(surroundings.retention && { retention: surroundings.retention }),
+    ...(surroundings.publishLogs !== undefined && { publishLogs: surroundings.publishLogs }),
     dashboard: pagesDirectory,
     log: (line) => terminal.note(line),
   });

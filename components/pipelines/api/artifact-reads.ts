@@ -30,10 +30,12 @@ async function readOfNode(
   const { run = "", node = "", artifact = "" } = params;
   const { id: port } = splitVerb(artifact, ["read"], "NotFound");
   const row = await permittedRun(context, user, "readArtifact", run);
-  const { task } = await findNode(context, row, node);
-  const found = (await taskArtifactsOf(tablesOf(context, row.ns).db, row.ns, run)).find(
+  const { task, attempt } = await findNode(context, row, node);
+  const made = (await taskArtifactsOf(tablesOf(context, row.ns).db, row.ns, run)).filter(
     (each) => each.task === task.id && each.direction === "OUTPUT" && each.port === port,
   );
+  // Each try has a log of its own.
+  const found = made.find(({ uri }) => uri === attempt?.log) ?? made[0];
   if (!found) throw notFound("Artifact", `"${port}" of "${task.name}"`);
   const artifacts = context.artifacts.in(row.ns);
   await requireFile(artifacts, found.uri);
@@ -85,7 +87,7 @@ export async function openLogWherever(context: ApiContext, attempt: AttemptRow, 
 }
 
 async function openLog({ artifacts, podLog }: ApiContext, attempt: AttemptRow, { query, signal }: ApiRequest) {
-  if (attempt.log !== null) return artifacts.read(attempt.log, { signal });
+  if (attempt.log !== null) return artifacts.in(attempt.ns).read(attempt.log, { signal });
   if (!podLog) {
     throw new ApiError(
       "NotFound",

@@ -79,7 +79,7 @@ function parse(body: Uint8Array): unknown {
 
 function isStepReport(value: unknown): value is StepReport {
   if (!isObject(value)) return false;
-  const { pod, exitCode, reason, message, finishedAt, files, refused, outputs, tail, diskFull } = value;
+  const { pod, exitCode, reason, message, finishedAt, files, refused, outputs, log, tail, diskFull } = value;
   return (
     isObject(pod) &&
     typeof pod["namespace"] === "string" &&
@@ -90,6 +90,7 @@ function isStepReport(value: unknown): value is StepReport {
     isObject(files) &&
     isObject(refused) &&
     isObject(outputs) &&
+    (log === undefined || (isObject(log) && typeof log["size"] === "number" && typeof log["digest"] === "string")) &&
     (diskFull === undefined || diskFull === true) &&
     [files, refused].every((texts) => Object.values(texts).every((text) => typeof text === "string")) &&
     Object.values(outputs).every((output) => isObject(output) && typeof output["kind"] === "string")

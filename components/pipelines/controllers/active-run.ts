@@ -18,6 +18,7 @@ import {
 import type { ArtifactType, Component, ContainerExecutor, Pipeline } from "../core/ir.ts";
 import { isList, isObject, type JsonValue, parseObject } from "../core/json.ts";
 import { claimNames, type Resolve } from "../core/kubernetes-settings.ts";
+import { logOutput } from "../core/logs.ts";
 import { fillMacros } from "../core/macros.ts";
 import { type Change, start } from "../core/next.ts";
 import { checkParameters } from "../core/parameters.ts";
@@ -106,8 +107,21 @@ export class ActiveRun {
 
   /** URI beneath which an attempt's artifacts go: `<root>/<pipeline>/<run>/<task>/<attempt>`. */
   directory(node: Node, n: number): string {
-    const below = runDirectory(this.facts.pipelineRoot, this.row);
-    return placeBelow(below, [`${node.name}-${this.rowId(node)}`, String(n)]);
+    return placeBelow(this.#taskDirectory(node), [String(n)]);
+  }
+
+  /** URI of what an attempt printed, if that is an artifact: beside the directory that the attempt can write to. */
+  logPlace(node: Node, n: number): string {
+    return placeBelow(this.#taskDirectory(node), [`${logOutput}-${n}`]);
+  }
+
+  /** URI beneath which all goes that the run's steps are given places for. */
+  get place(): string {
+    return runDirectory(this.facts.pipelineRoot, this.row);
+  }
+
+  #taskDirectory(node: Node): string {
+    return placeBelow(this.place, [`${node.name}-${this.rowId(node)}`]);
   }
 
   executorInput(node: Node, n: number): ExecutorInput {

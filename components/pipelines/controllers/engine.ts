@@ -19,6 +19,7 @@ import { type Node, noValues, type Values } from "../core/graph.ts";
 import { importStep } from "../core/import-pod.ts";
 import type { ClaimExecutor, ContainerExecutor, ImporterExecutor } from "../core/ir.ts";
 import { asText } from "../core/json.ts";
+import { canPublishLog } from "../core/logs.ts";
 import { type AttemptPlan, podName, podOf } from "../core/pod.ts";
 import { localPath } from "../core/placeholders.ts";
 import type { SharedFolder } from "../core/shared-folders.ts";
@@ -47,6 +48,8 @@ export interface EngineOptions {
   readonly pipelines?: PipelineCache;
   /** Folders of the host that steps see at the same path. */
   readonly sharedFolders?: readonly SharedFolder[];
+  /** Whether what steps print is an output artifact of theirs, as with upstream's `PUBLISH_LOGS`. */
+  readonly publishLogs?: boolean;
   /** Told of failures that the engine gets over by itself. */
   readonly onError?: (error: unknown) => void;
 }
@@ -547,6 +550,7 @@ class RunEngine implements Engine {
       resolve: run.resolveFor(node),
       sharedFolders: this.#options.sharedFolders ?? [],
       ...(workspaceClaim !== undefined && { workspaceClaim }),
+      ...(this.#options.publishLogs && canPublishLog(node.component) && { log: run.logPlace(node, n) }),
     });
   }
 

@@ -6,6 +6,7 @@ import { ApiError, isApiError } from "@headrace/model";
 import { eventually } from "@headrace/model/testing";
 import type { Records, Scope } from "@headrace/records";
 import { stepFinalizer } from "../core/pod.ts";
+import { taskArtifactsOf } from "../records/artifacts.ts";
 import { deleteRun } from "../records/runs.ts";
 import type { PipelineTables } from "../records/tables.ts";
 import {
@@ -386,6 +387,29 @@ describe("a run", { skip }, () => {
     assert.equal(made(second, "root/make"), made(first, "root/make"));
     assert.notEqual(made(second, "root/train"), made(first, "root/train"));
     assert.equal(second.tasks.length, first.tasks.length);
+  });
+
+  test("that ran again from a chosen task has what that made now, was given now, and nothing else", async () => {
+    await using bench = await createBench(program);
+    const { ns, id } = await bench.submit(pipeline("artifacts"));
+    await bench.ended({ ns, id });
+    const ends = async () => {
+      const rows = await taskArtifactsOf(bench.records.in<PipelineTables>(ns).db, ns, id);
+      const { tasks } = await bench.look({ ns, id });
+      const key = (task: number): string => tasks.find((each) => each.id === task)?.name ?? "";
+      return rows.map(({ task, direction, port, uri }) => `${key(task)} ${direction} ${port} ${uri.split("/").at(-2)}`);
+    };
+    await bench.engine.retry({ ns, id }, ["root/train"]);
+    await bench.ended({ ns, id });
+    assert.deepEqual((await ends()).sort(), [
+      "make OUTPUT rows 0",
+      "train INPUT rows 0",
+      "train OUTPUT model 1",
+      "use INPUT model 1",
+      "use INPUT rows 0",
+    ]);
+    const known = await bench.records.in<PipelineTables>(ns).db.selectFrom("artifact").select("uri").execute();
+    assert.equal(known.length, 2, "an earlier result is none any more");
   });
 
   test("whose retry takes another way leaves no task waiting", async () => {

@@ -3,6 +3,7 @@ import { type AttemptTable, rowChunks, type RunState, type TaskTable, type Write
 import type { Insertable, Selectable, Updateable } from "kysely";
 import { type Artifact, isFinal, type Node } from "../core/graph.ts";
 import { isGroup } from "../core/next.ts";
+import { onlyLogs } from "../core/logs.ts";
 import type { ProducedArtifact, StepOutputs } from "../core/step-report.ts";
 import type { PipelineDatabase, PipelineTables } from "../records/tables.ts";
 import { type ActiveRun, itemsColumn, typeColumns, valuesColumn } from "./active-run.ts";
@@ -97,7 +98,8 @@ export class RunWriter {
     const rows = this.#attempts.map(({ node, n }) => this.#attemptRow(node, n));
     for (const some of rowChunks(rows)) await this.#db.insertInto("attempt").values(some).execute();
     const inputs = this.#attempts
-      .filter(({ n }) => n === 0)
+      // The first try since it was decided, or since the run was retried.
+      .filter(({ node }) => node.attempts.current === 1)
       .flatMap(({ node }) => this.#links(node, "INPUT", node.inputs));
     await this.#insertLinks(inputs);
   }
@@ -255,9 +257,9 @@ export class RunWriter {
     };
   }
 
-  /** Which artifacts came out of steps that just ended. */
+  /** Which artifacts came out of steps that just ended, and the logs of those that run again. */
   async #linkOutputs(nodes: readonly Node[]): Promise<void> {
-    const ended = nodes.filter((node) => !isGroup(node) && isFinal(node));
+    const ended = nodes.filter((node) => !isGroup(node) && (isFinal(node) || onlyLogs(node.outputs)));
     await this.#insertLinks(ended.flatMap((node) => this.#links(node, "OUTPUT", node.outputs)));
   }
 

@@ -17,11 +17,14 @@ import {
   next,
   type Outcome,
 } from "../core/next.ts";
+import { afterLogsOf, logOutput, onlyLogs, withLog } from "../core/logs.ts";
 import { planRetry } from "../core/retry.ts";
 import { readReport, type StepResult } from "../core/step-report.ts";
+import { unlinkArtifacts } from "../records/artifacts.ts";
+import { discard } from "../records/garbage.ts";
 import type { PipelineTables } from "../records/tables.ts";
 import { taskName } from "../resources/index.ts";
-import { type ActiveRun, nothingLeft } from "./active-run.ts";
+import { type ActiveRun, nothingLeft, valuesColumn } from "./active-run.ts";
 import { checkReach } from "./authority.ts";
 import { areKept, type CacheHit, lookUp } from "./cache.ts";
 import { findImported, importedArtifact, importedKey } from "./importer.ts";
@@ -211,8 +214,10 @@ export class Turn {
     for (const node of reopen) await this.#rewrite(node, { ...blank, state: "RUNNING" });
     for (const node of reset) {
       const fresh = { inputs: null, items: null, fingerprint: null, cached_from: null, started_at: null };
-      await this.#rewrite(node, { ...blank, ...fresh, state: "PENDING", created_at: this.#clock.now() + 1 });
+      const outputs = valuesColumn(ownLogs(node));
+      await this.#rewrite(node, { ...blank, ...fresh, outputs, state: "PENDING", created_at: this.#clock.now() + 1 });
     }
+    await this.#forgetLinks(reset);
     await this.#scope.db
       .updateTable("run")
       .set({ finished_at: null, error: null })
@@ -227,6 +232,25 @@ export class Turn {
       .execute();
     await this.#writer.runState("RUNNING", { error: null });
     this.#reload = true;
+  }
+
+  /** What steps were given and made before a retry; the logs of earlier tries stay. */
+  async #forgetLinks(reset: readonly Node[]): Promise<void> {
+    const { ns } = this.run;
+    const tasks = reset.flatMap((node) => {
+      const id = this.run.idOf(node);
+      return id === undefined ? [] : [{ id, keep: ownLogs(node) && logOutput }];
+    });
+    const gone = await unlinkArtifacts(this.#scope.db, ns, tasks);
+    for (const { id } of gone) this.#scope.changed({ ns, kind: "artifacts", key: String(id), op: "DELETE" });
+    // What lies with the run is freed with it.
+    const elsewhere = gone.filter(({ digest, uri }) => digest !== null && !uri.startsWith(`${this.run.place}/`));
+    await discard(
+      this.#scope,
+      ns,
+      elsewhere.map(({ uri }) => uri),
+      this.#clock.now(),
+    );
   }
 
   #checkRetry(chosen: readonly string[]): void {
@@ -399,14 +423,18 @@ export class Turn {
     node: Node,
     n: number,
     result: StepResult,
-    facts: { exitCode: number | null; reason: string; message: string; startedAt?: number; finishedAt: number },
+    facts: Pick<StepReport, "reason" | "message" | "startedAt" | "finishedAt" | "log"> & { exitCode: number | null },
   ): Promise<void> {
     if (result.kind === "lost" && !this.run.graph.stopping)
       this.#losses.push({ node, n, message: result.error.message });
-    const outcome = await this.#outcome(node, result);
+    const { exitCode, reason, message, startedAt, finishedAt, log } = facts;
+    const place = log && this.run.logPlace(node, n);
+    const outcome = await this.#outcome(
+      node,
+      log && place !== undefined ? this.#published(result, place, log) : result,
+    );
     const state = outcome.kind !== "succeeded" && this.run.graph.stopping ? "canceled" : outcome.kind;
     this.run.graph.endAttempt(node, state);
-    const { exitCode, reason, message, startedAt, finishedAt } = facts;
     if (startedAt !== undefined) this.#writer.startedAt(node, startedAt);
     await this.#writer.endAttempt(node, n, {
       state: attemptStates[state],
@@ -415,8 +443,15 @@ export class Turn {
       message,
       finished_at: finishedAt,
       ...(startedAt !== undefined && { started_at: startedAt }),
+      ...(place !== undefined && { log: place }),
     });
     this.#changes.push({ kind: "ended", node, outcome });
+  }
+
+  /** With what the step printed among its outputs, unless it was stopped or lost. */
+  #published(result: StepResult, uri: string, log: NonNullable<StepReport["log"]>): StepResult {
+    const isStopped = result.kind === "lost" || (result.kind === "failed" && this.run.graph.stopping);
+    return isStopped ? result : { ...result, outputs: withLog(result.outputs, uri, log) };
   }
 
   async #outcome(node: Node, result: StepResult): Promise<Outcome> {
@@ -424,7 +459,7 @@ export class Turn {
     const { body } = node.component;
     if (body.kind === "importer" && result.kind === "succeeded")
       return { kind: "succeeded", outputs: node.outputs ?? noValues };
-    const outputs = await this.#writer.keepOutputs(result.outputs);
+    const outputs = afterLogsOf(node.outputs, await this.#writer.keepOutputs(result.outputs));
     return result.kind === "succeeded"
       ? { kind: "succeeded", outputs }
       : { kind: "failed", outputs, error: result.error };
@@ -455,6 +490,10 @@ export class Turn {
   }
 }
 
+/** What a step printed itself, as far as that is among its outputs. */
+const ownLogs = (node: Node): Values | undefined =>
+  node.cachedFrom === undefined ? onlyLogs(node.outputs) : undefined;
+
 const attemptStates = { succeeded: "SUCCEEDED", failed: "FAILED", lost: "LOST", canceled: "CANCELED" } as const;
 
 function onlyArtifact(artifact: Artifact): Values {
@@ -473,7 +512,7 @@ async function rewriteTask(
     fingerprint?: null;
     cached_from?: null;
     started_at?: null;
-    outputs: null;
+    outputs: string | null;
     error: null;
     finished_at: null;
     retry_at: null;

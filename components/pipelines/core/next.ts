@@ -14,6 +14,7 @@ import {
   type Values,
 } from "./graph.ts";
 import type { RetryPolicy, Task } from "./ir.ts";
+import { onlyLogs } from "./logs.ts";
 import type { RunFacts } from "./placeholders.ts";
 import { dagOutputs, iterationInputs, loopOutputs, resolveInputs, resolveItems } from "./resolve.ts";
 
@@ -257,9 +258,11 @@ function failed(graph: RunGraph, node: Node, { error, outputs }: Outcome & { kin
   const failures = node.attempts.failed;
   if (!policy || failures > policy.maxRetries || graph.stopping)
     return decide(node, { state: "FAILED", error, outputs });
+  const logs = onlyLogs(outputs);
+  const facts = { error, ...(logs && { outputs: logs }) };
   const delay = retryDelay(policy, failures);
-  if (delay === 0) return attempt(node, { error });
-  return decide(node, { state: "PENDING", error, retryAt: now + delay });
+  if (delay === 0) return attempt(node, facts);
+  return decide(node, { state: "PENDING", ...facts, retryAt: now + delay });
 }
 
 /** Milliseconds before the attempt that follows the nth failure. */

@@ -39,6 +39,8 @@ export interface AttemptPlan {
   readonly resolve: Resolve;
   /** Folders of the host that steps see at the same path. */
   readonly sharedFolders?: readonly SharedFolder[];
+  /** URI that what it prints is copied to; absent if that is no artifact. */
+  readonly log?: string;
   /** The claim of the run's workspace, if its pipeline has one. */
   readonly workspaceClaim?: string;
 }
@@ -185,7 +187,7 @@ export function reportPath(run: string, task: number, n: number): string {
   return `/headrace/steps/${run}/${task}/${n}/report`;
 }
 
-function stepIOOf({ run, task, n, component, input, directory }: AttemptPlan): StepIO {
+function stepIOOf({ run, task, n, component, input, directory, log }: AttemptPlan): StepIO {
   const readable = readPlaces(task.name, input);
   const outputs = Object.values(input.outputs.artifacts).flatMap(({ artifacts }) => artifacts);
   const metadata = outputMetadataFile(directory);
@@ -204,6 +206,7 @@ function stepIOOf({ run, task, n, component, input, directory }: AttemptPlan): S
       uri,
       elsewhere: { file: metadata, pointer: `/artifacts/${escapePointer(name)}/artifacts/0/custom_path` },
     })),
+    ...(log !== undefined && { log }),
     report: reportPath(run.id, task.rowId, n),
   };
 }

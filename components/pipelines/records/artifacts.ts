@@ -1,4 +1,4 @@
-import type { ArtifactTable } from "@headrace/records";
+import { type ArtifactTable, inChunks } from "@headrace/records";
 import { type Selectable, sql } from "kysely";
 import {
   type ListColumn,
@@ -42,6 +42,41 @@ export async function taskArtifactsOf(
     .orderBy("task_artifact.task")
     .orderBy("task_artifact.index")
     .execute();
+}
+
+/**
+ * Forgets what went into and came out of tasks that are to run again, but for what `keep` says of outputs. Returns the artifacts that
+ * nobody names any more, whose rows are gone: an earlier result is no result once its step runs again.
+ */
+export async function unlinkArtifacts(
+  db: PipelineDatabase,
+  ns: string,
+  tasks: readonly { readonly id: number; readonly keep: string | undefined }[],
+): Promise<readonly ArtifactRow[]> {
+  const linked = new Set<number>();
+  for (const { id, keep } of tasks) {
+    const rows = await db
+      .deleteFrom("task_artifact")
+      .where("ns", "=", ns)
+      .where("task", "=", id)
+      .$if(keep !== undefined, (query) =>
+        query.where(({ eb, or }) => or([eb("direction", "=", "INPUT"), eb("name", "!=", keep ?? "")])),
+      )
+      .returning("artifact")
+      .execute();
+    for (const { artifact } of rows) linked.add(artifact);
+  }
+  return inChunks([...linked], (some) =>
+    db
+      .deleteFrom("artifact")
+      .where("ns", "=", ns)
+      .where("id", "in", some)
+      .where("id", "not in", (query) =>
+        query.selectFrom("task_artifact").select("task_artifact.artifact").where("task_artifact.artifact", "in", some),
+      )
+      .returningAll()
+      .execute(),
+  );
 }
 
 export async function findArtifact(db: PipelineDatabase, ns: string, id: number): Promise<ArtifactRow | undefined> {

@@ -33,8 +33,9 @@ export async function refuseStep(records: Records, pod: StepPod, step: StepIO): 
     .executeTakeFirst();
   if (attempt?.pod !== name) return `no attempt of run "${run}" is pod "${name}"`;
   if (step.report !== reportPath(run, task, n)) return "it reports for another attempt";
-  const foreign = step.artifacts.find(({ mode, uri }) => mode === "write" && !uri.includes(`/${run}/`));
-  if (foreign !== undefined) return `${foreign.uri} is not below its own run`;
+  const written = step.artifacts.filter(({ mode }) => mode === "write").map(({ uri }) => uri);
+  const foreign = [...written, ...(step.log === undefined ? [] : [step.log])].find((uri) => !uri.includes(`/${run}/`));
+  if (foreign !== undefined) return `${foreign} is not below its own run`;
   const read = step.artifacts.filter(({ mode }) => mode === "read").map(({ uri }) => uri);
   if (read.length === 0) return undefined;
   const known = new Set(

@@ -112,7 +112,9 @@ export class SimulatedNode {
     const end = await Promise.race([this.#options.program(step), killed]);
     const report = reportOf(pod, step, end, { startedAt, finishedAt: this.#options.clock.now() });
     this.reports.set(key.name, report);
-    for (const { uri } of readStepIO(pod).outputs) this.#options.wrote?.(uri);
+    const { outputs, log } = readStepIO(pod);
+    for (const uri of [...outputs.map((each) => each.uri), ...(log === undefined ? [] : [log])])
+      this.#options.wrote?.(uri);
     const ref = refOf(pod);
     if (ref) await this.#deliver({ run: ref.run, task: ref.task, n: ref.n }, report, signal);
     if (!signal.aborted && !this.isMute) await this.#write(key, pod, report);
@@ -187,6 +189,7 @@ function reportOf(
     files: { ...(step.input && { [step.input.outputs.outputFile]: JSON.stringify(metadata) }), ...end.files },
     refused: {},
     outputs: Object.fromEntries(outputs),
+    ...(stepIO.log !== undefined && { log: { size: 1, digest: `sha256:${stepIO.log}` } }),
     tail: end.tail ?? "",
   };
 }
