@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
 import { isApiError } from "@headrace/model";
-import { withoutEffect } from "./format.ts";
+import { executorConfig, pipelineSpec, platformSpec, type Shape, withoutEffect } from "./format.ts";
 import { isObject, type JsonObject, type JsonValue } from "./json.ts";
+import { readSettings, unsupportedSettings } from "./kubernetes-settings.ts";
+import { Place } from "./reader.ts";
 import { documentValue, parsePipelineDocuments, readPipelineDocument, readSubmittedDocument } from "./spec.ts";
 
 const greet: JsonObject = {
@@ -136,33 +137,182 @@ describe("the format of a submitted pipeline", () => {
     assert.equal(refusal({ kind: "Deployment" }), "schemaVersion: Required value");
   });
 
-  test("names every field that some reader asks for, and no other but those that are without effect", async () => {
-    const sources = async (names: readonly string[]) =>
-      (await Promise.all(names.map((name) => readFile(new URL(name, import.meta.url), "utf8")))).join("\n");
-    const readers = await sources(["spec.ts", "ports.ts", "workspace.ts", "kubernetes-settings.ts"]);
-    const declared = new Set((await sources(["format.ts"])).matchAll(/\w+/g).map(([word]) => word));
-    const asked = [...readers.matchAll(/\.at\("(\w+)"\)/g)].map(([, name = ""]) => name);
-    const fromJson = [
-      "requiredDuringSchedulingIgnoredDuringExecution",
-      "preferredDuringSchedulingIgnoredDuringExecution",
-    ];
-    const ofKubernetes = new Set([...fromJson, "nodeSelectorTerms", "preference"]);
+  test("has the fields that are read, message by message, and no other but those that are without effect", () => {
+    const reads = new Reads();
+    const read = readPipelineDocument({
+      pipeline_spec: reads.watch(pipelineSpec, everyMessage.pipelineSpec),
+      platform_spec: reads.watch(platformSpec, everyMessage.platformSpec, executorConfig),
+    });
+    assert.deepEqual(read.unsupported, []);
+    readSettings(new Place("", reads.watch(executorConfig, everyMessage.settings)), () => "x");
+    const known = [...namesOf(pipelineSpec), ...namesOf(platformSpec)];
+    const ignored = Object.entries(withoutEffect).flatMap(([name, fields]) =>
+      Object.keys(fields).map((field) => `${name}.${field}`),
+    );
+    const unread = known.filter((name) => !reads.names.has(name) && !ignored.includes(name));
+    assert.deepEqual(unread, ["KubernetesExecutorConfig.podAffinity"]);
+    assert.deepEqual(unsupportedSettings(new Place("", { podAffinity: [{}] })), ["podAffinity"]);
+    const undeclared = [...reads.names].filter((name) => !known.includes(name) && !sharedReaders.includes(name));
+    assert.deepEqual(undeclared, []);
     assert.deepEqual(
-      asked.filter((name) => !declared.has(name) && !ofKubernetes.has(name)),
+      sharedReaders.filter((name) => !reads.names.has(name)),
       [],
     );
-    const format = (await sources(["format.ts"]))
-      .split("function message(")[1]
-      ?.split("export interface Recognised")[0];
-    const names = [...(format ?? "").matchAll(/message\(\s*"[\w.]+",\s*"([^"]*)"/g)].flatMap(([, plain = ""]) =>
-      plain.split(" ").filter(Boolean),
-    );
-    assert.ok(names.length > 100);
-    const known = new Set(readers.matchAll(/\w+/g).map(([word]) => word));
     assert.deepEqual(
-      names.filter((name) => !known.has(name)),
+      ignored.filter((name) => reads.names.has(name)),
       [],
     );
-    for (const fields of Object.values(withoutEffect)) for (const why of Object.values(fields)) assert.ok(why);
   });
 });
+
+/** Looked for by readers that serve two messages, of which one cannot have it. */
+const sharedReaders: readonly string[] = [
+  "ComponentInputsSpec.ArtifactSpec.metadata",
+  "ComponentOutputsSpec.ParameterSpec.defaultValue",
+  "ComponentOutputsSpec.ParameterSpec.isOptional",
+  "ComponentOutputsSpec.ParameterSpec.literals",
+  "ComponentOutputsSpec.ArtifactSpec.isOptional",
+  "SecretAsVolume.subPath",
+  "ConfigMapAsVolume.subPath",
+  "PvcMount.runtimeValue",
+];
+
+/** Which fields of which messages were looked at. */
+class Reads {
+  readonly names = new Set<string>();
+
+  /** The value, watched as deep as `shape` goes, but for one message in it. */
+  watch(shape: Shape, value: JsonValue, except?: Shape): JsonValue {
+    if (shape === except || typeof value !== "object" || value === null) return value;
+    if (Array.isArray(value))
+      return shape.kind === "list" ? value.map((each) => this.watch(shape.item, each, except)) : value;
+    if (shape.kind === "any" || shape.kind === "list" || !isObject(value)) return value;
+    const inner = Object.fromEntries(
+      Object.entries(value).map(([key, each]) => {
+        const at = shape.kind === "map" ? shape.item : shape.fields[key];
+        return [key, at ? this.watch(at, each, except) : each];
+      }),
+    );
+    if (shape.kind === "map") return inner;
+    return new Proxy(inner, {
+      getOwnPropertyDescriptor: (target, key) => {
+        this.names.add(`${shape.name}.${String(key)}`);
+        return Reflect.getOwnPropertyDescriptor(target, key);
+      },
+    });
+  }
+}
+
+/** Every field of every message in it. */
+function namesOf(shape: Shape): readonly string[] {
+  if (shape.kind === "any") return [];
+  if (shape.kind !== "message") return namesOf(shape.item);
+  return Object.entries(shape.fields).flatMap(([field, each]) => [`${shape.name}.${field}`, ...namesOf(each)]);
+}
+
+const input = { componentInputParameter: "x" };
+const constant = { runtimeValue: { constant: "x" } };
+const output = { taskOutputParameter: { producerTask: "a", outputParameterKey: "x" } };
+const ports: JsonObject = {
+  parameters: { x: { parameterType: "STRING" } },
+  artifacts: { y: { artifactType: {} } },
+};
+const dagOf = (tasks: JsonObject): JsonObject => ({ inputDefinitions: ports, dag: { tasks } });
+const selected = { producerSubtask: "a" };
+
+/** A document with every message of the format in it, and every way to read one. */
+const everyMessage: Readonly<Record<"pipelineSpec" | "platformSpec" | "settings", JsonObject>> = {
+  pipelineSpec: {
+    schemaVersion: "2.1.0",
+    pipelineInfo: { name: "p" },
+    deploymentSpec: {
+      executors: {
+        run: { container: { image: "alpine", env: [{ name: "A" }], resources: { accelerator: {} } } },
+        fetch: { importer: { artifactUri: { runtimeParameter: "x" }, typeSchema: {} } },
+      },
+    },
+    components: {
+      run: {
+        executorLabel: "run",
+        inputDefinitions: ports,
+        outputDefinitions: ports,
+        taskConfigPassthroughs: [{ field: "RESOURCES" }],
+      },
+      fetch: { executorLabel: "fetch" },
+      group: dagOf({ a: { componentRef: { name: "fetch" } } }),
+    },
+    root: {
+      inputDefinitions: ports,
+      outputDefinitions: ports,
+      dag: {
+        tasks: {
+          a: {
+            componentRef: { name: "run" },
+            taskInfo: {},
+            cachingOptions: {},
+            triggerPolicy: { strategy: "ALL_UPSTREAM_TASKS_COMPLETED" },
+            retryPolicy: { maxRetryCount: 1 },
+            inputs: { parameters: { x: input }, artifacts: { y: { componentInputArtifact: "y" } } },
+          },
+          b: {
+            componentRef: { name: "group" },
+            dependentTasks: ["a"],
+            inputs: {
+              parameters: { x: output, y: { taskFinalStatus: { producerTask: "a" } }, z: constant },
+              artifacts: { y: { taskOutputArtifact: { producerTask: "a", outputArtifactKey: "y" } } },
+            },
+            parameterIterator: { itemInput: "x", items: { inputParameter: "x" } },
+            iteratorPolicy: {},
+          },
+          c: { componentRef: { name: "group" }, artifactIterator: { itemInput: "y", items: { inputArtifact: "y" } } },
+        },
+        outputs: {
+          artifacts: { y: { artifactSelectors: [{ ...selected, outputArtifactKey: "y" }] } },
+          parameters: {
+            x: { valueFromParameter: { ...selected, outputParameterKey: "x" } },
+            y: { valueFromOneof: { parameterSelectors: [{ ...selected, outputParameterKey: "x" }] } },
+          },
+        },
+      },
+    },
+  },
+  platformSpec: {
+    platforms: {
+      kubernetes: {
+        deploymentSpec: { executors: { run: {} } },
+        pipelineConfig: { workspace: { size: "1Gi", kubernetes: {} } },
+      },
+    },
+  },
+  settings: {
+    secretAsVolume: [{ secretName: "a", mountPath: "/a" }],
+    secretAsEnv: [{ secretName: "a", keyToEnv: [{ secretKey: "a", envVar: "A" }] }],
+    configMapAsVolume: [{ configMapName: "b", mountPath: "/b" }],
+    configMapAsEnv: [{ configMapName: "b", keyToEnv: [{ configMapKey: "b", envVar: "B" }] }],
+    pvcMount: [
+      { pvcNameParameter: constant, mountPath: "/c" },
+      { constant: "d", mountPath: "/d" },
+      { ...input, mountPath: "/e" },
+      { ...output, mountPath: "/f" },
+    ],
+    nodeSelector: { labels: {} },
+    podMetadata: {},
+    imagePullSecret: [{ secretName: "a" }, { secretNameParameter: input }],
+    fieldPathAsEnv: [{ name: "A", fieldPath: "metadata.name" }],
+    tolerations: [{}],
+    genericEphemeralVolume: [{ volumeName: "g", mountPath: "/g", size: "1Gi", metadata: {} }],
+    nodeAffinity: [{ matchExpressions: [{ key: "a", operator: "Exists" }], matchFields: [] }],
+    enabledSharedMemory: {},
+    emptyDirMounts: [{ volumeName: "h", mountPath: "/h" }],
+    securityContext: {},
+    initContainers: [
+      {
+        name: "i",
+        image: "alpine",
+        env: [{ name: "A" }],
+        volumeMounts: [{ volumeName: "h", mountPath: "/h" }],
+        resources: {},
+      },
+    ],
+  },
+};

@@ -30,18 +30,24 @@ export const withoutEffect: Readonly<Record<string, Readonly<Record<string, stri
 };
 
 /** What may stand at a place: anything, the fields of one message, or the same thing many times. */
-type Shape =
+export type Shape =
   | { readonly kind: "any" }
-  | { readonly kind: "message"; readonly name: string; readonly fields: Readonly<Record<string, Shape>> }
+  | Message
   | { readonly kind: "list"; readonly item: Shape }
   | { readonly kind: "map"; readonly item: Shape };
+
+interface Message {
+  readonly kind: "message";
+  readonly name: string;
+  readonly fields: Readonly<Record<string, Shape>>;
+}
 
 const any: Shape = { kind: "any" };
 const listOf = (item: Shape): Shape => ({ kind: "list", item });
 const mapOf = (item: Shape): Shape => ({ kind: "map", item });
 
 /** `plain` names the fields, parted by blanks, that hold a scalar, a list of scalars, or what is free. */
-function message(name: string, plain: string, nested: Readonly<Record<string, Shape>> = {}): Shape {
+function message(name: string, plain: string, nested: Readonly<Record<string, Shape>> = {}): Message {
   const names = [...plain.split(" ").filter(Boolean), ...Object.keys(withoutEffect[name] ?? {})];
   return { kind: "message", name, fields: { ...Object.fromEntries(names.map((each) => [each, any])), ...nested } };
 }
@@ -118,7 +124,7 @@ const importer = message("ImporterSpec", "reimport metadata downloadToWorkspace"
   artifactUri: value,
   typeSchema: artifactType,
 });
-const pipelineSpec = message("PipelineSpec", "schemaVersion defaultPipelineRoot", {
+export const pipelineSpec = message("PipelineSpec", "schemaVersion defaultPipelineRoot", {
   pipelineInfo: message("PipelineInfo", "name displayName description"),
   deploymentSpec: message("PipelineDeploymentConfig", "", {
     executors: mapOf(message("ExecutorSpec", "", { container, importer })),
@@ -131,7 +137,8 @@ const secretKeys = listOf(message("SecretKeyToEnvMap", "secretKey envVar"));
 const configMapKeys = listOf(message("ConfigMapKeyToEnvMap", "configMapKey envVar"));
 const requirements = listOf(message("SelectorRequirement", "key operator values"));
 const metadata = message("PodMetadata", "labels annotations");
-const executorConfig = message("KubernetesExecutorConfig", "imagePullPolicy activeDeadlineSeconds", {
+/** What kfp-kubernetes can ask for an executor. */
+export const executorConfig = message("KubernetesExecutorConfig", "imagePullPolicy activeDeadlineSeconds", {
   secretAsVolume: listOf(
     message("SecretAsVolume", "secretName mountPath optional", { secretNameParameter: inputParameter }),
   ),
@@ -200,7 +207,7 @@ const platforms = message("platforms", "", {
     pipelineConfig,
   }),
 });
-const platformSpec = message("PlatformSpec", "", { platforms });
+export const platformSpec = message("PlatformSpec", "", { platforms });
 
 /** A document by the names of the JSON format, and what it says that the format does not have. */
 export interface Recognised {

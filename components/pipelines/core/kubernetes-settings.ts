@@ -11,35 +11,18 @@ import {
   type VolumeMount,
 } from "@headrace/k8s";
 import { PipelineFault } from "./errors.ts";
+import { executorConfig } from "./format.ts";
 import type { ParameterSource } from "./ir.ts";
 import { asText, isList, isObject, type JsonValue } from "./json.ts";
 import { Place } from "./reader.ts";
 
-/** What kfp-kubernetes can ask for an executor, as far as pods of ours do it. */
-const supported = new Set([
-  "secretAsVolume",
-  "secretAsEnv",
-  "configMapAsVolume",
-  "configMapAsEnv",
-  "pvcMount",
-  "nodeSelector",
-  "podMetadata",
-  "imagePullSecret",
-  "imagePullPolicy",
-  "activeDeadlineSeconds",
-  "fieldPathAsEnv",
-  "tolerations",
-  "nodeAffinity",
-  "emptyDirMounts",
-  "genericEphemeralVolume",
-  "enabledSharedMemory",
-  "securityContext",
-  "initContainers",
-]);
+/** What kfp-kubernetes can ask for and no pod of ours does. */
+const unsupported: readonly string[] = ["podAffinity"];
 
 /** Fields of an executor's settings that nothing here carries out, by their paths. */
 export function unsupportedSettings(settings: Place): readonly string[] {
-  return settings.entries().flatMap(([key, place]) => (supported.has(key) || place.absent ? [] : [place.path]));
+  const isSupported = (key: string): boolean => Object.hasOwn(executorConfig.fields, key) && !unsupported.includes(key);
+  return settings.entries().flatMap(([key, place]) => (isSupported(key) || place.absent ? [] : [place.path]));
 }
 
 /** Reads a value that is only known when the step begins, such as the name of a secret. Throws PipelineFault. */
