@@ -1,11 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import {
-  badRequest,
-  type KubeObject,
-  type ObjectList,
-  type Projection,
-  type ProjectionQuery,
-} from "@headrace/model";
+import { badRequest, type KubeObject, type ObjectList, type Projection, type ProjectionQuery } from "@headrace/model";
 import type { Selection } from "./selection.ts";
 import { inPieces, pieceSize, versionOf, type Page, type PageQuery, type Source, type Version } from "./source.ts";
 
@@ -42,7 +36,8 @@ export function projectionSource(projection: Projection): Source {
   }
 
   async function* piecesAfter(query: PageQuery, token: string): AsyncGenerator<readonly Version[]> {
-    for (let next: string | undefined = token; next; ) {
+    let next: string | undefined = token;
+    while (next) {
       await setImmediate();
       const piece: ObjectList<KubeObject> = await listPiece(query, pieceSize, next);
       yield chosen(piece, query.selection);
@@ -54,14 +49,15 @@ export function projectionSource(projection: Projection): Source {
     const versions: Version[] = [];
     let resourceVersion: string | undefined;
     let token = query.continue;
-    for (let left = limit; ; ) {
+    let left = limit;
+    for (;;) {
       const asked = Math.min(left, pieceSize);
       const piece = await listPiece(query, asked, token);
       versions.push(...chosen(piece, query.selection));
       left -= piece.items.length;
       token = piece.metadata.continue;
       resourceVersion ??= piece.metadata.resourceVersion;
-      // A projection that gives less than it could wants its answers no longer.
+      // A projection that gives less than it was asked for wants its answers no longer than that.
       if (!token || left <= 0 || piece.items.length < asked) break;
       await setImmediate();
     }

@@ -1,9 +1,4 @@
-import {
-  apiVersionOf,
-  type ApiResponse,
-  type Clock,
-  type ResourceDefinition,
-} from "@headrace/model";
+import { apiVersionOf, type ApiResponse, type Clock, type ResourceDefinition } from "@headrace/model";
 import { stringify } from "yaml";
 import type { Form } from "./negotiation.ts";
 import { versionsOf, type Page, type Version } from "./source.ts";

@@ -346,7 +346,7 @@ test("records are shown as a kind that can be read and watched, and not written"
     [0, "9"],
     "the selector's other terms are sifted here",
   );
-  assert.deepEqual(queries, [{ namespace: "default", fields: { "spec.state": "on" }, labels: { a: "b" }, limit: 500 }]);
+  assert.deepEqual(queries, [{ namespace: "default", fields: { "spec.state": "on" }, labels: { a: "b" }, limit: 200 }]);
   const seen: string[] = [];
   const watching = (async () => {
     for await (const { type, object } of runs.watch({ signal: new AbortController().signal }))

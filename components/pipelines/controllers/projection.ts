@@ -58,8 +58,8 @@ const maxPage = 5_000;
 export function createView<T extends KubeObject, P>(records: Records, kind: ViewKind<T, P>): View<T> {
   const { definition, changes, places, pageSize = maxPage, remedy } = kind;
 
-  async function find(search: ViewSearch<P>) {
-    const version = await records.sequence();
+  async function find(search: ViewSearch<P>, of?: number) {
+    const version = of ?? (await records.sequence());
     const db = databaseOf(records, search.namespace);
     const found = await kind.find(db, search);
     const objects = found.map(({ object }) => object);
@@ -77,19 +77,16 @@ export function createView<T extends KubeObject, P>(records: Records, kind: View
     async list({ limit = maxPage, continue: token, ...query }) {
       const name = query.fields["metadata.name"];
       const size = Math.min(limit, pageSize);
-      const { version, found, objects } = await find({
-        ...query,
-        names: name === undefined ? undefined : [name],
-        after: readToken(places, token),
-        limit: size + 1,
-      });
+      const from = token === undefined ? undefined : readToken(places, token);
+      const search = { ...query, names: name === undefined ? undefined : [name], after: from?.place, limit: size + 1 };
+      const { version, found, objects } = await find(search, from?.version);
       const last = found.length > size ? found[size - 1] : undefined;
       return {
         apiVersion: apiVersionOf(definition),
         kind: definition.listKind,
         metadata: {
           resourceVersion: String(version),
-          ...(last && { continue: writeToken(places, last.place) }),
+          ...(last && { continue: writeToken(places, { version, place: last.place }) }),
         },
         items: objects.slice(0, size),
       };
@@ -151,15 +148,26 @@ export function atItsName<T extends KubeObject>(object: T): Found<T, NamePlace> 
   return { object, place: { ns: namespace, name } };
 }
 
-/** Throws ApiError BadRequest for a token that we did not make. */
-function readToken<P>({ read }: Places<P>, token: string | undefined): P | undefined {
-  if (token === undefined) return undefined;
-  const place = read(Buffer.from(token, "base64url").toString());
-  if (place === undefined) throw badRequest("continue: is not a token of this list; begin again without it");
-  return place;
+/**
+ * Where the next page begins, and of which moment its list is: all pages say that of the first one, so that a watch from it tells
+ * what has changed since of any of them.
+ */
+interface Continuation<P> {
+  readonly version: number;
+  readonly place: P;
 }
 
-const writeToken = <P>({ write }: Places<P>, place: P): string => Buffer.from(write(place)).toString("base64url");
+/** Throws ApiError BadRequest for a token that we did not make. */
+function readToken<P>({ read }: Places<P>, token: string): Continuation<P> {
+  const [, version, text = ""] = /^(\d{1,15}):(.*)$/s.exec(Buffer.from(token, "base64url").toString()) ?? [];
+  const place = read(text);
+  if (version === undefined || place === undefined)
+    throw badRequest("continue: is not a token of this list; begin again without it");
+  return { version: Number(version), place };
+}
+
+const writeToken = <P>({ write }: Places<P>, { version, place }: Continuation<P>): string =>
+  Buffer.from(`${version}:${write(place)}`).toString("base64url");
 
 /** Batches of changes, each with the newest change of every object. */
 export async function* liveChanges(
