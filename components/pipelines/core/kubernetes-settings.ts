@@ -17,11 +17,11 @@ import { asText, isList, isObject, type JsonValue } from "./json.ts";
 import { Place } from "./reader.ts";
 
 /** What kfp-kubernetes can ask for and no pod of ours does. */
-const unsupported: readonly string[] = ["podAffinity"];
+const unsupported: ReadonlySet<string> = new Set(["podAffinity"]);
 
 /** Fields of an executor's settings that nothing here carries out, by their paths. */
 export function unsupportedSettings(settings: Place): readonly string[] {
-  const isSupported = (key: string): boolean => Object.hasOwn(executorConfig.fields, key) && !unsupported.includes(key);
+  const isSupported = (key: string): boolean => Object.hasOwn(executorConfig.fields, key) && !unsupported.has(key);
   return settings.entries().flatMap(([key, place]) => (isSupported(key) || place.absent ? [] : [place.path]));
 }
 
