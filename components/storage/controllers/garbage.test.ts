@@ -6,6 +6,8 @@ import { test, type TestContext } from "node:test";
 import { openFileStore, openObjectFiles } from "@headrace/artifacts";
 import { systemClock, systemIds } from "@headrace/model";
 import { openRecords } from "@headrace/records";
+import { keepObject } from "../records/objects.ts";
+import { storageMigrations } from "../records/migrations.ts";
 import { createGarbage } from "./garbage.ts";
 
 const ns = "kubeflow";
@@ -17,6 +19,7 @@ async function newStore(t: TestContext) {
   t.after(() => rm(root, { recursive: true }));
   const records = await openRecords({ path: ":memory:", clock: systemClock, ids: systemIds });
   t.after(() => records.close());
+  await records.migrate(storageMigrations);
   const artifacts = await openFileStore({ root, clock: systemClock, ids: systemIds });
   const objects = await openObjectFiles({ root, ids: systemIds });
   const errors: unknown[] = [];
@@ -158,6 +161,21 @@ test("directories of runs that no record knows are found, and those of known run
   ]);
   await garbage.collect();
   assert.deepEqual([await left(first), await left(second), await left(third)], [[], ["x"], ["imported"]]);
+});
+
+test("what an S3 client put where a cluster's run would have written is left alone", async (t) => {
+  const { garbage, write, uri, left, records } = await newStore(t);
+  for (const run of runs) await write(run, "t/0/x", false);
+  const description = { etag: "e", headers: {}, checksums: {} };
+  const facts = { size: 5, modifiedAt: 0, isFolder: false };
+  const key = `v2/artifacts/p/${second}/t/0/x`;
+  await keepObject(records, ns, { bucket: "mlpipeline", key }, facts, description);
+  assert.deepEqual(
+    (await garbage.survey()).map((place) => place.uri),
+    [uri(first), uri(third)],
+  );
+  await garbage.collect();
+  assert.deepEqual([await left(first), await left(second), await left(third)], [[], ["x"], []]);
 });
 
 test("what cannot be freed now is said, keeps nobody else, and is tried again", async (t) => {

@@ -2,6 +2,7 @@ import type { ArtifactStore, ObjectFiles } from "@headrace/artifacts";
 import { badRequest, isApiError, type Controller, uuidPattern } from "@headrace/model";
 import { chunksOf, inChunks, type Records } from "@headrace/records";
 import { pipelineBucket } from "../core/spaces.ts";
+import { hasObjects } from "../records/objects.ts";
 
 /** Bytes that nobody needs, and why. */
 export interface GarbagePlace {
@@ -15,9 +16,9 @@ export interface Garbage {
   readonly controller: Controller;
   /** Everything that could be freed now, in the order of its URIs. */
   survey(): Promise<readonly (GarbagePlace & { readonly bytes: number })[]>;
-  /** Frees what a survey finds. Rejects with what went wrong first, after trying the rest. */
   /** Frees nothing while this runs. */
   hold<R>(act: () => Promise<R>): Promise<R>;
+  /** Frees what a survey finds. Rejects with what went wrong first, after trying the rest. */
   collect(): Promise<readonly (GarbagePlace & { readonly bytes: number })[]>;
 }
 
@@ -217,12 +218,15 @@ async function ended(act: Promise<unknown>): Promise<void> {
   await act.catch(() => {});
 }
 
-/** Directories of runs, and of their logs, that no record knows: from before bytes were freed, or from a deletion amid their writing. */
+/**
+ * Directories of runs, and of their logs, that no record knows: from before bytes were freed, or from a deletion amid their writing. Not
+ * those into which an S3 client put something: a run of a cluster has its artifacts there, and whoever brought them wants them.
+ */
 async function unknownRuns({ objects, records, homeNamespace }: GarbageOptions): Promise<readonly GarbagePlace[]> {
-  const found: { id: string; namespace: string; uri: string }[] = [];
+  const found: { id: string; namespace: string; bucket: string; folder: string }[] = [];
   const note = (namespace: string, bucket: string, folder: string): void => {
     const id = folder.split("/").at(-2) ?? "";
-    if (uuid.test(id)) found.push({ id, namespace, uri: `minio://${bucket}/${folder.slice(0, -1)}` });
+    if (uuid.test(id)) found.push({ id, namespace, bucket, folder });
   };
   for await (const folder of foldersIn(objects, logBucket, "")) note(homeNamespace, logBucket, folder);
   const roots = [{ namespace: homeNamespace, root: "v2/artifacts/" }];
@@ -247,7 +251,10 @@ async function unknownRuns({ objects, records, homeNamespace }: GarbageOptions):
       )
       .execute();
     const ids = new Set(known.map(({ id }) => id));
-    for (const { id, namespace, uri } of chunk) if (!ids.has(id)) places.push({ why: "unknown", namespace, uri });
+    for (const { id, namespace, bucket, folder } of chunk) {
+      if (ids.has(id) || (await hasObjects(records, bucket, folder))) continue;
+      places.push({ why: "unknown", namespace, uri: `minio://${bucket}/${folder.slice(0, -1)}` });
+    }
   }
   return places;
 }

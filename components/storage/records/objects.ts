@@ -92,6 +92,21 @@ export async function keepObject(
   );
 }
 
+/** Whether an S3 client put anything beneath a folder, whose key ends with a slash, that has not been deleted by one since. */
+export async function hasObjects(records: Records, bucket: string, folder: string): Promise<boolean> {
+  const row = await records
+    .all<StorageTables>()
+    .db.selectFrom("storage_object")
+    .select("key")
+    .where("bucket", "=", bucket)
+    // What begins with the folder lies between it and the character after its slash.
+    .where("key", ">=", folder)
+    .where("key", "<", `${folder.slice(0, -1)}0`)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 export async function forgetObjects(
   records: Records,
   ns: string,
