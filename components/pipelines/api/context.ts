@@ -4,11 +4,11 @@ import {
   ApiError,
   type ApiRequest,
   type ApiResponse,
-  anonymousUser,
   type Authorizer,
   badRequest,
   type Clock,
   type Ids,
+  isAnonymous,
   readBody,
   type Route,
   type RouteParams,
@@ -122,7 +122,7 @@ export async function requirePermission(
   const { verb, group, resource, namespace } = asked;
   const { allowed, reason } = await authorizer.authorize({ user, ...asked });
   if (allowed) return;
-  if (user.name === anonymousUser.name) {
+  if (isAnonymous(user)) {
     throw new ApiError("Unauthorized", `Cannot ${verb} ${resource}: the request says nothing about who is calling`);
   }
   throw new ApiError(
@@ -151,6 +151,30 @@ export function tablesOf({ records }: ApiContext, namespace: string): Scope<Pipe
  */
 export function anyTables({ records }: ApiContext): PipelineDatabase {
   return records.all<PipelineTables>().db;
+}
+
+export interface Subject<Row> {
+  /** What one is called in errors. */
+  readonly what: string;
+  readonly resource: KfpResource;
+  readonly find: (db: PipelineDatabase, id: string) => Promise<Row | undefined>;
+  /** Whose permission is asked for, if it is not the row's own. */
+  readonly nameOf?: (row: Row) => string;
+}
+
+/** How rows of a kind are come by: `required` throws ApiError NotFound, `permitted` also Forbidden unless the user may. */
+export function lookup<Row extends { readonly ns: string }>({ what, resource, find, nameOf }: Subject<Row>) {
+  async function required(context: ApiContext, id: string): Promise<Row> {
+    const row = await find(anyTables(context), id);
+    if (!row) throw notFound(what, id);
+    return row;
+  }
+  async function permitted(context: ApiContext, user: User, verb: string, id: string): Promise<Row> {
+    const row = await required(context, id);
+    await requireAccess(context, user, verb, resource, row.ns, nameOf?.(row) ?? id);
+    return row;
+  }
+  return { required, permitted };
 }
 
 /** A request's body, checked against its message. An empty body is an empty message. */

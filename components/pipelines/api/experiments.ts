@@ -13,10 +13,10 @@ import {
 import type { PipelineDatabase } from "../records/tables.ts";
 import { disableRecurringRunsOf, recurringRunChanges } from "../records/recurring-runs.ts";
 import {
-  anyTables,
   type ApiContext,
   checkLength,
   longText,
+  lookup,
   namespaceFor,
   notFound,
   readMessage,
@@ -33,6 +33,12 @@ import { splitVerb } from "./verbs.ts";
 const maxNameLength = 128;
 /** Where runs go whose experiment nobody named. */
 const defaultExperiment = "Default";
+
+const { required: requireExperiment, permitted: permittedExperiment } = lookup({
+  what: "Experiment",
+  resource: "experiments",
+  find: findExperiment,
+});
 
 export function experimentRoutes(context: ApiContext): readonly Route[] {
   const route = routeMaker(context);
@@ -96,23 +102,6 @@ async function remove(context: ApiContext, { user }: ApiRequest, { experiment = 
   const row = await permittedExperiment(context, user, "delete", experiment);
   await tablesOf(context, row.ns).transaction(({ db }) => deleteExperiment(db, row));
   return jsonResponse({});
-}
-
-async function permittedExperiment(
-  context: ApiContext,
-  user: ApiRequest["user"],
-  verb: string,
-  id: string,
-): Promise<ExperimentRow> {
-  const row = await requireExperiment(context, id);
-  await requireAccess(context, user, verb, "experiments", row.ns, id);
-  return row;
-}
-
-async function requireExperiment(context: ApiContext, id: string): Promise<ExperimentRow> {
-  const row = await findExperiment(anyTables(context), id);
-  if (!row) throw notFound("Experiment", id);
-  return row;
 }
 
 /** The namespace of a list that may be narrowed to an experiment, which then says it. */

@@ -1,4 +1,4 @@
-import type { ApiRequest, Route, RouteParams, User } from "@headrace/model";
+import type { ApiRequest, Route, RouteParams } from "@headrace/model";
 import { parseObject } from "../core/json.ts";
 import { readDocument } from "../records/documents.ts";
 import {
@@ -9,7 +9,7 @@ import {
   updateVersion,
   versionColumns,
 } from "../records/pipelines.ts";
-import { anyTables, type ApiContext, notFound, readMessage, requireAccess, routeMaker, tablesOf } from "./context.ts";
+import { type ApiContext, lookup, readMessage, routeMaker, tablesOf } from "./context.ts";
 import { listPage } from "./listing.ts";
 import { versionListMessage, versionMessage } from "./messages.ts";
 import { addVersion, newVersion, permittedPipeline, readChange, specOf } from "./pipelines.ts";
@@ -17,6 +17,14 @@ import { jsonResponse } from "./status.ts";
 import { readStoredTags } from "./tags.ts";
 
 const collection = "/apis/v2beta1/pipelines/{pipeline}/versions";
+
+/** As upstream does, without a look at the pipeline in the path: a version's own pipeline says who may. */
+const { permitted: permittedVersion } = lookup({
+  what: "PipelineVersion",
+  resource: "pipelines",
+  find: findVersion,
+  nameOf: ({ pipeline }) => pipeline,
+});
 
 export function versionRoutes(context: ApiContext): readonly Route[] {
   const route = routeMaker(context);
@@ -47,34 +55,21 @@ async function list(context: ApiContext, { query, user }: ApiRequest, { pipeline
   return jsonResponse(versionListMessage.write({ pipeline_versions, ...page }));
 }
 
-async function get(context: ApiContext, { user }: ApiRequest, params: RouteParams) {
-  return jsonResponse(await asMessage(context, await permittedVersion(context, user, "get", params)));
+async function get(context: ApiContext, { user }: ApiRequest, { version = "" }: RouteParams) {
+  return jsonResponse(await asMessage(context, await permittedVersion(context, user, "get", version)));
 }
 
-async function update(context: ApiContext, request: ApiRequest, params: RouteParams) {
-  const row = await permittedVersion(context, request.user, "update", params);
+async function update(context: ApiContext, request: ApiRequest, { version = "" }: RouteParams) {
+  const row = await permittedVersion(context, request.user, "update", version);
   const change = readChange(await readMessage(request, versionMessage));
   await tablesOf(context, row.ns).transaction((scope) => updateVersion(scope, row, change));
   return jsonResponse(await asMessage(context, { ...row, ...change }));
 }
 
-async function remove(context: ApiContext, { user }: ApiRequest, params: RouteParams) {
-  const row = await permittedVersion(context, user, "delete", params);
+async function remove(context: ApiContext, { user }: ApiRequest, { version = "" }: RouteParams) {
+  const row = await permittedVersion(context, user, "delete", version);
   await tablesOf(context, row.ns).transaction((scope) => deleteVersion(scope, row));
   return jsonResponse({});
-}
-
-/** As upstream does, without a look at the pipeline in the path: a version's own pipeline says who may. */
-async function permittedVersion(
-  context: ApiContext,
-  user: User,
-  verb: string,
-  { version = "" }: RouteParams,
-): Promise<PipelineVersionRow> {
-  const row = await findVersion(anyTables(context), version);
-  if (!row) throw notFound("PipelineVersion", version);
-  await requireAccess(context, user, verb, "pipelines", row.ns, row.pipeline);
-  return row;
 }
 
 /** With the spec. */

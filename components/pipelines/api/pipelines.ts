@@ -19,10 +19,10 @@ import {
 } from "../records/pipelines.ts";
 import type { PipelineTables } from "../records/tables.ts";
 import {
-  anyTables,
   type ApiContext,
   checkLength,
   longText,
+  lookup,
   namespaceFor,
   notFound,
   readMessage,
@@ -45,6 +45,8 @@ import { readStoredTags, storeTags, type Tags } from "./tags.ts";
 
 const maxPipelineName = 128;
 const maxVersionName = 127;
+
+export const { permitted: permittedPipeline } = lookup({ what: "Pipeline", resource: "pipelines", find: findPipeline });
 
 export function pipelineRoutes(context: ApiContext): readonly Route[] {
   const route = routeMaker(context);
@@ -117,18 +119,6 @@ async function remove(context: ApiContext, { query, user }: ApiRequest, { pipeli
     await deletePipeline(scope, row);
   });
   return jsonResponse({});
-}
-
-export async function permittedPipeline(
-  context: ApiContext,
-  user: User,
-  verb: string,
-  id: string,
-): Promise<PipelineRow> {
-  const row = await findPipeline(anyTables(context), id);
-  if (!row) throw notFound("Pipeline", id);
-  await requireAccess(context, user, verb, "pipelines", row.ns, id);
-  return row;
 }
 
 /** The namespace of a new pipeline, once the user may create pipelines there. */

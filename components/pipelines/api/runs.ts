@@ -1,4 +1,4 @@
-import { type ApiRequest, badRequest, type Route, type RouteParams, type User } from "@headrace/model";
+import { type ApiRequest, badRequest, type Route, type RouteParams } from "@headrace/model";
 import { parseObject } from "../core/json.ts";
 import { checkParameters } from "../core/parameters.ts";
 import { documentValue } from "../core/spec.ts";
@@ -22,6 +22,7 @@ import {
   type ApiContext,
   checkLength,
   longText,
+  lookup,
   notFound,
   readMessage,
   requireAccess,
@@ -42,6 +43,10 @@ const maxNameLength = 255;
 const maxRetriedTasks = 1000;
 /** Of all runs of a page with their tasks. */
 const maxListedTasks = 10_000;
+
+const { required: requireRun, permitted: permittedRun } = lookup({ what: "Run", resource: "runs", find: findRun });
+
+export { permittedRun };
 
 export function runRoutes(context: ApiContext): readonly Route[] {
   const route = routeMaker(context);
@@ -197,18 +202,6 @@ async function remove(context: ApiContext, { user }: ApiRequest, { run = "" }: R
   const row = await permittedRun(context, user, "delete", run);
   await context.removeRun(row);
   return jsonResponse({});
-}
-
-export async function permittedRun(context: ApiContext, user: User, verb: string, id: string): Promise<RunRow> {
-  const row = await requireRun(context, id);
-  await requireAccess(context, user, verb, "runs", row.ns, id);
-  return row;
-}
-
-async function requireRun(context: ApiContext, id: string): Promise<RunRow> {
-  const row = await findRun(anyTables(context), id);
-  if (!row) throw notFound("Run", id);
-  return row;
 }
 
 async function showRun(context: ApiContext, row: RunRow, view: { readonly full: boolean }) {
