@@ -138,9 +138,7 @@ const comparisons = {
 } as const;
 
 function readPredicate(predicate: Predicate, place: string, columns: Columns): ListCondition {
-  const { operation = "OPERATION_UNSPECIFIED", key = "", ...values } = predicate;
-  if (Object.keys(values).length > 1)
-    throw badRequest(`${place}: ${Object.keys(values).join(" and ")} cannot be set together`);
+  const { operation = "OPERATION_UNSPECIFIED", key = "" } = predicate;
   if (key.startsWith("tags.") && "tags" in columns) return readTagPredicate(predicate, place, columns);
   const column = columnNamed(key, `${place}.key`, columns);
   switch (operation) {

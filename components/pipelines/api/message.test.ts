@@ -94,3 +94,18 @@ test("a field goes by its name in snake_case or in camelCase, once", () => {
     spec: { displayName: 1, display_name: null },
   });
 });
+
+test("of the fields of a choice one is set", () => {
+  const choice = message("Choice", { display_name: text, page_count: int32, mode: word({ 0: "NONE" }) }, [
+    ["display_name", "page_count"],
+  ]);
+  const list = message("Choices", { items: listOf(choice) });
+  assert.throws(
+    () => list.read({ items: [{ displayName: "", page_count: 0 }] }, ""),
+    /^ApiError: items\[0\]\.page_count: cannot be set together with "displayName"/,
+  );
+  assert.deepEqual(choice.read({ display_name: "a", page_count: null, mode: "NONE" }, ""), {
+    display_name: "a",
+    mode: "NONE",
+  });
+});

@@ -3,7 +3,8 @@ import { isList, isObject, type JsonObject, type JsonValue } from "../core/json.
 
 /**
  * Protobuf messages as JSON, declared once, by the rules of proto3's JSON mapping: names in snake_case, taken in camelCase
- * too, but not both at once; what has its zero value is not written; null is absent; a field that nobody knows is refused.
+ * too, but not both at once; what has its zero value is not written; null is absent; a field that nobody knows is refused, and so
+ * are two members of one `oneof`.
  */
 export interface Field<T> {
   /** What it takes, for who must know without a value at hand. */
@@ -34,7 +35,12 @@ type Fields = Readonly<Record<string, Field<unknown>>>;
 export type MessageOf<F> = { readonly [K in keyof F]?: (F[K] extends Field<infer T> ? T : never) | undefined };
 export type TypeOf<F> = F extends Field<infer T> ? T : never;
 
-export function message<F extends Fields>(name: string, fields: F): Message<MessageOf<F>> {
+/** `oneofs` are the fields of which one at most is set. */
+export function message<F extends Fields>(
+  name: string,
+  fields: F,
+  oneofs: readonly (readonly (keyof F & string)[])[] = [],
+): Message<MessageOf<F>> {
   const byWireName = new Map(
     Object.keys(fields).flatMap((key) => [[key, key] as const, [camelCase(key), key] as const]),
   );
@@ -47,13 +53,20 @@ export function message<F extends Fields>(name: string, fields: F): Message<Mess
     read(value, path) {
       if (!isObject(value)) throw badRequest(`${path || name}: must be an object`);
       const result: Record<string, unknown> = {};
+      const chosen = new Map<readonly string[], string>();
       for (const [wireName, content] of Object.entries(value)) {
         const at = path ? `${path}.${wireName}` : wireName;
         const key = byWireName.get(wireName);
         const field = key && fields[key];
         if (!field) throw badRequest(`${at}: unknown field of ${name}`);
         if (wireName !== key && Object.hasOwn(value, key)) throw badRequest(`${at}: is set twice, also as "${key}"`);
-        if (content !== null) result[key] = field.read(content, at);
+        if (content === null) continue;
+        result[key] = field.read(content, at);
+        const oneof = oneofs.find((members) => members.includes(key));
+        if (!oneof) continue;
+        const other = chosen.get(oneof);
+        if (other !== undefined) throw badRequest(`${at}: cannot be set together with "${other}"`);
+        chosen.set(oneof, wireName);
       }
       return result as MessageOf<F>;
     },

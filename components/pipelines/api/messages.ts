@@ -123,7 +123,7 @@ export const taskDetailMessage = message("PipelineTaskDetail", {
   parent_task_id: text,
   state_history: listOf(runtimeStatus),
   pod_name: text,
-  child_tasks: listOf(message("ChildTask", { task_id: text, pod_name: text })),
+  child_tasks: listOf(message("ChildTask", { task_id: text, pod_name: text }, [["task_id", "pod_name"]])),
 });
 export type TaskDetail = TypeOf<typeof taskDetailMessage>;
 
@@ -251,35 +251,40 @@ export const taskListMessage = message("ListTasksResponse", {
 
 const runtimeConfig = message("RuntimeConfig", { parameters: mapOf(anyValue), pipeline_root: text });
 const versionReference = message("PipelineVersionReference", { pipeline_id: text, pipeline_version_id: text });
+const pipelineSource = ["pipeline_version_id", "pipeline_spec", "pipeline_version_reference"] as const;
 
-export const runMessage = message("Run", {
-  experiment_id: text,
-  run_id: text,
-  display_name: text,
-  storage_state: storageState,
-  description: text,
-  pipeline_version_id: text,
-  pipeline_spec: struct,
-  pipeline_version_reference: versionReference,
-  runtime_config: runtimeConfig,
-  service_account: text,
-  created_at: time,
-  scheduled_at: time,
-  finished_at: time,
-  state: runtimeState,
-  error: rpcStatus,
-  run_details: message("RunDetails", {
-    pipeline_context_id: int64,
-    pipeline_run_context_id: int64,
-    task_details: listOf(taskDetailMessage),
-  }),
-  recurring_run_id: text,
-  state_history: listOf(runtimeStatus),
-  plugins_input: mapOf(struct),
-  plugins_output: mapOf(struct),
-  task_count: int32,
-  tasks: listOf(taskMessage),
-});
+export const runMessage = message(
+  "Run",
+  {
+    experiment_id: text,
+    run_id: text,
+    display_name: text,
+    storage_state: storageState,
+    description: text,
+    pipeline_version_id: text,
+    pipeline_spec: struct,
+    pipeline_version_reference: versionReference,
+    runtime_config: runtimeConfig,
+    service_account: text,
+    created_at: time,
+    scheduled_at: time,
+    finished_at: time,
+    state: runtimeState,
+    error: rpcStatus,
+    run_details: message("RunDetails", {
+      pipeline_context_id: int64,
+      pipeline_run_context_id: int64,
+      task_details: listOf(taskDetailMessage),
+    }),
+    recurring_run_id: text,
+    state_history: listOf(runtimeStatus),
+    plugins_input: mapOf(struct),
+    plugins_output: mapOf(struct),
+    task_count: int32,
+    tasks: listOf(taskMessage),
+  },
+  [pipelineSource],
+);
 export type RunMessage = TypeOf<typeof runMessage>;
 
 export const retryMessage = message("RetryRunRequest", { from: listOf(text) });
@@ -291,30 +296,38 @@ export const runListMessage = message("ListRunsResponse", {
 
 const limits = { start_time: time, end_time: time };
 
-export const recurringRunMessage = message("RecurringRun", {
-  recurring_run_id: text,
-  display_name: text,
-  description: text,
-  pipeline_version_id: text,
-  pipeline_spec: struct,
-  pipeline_version_reference: versionReference,
-  runtime_config: runtimeConfig,
-  service_account: text,
-  max_concurrency: int64,
-  trigger: message("Trigger", {
-    cron_schedule: message("CronSchedule", { ...limits, cron: text }),
-    periodic_schedule: message("PeriodicSchedule", { ...limits, interval_second: int64 }),
-  }),
-  mode: word({ 0: "MODE_UNSPECIFIED", 1: "ENABLE", 2: "DISABLE" }),
-  created_at: time,
-  updated_at: time,
-  status: word({ 0: "STATUS_UNSPECIFIED", 1: "ENABLED", 3: "DISABLED" }),
-  error: rpcStatus,
-  no_catchup: flag,
-  namespace: text,
-  experiment_id: text,
-  plugins_input: mapOf(struct),
-});
+export const recurringRunMessage = message(
+  "RecurringRun",
+  {
+    recurring_run_id: text,
+    display_name: text,
+    description: text,
+    pipeline_version_id: text,
+    pipeline_spec: struct,
+    pipeline_version_reference: versionReference,
+    runtime_config: runtimeConfig,
+    service_account: text,
+    max_concurrency: int64,
+    trigger: message(
+      "Trigger",
+      {
+        cron_schedule: message("CronSchedule", { ...limits, cron: text }),
+        periodic_schedule: message("PeriodicSchedule", { ...limits, interval_second: int64 }),
+      },
+      [["cron_schedule", "periodic_schedule"]],
+    ),
+    mode: word({ 0: "MODE_UNSPECIFIED", 1: "ENABLE", 2: "DISABLE" }),
+    created_at: time,
+    updated_at: time,
+    status: word({ 0: "STATUS_UNSPECIFIED", 1: "ENABLED", 3: "DISABLED" }),
+    error: rpcStatus,
+    no_catchup: flag,
+    namespace: text,
+    experiment_id: text,
+    plugins_input: mapOf(struct),
+  },
+  [pipelineSource],
+);
 export type RecurringRunMessage = TypeOf<typeof recurringRunMessage>;
 
 export const recurringRunListMessage = message("ListRecurringRunsResponse", {
@@ -332,27 +345,31 @@ export const propagationPolicy = word({
 
 export const filterMessage = message("Filter", {
   predicates: listOf(
-    message("Predicate", {
-      operation: word({
-        0: "OPERATION_UNSPECIFIED",
-        1: "EQUALS",
-        2: "NOT_EQUALS",
-        3: "GREATER_THAN",
-        5: "GREATER_THAN_EQUALS",
-        6: "LESS_THAN",
-        7: "LESS_THAN_EQUALS",
-        8: "IN",
-        9: "IS_SUBSTRING",
-      }),
-      key: text,
-      int_value: int32,
-      long_value: int64,
-      string_value: text,
-      timestamp_value: time,
-      int_values: message("IntValues", { values: listOf(int32) }),
-      long_values: message("LongValues", { values: listOf(int64) }),
-      string_values: message("StringValues", { values: listOf(text) }),
-    }),
+    message(
+      "Predicate",
+      {
+        operation: word({
+          0: "OPERATION_UNSPECIFIED",
+          1: "EQUALS",
+          2: "NOT_EQUALS",
+          3: "GREATER_THAN",
+          5: "GREATER_THAN_EQUALS",
+          6: "LESS_THAN",
+          7: "LESS_THAN_EQUALS",
+          8: "IN",
+          9: "IS_SUBSTRING",
+        }),
+        key: text,
+        int_value: int32,
+        long_value: int64,
+        string_value: text,
+        timestamp_value: time,
+        int_values: message("IntValues", { values: listOf(int32) }),
+        long_values: message("LongValues", { values: listOf(int64) }),
+        string_values: message("StringValues", { values: listOf(text) }),
+      },
+      [["int_value", "long_value", "string_value", "timestamp_value", "int_values", "long_values", "string_values"]],
+    ),
   ),
 });
 export type FilterMessage = TypeOf<typeof filterMessage>;

@@ -26,11 +26,8 @@ export async function pipelineSource(
 ): Promise<Source> {
   const reference = body.pipeline_version_reference ?? {};
   const versionId = reference.pipeline_version_id || body.pipeline_version_id;
-  if (body.pipeline_spec) {
-    if (versionId || reference.pipeline_id)
-      throw badRequest("pipeline_spec: cannot be set together with pipeline_version_reference");
+  if (body.pipeline_spec)
     return { pipeline: readSubmittedDocument(body.pipeline_spec), pipelineId: null, versionId: null, isNewest: false };
-  }
   const db = anyTables(context);
   const version = versionId ? await findVersion(db, versionId) : await latestVersion(context, reference.pipeline_id);
   if (!version || (reference.pipeline_id && version.pipeline !== reference.pipeline_id)) {

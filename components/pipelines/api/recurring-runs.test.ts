@@ -124,7 +124,11 @@ test("what cannot be is refused, and the field is named", async () => {
     [{ max_concurrency: 0 }, 400, /max_concurrency: Invalid value: 0: must be at least 1 and at most 10/],
     [{ max_concurrency: 11 }, 400, /max_concurrency/],
     [{ max_concurrency: undefined }, 400, /max_concurrency/],
-    [{ trigger: { ...daily, periodic_schedule: { interval_second: 1 } } }, 400, /trigger: cron_schedule and/],
+    [
+      { trigger: { ...daily, periodic_schedule: { interval_second: 1 } } },
+      400,
+      /periodic_schedule: cannot be set together with/,
+    ],
     [{ trigger: { periodic_schedule: {} } }, 400, /interval_second: Invalid value: 0/],
     [{ trigger: { periodic_schedule: { interval_second: -1 } } }, 400, /interval_second: Invalid/],
     [cron(""), 400, /trigger\.cron_schedule\.cron: Required/],

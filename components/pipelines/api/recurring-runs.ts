@@ -150,8 +150,6 @@ function readConcurrency({ max_concurrency = 0 }: RecurringRunMessage): number {
 /** Either a cron expression or an interval, each with a start and an end; neither of them, as upstream, is a run right now. */
 function readTrigger({ clock, timeZone }: ApiContext, { trigger = {} }: RecurringRunMessage) {
   const { cron_schedule, periodic_schedule } = trigger;
-  if (cron_schedule && periodic_schedule)
-    throw badRequest("trigger: cron_schedule and periodic_schedule cannot be set together");
   const { start_time: start_at = null, end_time: end_at = null } = cron_schedule ?? periodic_schedule ?? {};
   if (cron_schedule) {
     const place = "trigger.cron_schedule.cron";

@@ -128,6 +128,40 @@ describe("the format of a submitted pipeline", () => {
     );
   });
 
+  test("has enums by name and by number, and keeps the names", () => {
+    const who = ["pipeline_spec", "components", "comp-greet", "inputDefinitions", "parameters", "who_is_it"];
+    assert.deepEqual(documentValue(submit(changed(submitted, [...who, "parameterType"], 3)).document), submitted);
+    const waits = [...greetAll, "triggerPolicy", "strategy"];
+    assert.deepEqual(
+      documentValue(submit(changed(submitted, waits, 2)).document),
+      changed(submitted, waits, "ALL_UPSTREAM_TASKS_COMPLETED"),
+    );
+    assert.match(
+      refusal(changed(submitted, [...who, "parameterType"], 9)),
+      /who_is_it\.parameterType: Unsupported value: 9: supported values: 1 \(NUMBER_DOUBLE\), 2 /,
+    );
+  });
+
+  test("takes one member of what is a choice", () => {
+    const both: readonly (readonly [path: readonly (string | number)[], says: string])[] = [
+      [
+        ["pipeline_spec", "components", "comp-greet", "dag"],
+        'components.comp-greet.dag: cannot be set together with "executorLabel"',
+      ],
+      [
+        [...greetAll, "inputs", "parameters", "who_is_it", "component_input_parameter"],
+        'root.dag.tasks.greet_all.inputs.parameters.who_is_it.component_input_parameter: cannot be set together with "runtimeValue"',
+      ],
+      [
+        ["pipeline_spec", "deploymentSpec", "executors", "exec-greet", "importer"],
+        'deploymentSpec.executors.exec-greet.importer: cannot be set together with "container"',
+      ],
+    ];
+    for (const [path, says] of both) assert.equal(refusal(changed(submitted, path, {})), says);
+    const absent = changed(submitted, ["pipeline_spec", "components", "comp-greet", "dag"], null);
+    assert.equal(refusal(absent), "");
+  });
+
   test("does not keep a stored pipeline from being read", () => {
     const stored = changed(submitted, [...greetAll, "dependantTasks"], "x");
     assert.equal(readPipelineDocument(stored).name, "p");
@@ -186,7 +220,7 @@ class Reads {
     if (shape === except || typeof value !== "object" || value === null) return value;
     if (Array.isArray(value))
       return shape.kind === "list" ? value.map((each) => this.watch(shape.item, each, except)) : value;
-    if (shape.kind === "any" || shape.kind === "list" || !isObject(value)) return value;
+    if ((shape.kind !== "map" && shape.kind !== "message") || !isObject(value)) return value;
     const inner = Object.fromEntries(
       Object.entries(value).map(([key, each]) => {
         const at = shape.kind === "map" ? shape.item : shape.fields[key];
@@ -205,8 +239,8 @@ class Reads {
 
 /** Every field of every message in it. */
 function namesOf(shape: Shape): readonly string[] {
-  if (shape.kind === "any") return [];
-  if (shape.kind !== "message") return namesOf(shape.item);
+  if (shape.kind === "list" || shape.kind === "map") return namesOf(shape.item);
+  if (shape.kind !== "message") return [];
   return Object.entries(shape.fields).flatMap(([field, each]) => [`${shape.name}.${field}`, ...namesOf(each)]);
 }
 

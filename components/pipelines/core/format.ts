@@ -1,5 +1,5 @@
 import { badRequest } from "@headrace/model";
-import type { PipelineDocument } from "./ir.ts";
+import { passthroughFields, type PipelineDocument } from "./ir.ts";
 import { isList, isObject, type JsonObject, type JsonValue } from "./json.ts";
 
 /**
@@ -32,6 +32,8 @@ export const withoutEffect: Readonly<Record<string, Readonly<Record<string, stri
 /** What may stand at a place: anything, the fields of one message, or the same thing many times. */
 export type Shape =
   | { readonly kind: "any" }
+  /** Names by number; clients send either. */
+  | { readonly kind: "enum"; readonly names: readonly string[] }
   | Message
   | { readonly kind: "list"; readonly item: Shape }
   | { readonly kind: "map"; readonly item: Shape };
@@ -40,55 +42,109 @@ interface Message {
   readonly kind: "message";
   readonly name: string;
   readonly fields: Readonly<Record<string, Shape>>;
+  /** Fields of which one at most is set. */
+  readonly oneofs: readonly (readonly string[])[];
 }
 
 const any: Shape = { kind: "any" };
 const listOf = (item: Shape): Shape => ({ kind: "list", item });
 const mapOf = (item: Shape): Shape => ({ kind: "map", item });
+/** Names from 1 on: 0 says nothing, and is absent. */
+const enumOf = (...names: readonly string[]): Shape => ({ kind: "enum", names: ["", ...names] });
 
-/** `plain` names the fields, parted by blanks, that hold a scalar, a list of scalars, or what is free. */
-function message(name: string, plain: string, nested: Readonly<Record<string, Shape>> = {}): Message {
+/**
+ * `plain` names the fields, parted by blanks, that hold a scalar, a list of scalars, or what is free; `oneofs`, each in the same
+ * manner, those that exclude each other.
+ */
+function message(
+  name: string,
+  plain: string,
+  nested: Readonly<Record<string, Shape>> = {},
+  ...oneofs: readonly string[]
+): Message {
   const names = [...plain.split(" ").filter(Boolean), ...Object.keys(withoutEffect[name] ?? {})];
-  return { kind: "message", name, fields: { ...Object.fromEntries(names.map((each) => [each, any])), ...nested } };
+  return {
+    kind: "message",
+    name,
+    fields: { ...Object.fromEntries(names.map((each) => [each, any])), ...nested },
+    oneofs: oneofs.map((members) => members.split(" ")),
+  };
 }
 
-const artifactType = message("ArtifactTypeSchema", "schemaTitle schemaVersion instanceSchema");
-const value = message("ValueOrRuntimeParameter", "constant runtimeParameter");
+const artifactType = message(
+  "ArtifactTypeSchema",
+  "schemaTitle schemaVersion instanceSchema",
+  {},
+  "schemaTitle schemaUri instanceSchema",
+);
+const value = message(
+  "ValueOrRuntimeParameter",
+  "constant runtimeParameter",
+  {},
+  "constantValue runtimeParameter constant",
+);
+const parameterType = enumOf(
+  "NUMBER_DOUBLE",
+  "NUMBER_INTEGER",
+  "STRING",
+  "BOOLEAN",
+  "LIST",
+  "STRUCT",
+  "TASK_FINAL_STATUS",
+  "TASK_CONFIG",
+);
 const inputs = message("ComponentInputsSpec", "", {
   parameters: mapOf(
-    message("ComponentInputsSpec.ParameterSpec", "parameterType defaultValue isOptional description literals"),
+    message("ComponentInputsSpec.ParameterSpec", "defaultValue isOptional description literals", { parameterType }),
   ),
   artifacts: mapOf(message("ComponentInputsSpec.ArtifactSpec", "isArtifactList isOptional", { artifactType })),
 });
 const outputs = message("ComponentOutputsSpec", "", {
-  parameters: mapOf(message("ComponentOutputsSpec.ParameterSpec", "parameterType description")),
+  parameters: mapOf(message("ComponentOutputsSpec.ParameterSpec", "description", { parameterType })),
   artifacts: mapOf(message("ComponentOutputsSpec.ArtifactSpec", "isArtifactList metadata", { artifactType })),
 });
 
 const taskOutputParameter = message("TaskOutputParameterSpec", "producerTask outputParameterKey");
-const inputParameter = message("InputParameterSpec", "componentInputParameter parameterExpressionSelector", {
-  taskOutputParameter,
-  runtimeValue: value,
-  taskFinalStatus: message("TaskFinalStatus", "producerTask"),
-});
-const inputArtifact = message("InputArtifactSpec", "componentInputArtifact", {
-  taskOutputArtifact: message("TaskOutputArtifactSpec", "producerTask outputArtifactKey"),
-});
-const task = message("PipelineTaskSpec", "dependentTasks", {
-  taskInfo: message("PipelineTaskInfo", "name"),
-  inputs: message("TaskInputsSpec", "", { parameters: mapOf(inputParameter), artifacts: mapOf(inputArtifact) }),
-  cachingOptions: message("CachingOptions", "enableCache cacheKey"),
-  componentRef: message("ComponentRef", "name"),
-  triggerPolicy: message("TriggerPolicy", "condition strategy"),
-  artifactIterator: message("ArtifactIteratorSpec", "itemInput", {
-    items: message("ArtifactIteratorSpec.ItemsSpec", "inputArtifact"),
-  }),
-  parameterIterator: message("ParameterIteratorSpec", "itemInput", {
-    items: message("ParameterIteratorSpec.ItemsSpec", "raw inputParameter"),
-  }),
-  retryPolicy: message("RetryPolicy", "maxRetryCount backoffDuration backoffFactor backoffMaxDuration"),
-  iteratorPolicy: message("IteratorPolicy", "parallelismLimit"),
-});
+const inputParameter = message(
+  "InputParameterSpec",
+  "componentInputParameter parameterExpressionSelector",
+  {
+    taskOutputParameter,
+    runtimeValue: value,
+    taskFinalStatus: message("TaskFinalStatus", "producerTask"),
+  },
+  "taskOutputParameter runtimeValue componentInputParameter taskFinalStatus",
+);
+const inputArtifact = message(
+  "InputArtifactSpec",
+  "componentInputArtifact",
+  {
+    taskOutputArtifact: message("TaskOutputArtifactSpec", "producerTask outputArtifactKey"),
+  },
+  "taskOutputArtifact componentInputArtifact",
+);
+const task = message(
+  "PipelineTaskSpec",
+  "dependentTasks",
+  {
+    taskInfo: message("PipelineTaskInfo", "name"),
+    inputs: message("TaskInputsSpec", "", { parameters: mapOf(inputParameter), artifacts: mapOf(inputArtifact) }),
+    cachingOptions: message("CachingOptions", "enableCache cacheKey"),
+    componentRef: message("ComponentRef", "name"),
+    triggerPolicy: message("TriggerPolicy", "condition", {
+      strategy: enumOf("ALL_UPSTREAM_TASKS_SUCCEEDED", "ALL_UPSTREAM_TASKS_COMPLETED"),
+    }),
+    artifactIterator: message("ArtifactIteratorSpec", "itemInput", {
+      items: message("ArtifactIteratorSpec.ItemsSpec", "inputArtifact"),
+    }),
+    parameterIterator: message("ParameterIteratorSpec", "itemInput", {
+      items: message("ParameterIteratorSpec.ItemsSpec", "raw inputParameter", {}, "raw inputParameter"),
+    }),
+    retryPolicy: message("RetryPolicy", "maxRetryCount backoffDuration backoffFactor backoffMaxDuration"),
+    iteratorPolicy: message("IteratorPolicy", "parallelismLimit"),
+  },
+  "artifactIterator parameterIterator",
+);
 
 const parameterSelector = message("ParameterSelectorSpec", "producerSubtask outputParameterKey");
 const artifactSelector = message("ArtifactSelectorSpec", "producerSubtask outputArtifactKey");
@@ -97,19 +153,31 @@ const dag = message("DagSpec", "", {
   outputs: message("DagOutputsSpec", "", {
     artifacts: mapOf(message("DagOutputArtifactSpec", "", { artifactSelectors: listOf(artifactSelector) })),
     parameters: mapOf(
-      message("DagOutputParameterSpec", "", {
-        valueFromParameter: parameterSelector,
-        valueFromOneof: message("ParameterSelectorsSpec", "", { parameterSelectors: listOf(parameterSelector) }),
-      }),
+      message(
+        "DagOutputParameterSpec",
+        "",
+        {
+          valueFromParameter: parameterSelector,
+          valueFromOneof: message("ParameterSelectorsSpec", "", { parameterSelectors: listOf(parameterSelector) }),
+        },
+        "valueFromParameter valueFromOneof",
+      ),
     ),
   }),
 });
-const component = message("ComponentSpec", "executorLabel", {
-  inputDefinitions: inputs,
-  outputDefinitions: outputs,
-  dag,
-  taskConfigPassthroughs: listOf(message("TaskConfigPassthrough", "field applyToTask")),
-});
+const component = message(
+  "ComponentSpec",
+  "executorLabel",
+  {
+    inputDefinitions: inputs,
+    outputDefinitions: outputs,
+    dag,
+    taskConfigPassthroughs: listOf(
+      message("TaskConfigPassthrough", "applyToTask", { field: enumOf(...passthroughFields) }),
+    ),
+  },
+  "dag executorLabel",
+);
 
 const variables = listOf(message("EnvVar", "name value"));
 const container = message("PipelineContainerSpec", "image command args", {
@@ -127,7 +195,7 @@ const importer = message("ImporterSpec", "reimport metadata downloadToWorkspace"
 export const pipelineSpec = message("PipelineSpec", "schemaVersion defaultPipelineRoot", {
   pipelineInfo: message("PipelineInfo", "name displayName description"),
   deploymentSpec: message("PipelineDeploymentConfig", "", {
-    executors: mapOf(message("ExecutorSpec", "", { container, importer })),
+    executors: mapOf(message("ExecutorSpec", "", { container, importer }, "container importer resolver customJob")),
   }),
   components: mapOf(component),
   root: component,
@@ -146,10 +214,15 @@ export const executorConfig = message("KubernetesExecutorConfig", "imagePullPoli
     message("SecretAsEnv", "secretName optional", { keyToEnv: secretKeys, secretNameParameter: inputParameter }),
   ),
   pvcMount: listOf(
-    message("PvcMount", "constant componentInputParameter mountPath subPath", {
-      taskOutputParameter,
-      pvcNameParameter: inputParameter,
-    }),
+    message(
+      "PvcMount",
+      "constant componentInputParameter mountPath subPath",
+      {
+        taskOutputParameter,
+        pvcNameParameter: inputParameter,
+      },
+      "taskOutputParameter constant componentInputParameter",
+    ),
   ),
   nodeSelector: message("NodeSelector", "labels", { nodeSelectorJson: inputParameter }),
   podMetadata: metadata,
@@ -246,7 +319,9 @@ function conform(given: JsonValue, shape: Shape, around: Surroundings): JsonValu
   if (shape.kind === "list" && isList(given)) {
     return given.map((each, index) => conform(each, shape.item, { ...around, path: `${around.path}[${index}]` }));
   }
+  if (shape.kind === "enum") return nameInstead(given, shape.names, around);
   if (shape.kind === "any" || shape.kind === "list" || !isObject(given)) return given;
+  if (shape.kind === "message") refuseSeveral(given, shape, around);
   const entries = Object.entries(given).map(([key, each]) => {
     const path = around.path ? `${around.path}.${key}` : key;
     if (shape.kind === "map") return [key, conform(each, shape.item, { ...around, path })];
@@ -260,6 +335,27 @@ function conform(given: JsonValue, shape: Shape, around: Surroundings): JsonValu
     return [name, conform(each, shape.fields[name] ?? any, { ...around, path })];
   });
   return Object.fromEntries(entries);
+}
+
+/** Of an enum that is given by its number. Anything else stays, and is known or not to who reads it. */
+function nameInstead(given: JsonValue, names: readonly string[], { path }: Surroundings): JsonValue {
+  if (typeof given !== "number") return given;
+  const name = names[given];
+  if (name !== undefined) return name === "" ? null : name;
+  const known = names.flatMap((each, number) => (each === "" ? [] : `${number} (${each})`));
+  throw badRequest(`${path}: Unsupported value: ${given}: supported values: ${known.join(", ")}`);
+}
+
+function refuseSeveral(given: JsonObject, { fields, oneofs }: Message, { path }: Surroundings): void {
+  for (const members of oneofs) {
+    const [first, second] = Object.keys(given).filter(
+      (key) => given[key] !== null && members.includes(nameOf(key, fields) ?? ""),
+    );
+    if (first === undefined || second === undefined) continue;
+    // One field in both spellings is told of where it is read.
+    if (nameOf(first, fields) === nameOf(second, fields)) continue;
+    throw badRequest(`${path ? `${path}.` : ""}${second}: cannot be set together with "${first}"`);
+  }
 }
 
 function nameOf(key: string, fields: Readonly<Record<string, Shape>>): string | undefined {
