@@ -439,6 +439,35 @@ test("an upload in parts becomes one object, and is refused where its parts are 
   assert.deepEqual(await objects.uploads.list(), []);
 });
 
+test("the checksum with which an upload is completed is the object's, with or without the number of its parts", async (t) => {
+  const { ask } = await newServer(t);
+  const bytes = Buffer.from("bytes");
+  const sha256 = (data: Uint8Array) => createHash("sha256").update(data).digest();
+  const composite = sha256(sha256(bytes)).toString("base64");
+  const upload = async (headers: Readonly<Record<string, string>>) => {
+    const begun = await ask("POST", "/mlpipeline/sum?uploads", { headers: { "x-amz-checksum-algorithm": "SHA256" } });
+    const place = `/mlpipeline/sum?uploadId=${all(begun.text, "UploadId")[0]}`;
+    const said = { "x-amz-checksum-sha256": sha256(bytes).toString("base64") };
+    const part = await ask("PUT", `${place}&partNumber=1`, { body: bytes, headers: said });
+    const list = `<Part><PartNumber>1</PartNumber><ETag>${part.headers["etag"]}</ETag></Part>`;
+    const done = await ask("POST", place, {
+      body: `<CompleteMultipartUpload>${list}</CompleteMultipartUpload>`,
+      headers,
+    });
+    return codeOf(done) || all(done.text, "ChecksumSHA256")[0];
+  };
+  assert.equal(await upload({}), `${composite}-1`);
+  assert.equal(await upload({ "x-amz-checksum-sha256": composite }), `${composite}-1`);
+  assert.equal(
+    await upload({ "x-amz-checksum-sha256": `${composite}-1`, "x-amz-mp-object-size": "5" }),
+    `${composite}-1`,
+  );
+  assert.equal(await upload({ "x-amz-checksum-sha256": sha256(bytes).toString("base64") }), "BadDigest");
+  assert.equal(await upload({ "x-amz-checksum-crc32": "AAAAAA==" }), "InvalidRequest");
+  assert.equal(await upload({ "x-amz-checksum-type": "FULL_OBJECT" }), "InvalidRequest");
+  assert.equal(await upload({ "x-amz-mp-object-size": "4" }), "InvalidRequest");
+});
+
 test("signatures are good for their time, their key and their request", async (t) => {
   const { ask, clock, handle } = await newServer(t);
   await ask("PUT", "/mlpipeline/o", { body: "o" });

@@ -151,6 +151,6 @@ function checksumName(headers: Readonly<Record<string, string>>): ChecksumName |
   throw new S3Error("InvalidRequest", `The checksum "${name}" is unknown; known are ${checksumNames.join(", ")}`);
 }
 
-function badDigest(header: string): S3Error {
+export function badDigest(header: string): S3Error {
   return new S3Error("BadDigest", `The ${header} you specified did not match what we received.`);
 }

@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
 import { isApiError, type ApiResponse, type Clock } from "@headrace/model";
 import type { ObjectFiles, StagedObject } from "@headrace/artifacts";
-import { checksums, type ChecksumName, isChecksumName } from "../core/checksums.ts";
+import { checksumNames, checksums, type ChecksumName, isChecksumName } from "../core/checksums.ts";
 import { S3Error } from "../core/errors.ts";
 import { childrenOf, childText, parseDocument, renderXml, xmlDeclaration, renderPlainXml } from "../core/xml.ts";
 import { copyRange } from "./copy-source.ts";
 import { type Call, emptyResponse, ownerOf, permit, type S3Context, xmlResponse, xmlTime } from "./context.ts";
 import { checksumHeaders, openSource, permitWrite, placeObject } from "./objects.ts";
 import { objectHeaders } from "./object-headers.ts";
-import { openPayload, readDocument } from "./payload.ts";
+import { badDigest, openPayload, readDocument } from "./payload.ts";
 import { refusalOf } from "./refusals.ts";
 
 const mostParts = 10_000;
@@ -218,14 +218,49 @@ export async function abortUpload(context: S3Context, call: Call): Promise<ApiRe
 /** Puts the parts together. What can be wrong is found before the first byte of the answer; then the client is kept waiting. */
 export async function completeUpload(context: S3Context, call: Call): Promise<ApiResponse> {
   const { id, upload } = await requireUpload(context, call, "create");
+  const { promise, rest } = promiseOf(call.request.headers, upload);
   const kept = new Map((await partsOf(context, id)).map((part) => [part.number, part]));
-  const parts = readParts(await readDocument(context, call), kept);
-  const finished = context.locks.hold(`upload/${id}`, () => assemble(context, call, id, upload, parts));
+  const document = await readDocument(context, { ...call, request: { ...call.request, headers: rest } });
+  const parts = readParts(document, kept);
+  const finished = context.locks.hold(`upload/${id}`, () => assemble(context, call, { id, upload, parts, promise }));
   finished.catch(() => {});
   return {
     status: 200,
     headers: { "content-type": "application/xml" },
     body: patter(context, finished),
+  };
+}
+
+/** What a client says of the object that its parts are to become. */
+interface ObjectPromise {
+  readonly size: number | undefined;
+  /** Base64; of a checksum of checksums with or without the number of parts: clients of MinIO leave that out. */
+  readonly checksum: string | undefined;
+}
+
+/**
+ * The checksum in the headers is that of the object, and not, as elsewhere, of the bytes of the request: what is said of those is the rest.
+ * Throws InvalidRequest for a checksum of another kind than the upload was begun with.
+ */
+function promiseOf(
+  headers: Readonly<Record<string, string>>,
+  { checksum, isWhole }: Upload,
+): { promise: ObjectPromise; rest: Readonly<Record<string, string>> } {
+  const type = headers["x-amz-checksum-type"];
+  const kind = isWhole ? "FULL_OBJECT" : "COMPOSITE";
+  const given = checksumNames.filter((name) => headers[`x-amz-checksum-${name}`] !== undefined);
+  if (given.some((name) => name !== checksum) || (type !== undefined && type !== kind)) {
+    const begun = checksum === undefined ? "without a checksum" : `with ${checksum.toUpperCase()} of type ${kind}`;
+    throw new S3Error("InvalidRequest", `The upload was begun ${begun}; complete it so`);
+  }
+  const size = headers["x-amz-mp-object-size"];
+  const rest = Object.entries(headers).filter(([name]) => !name.startsWith("x-amz-checksum-"));
+  return {
+    promise: {
+      size: size === undefined ? undefined : Number(size),
+      checksum: checksum && headers[`x-amz-checksum-${checksum}`],
+    },
+    rest: Object.fromEntries(rest),
   };
 }
 
@@ -262,15 +297,19 @@ function readParts(document: string, kept: ReadonlyMap<number, KeptPart>): reado
   });
 }
 
-async function assemble(
-  context: S3Context,
-  call: Call,
-  id: string,
-  upload: Upload,
-  parts: readonly KeptPart[],
-): Promise<string> {
+interface Completion {
+  readonly id: string;
+  readonly upload: Upload;
+  readonly parts: readonly KeptPart[];
+  readonly promise: ObjectPromise;
+}
+
+/** Throws InvalidRequest and BadDigest if the object is not what was promised. */
+async function assemble(context: S3Context, call: Call, { id, upload, parts, promise }: Completion): Promise<string> {
   const { objects } = context;
   const size = parts.reduce((sum, part) => sum + part.size, 0);
+  if (promise.size !== undefined && promise.size !== size)
+    throw new S3Error("InvalidRequest", `x-amz-mp-object-size says ${promise.size} bytes, and the parts have ${size}`);
   using whole = upload.checksum && upload.isWhole ? context.digests.open(upload.checksum, size) : undefined;
   await using staged = await objects.join(
     parts.map(({ path }) => path),
@@ -280,6 +319,8 @@ async function assemble(
     .update(Buffer.from(parts.map((part) => part.etag).join(""), "hex"))
     .digest("hex")}-${parts.length}`;
   const sum = (await whole?.digest())?.toString("base64") ?? compositeOf(upload, parts);
+  if (promise.checksum !== undefined && ![sum, sum?.replace(/-\d+$/, "")].includes(promise.checksum))
+    throw badDigest(`x-amz-checksum-${upload.checksum}`);
   const described = upload.checksum && sum !== undefined ? { [upload.checksum]: sum } : {};
   await placeObject(context, call, upload.namespace, staged, { etag, headers: upload.headers, checksums: described });
   await objects.uploads.remove(id);
