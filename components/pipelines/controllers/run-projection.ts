@@ -5,6 +5,7 @@ import { parseObject } from "../core/json.ts";
 import type { PipelineDatabase, PipelineRunTable } from "../records/tables.ts";
 import { type Run, runLabel, runs, stepTypes } from "../resources/index.ts";
 import { byTime, createView, type View } from "./projection.ts";
+import { type Metrics, MetricsReader } from "./run-metrics.ts";
 
 export interface RunProjectionOptions {
   readonly records: Records;
@@ -14,6 +15,7 @@ export interface RunProjectionOptions {
 
 /** `runs.headrace.io`, the newest first. */
 export function runProjection({ records, stuck }: RunProjectionOptions): View<Run> {
+  const logged = new MetricsReader();
   return createView(records, {
     definition: runs,
     changes: "runs",
@@ -47,7 +49,7 @@ export function runProjection({ records, stuck }: RunProjectionOptions): View<Ru
         .orderBy("run.id", "desc")
         .execute();
       const found = rows.map(({ run }) => run);
-      const [steps, metrics] = [await countSteps(db, found), await readMetrics(db, found)];
+      const [steps, metrics] = [await countSteps(db, found), await logged.read(db, found)];
       return rows.map((row) => ({
         object: toRun(row, { steps: steps.get(row.run) ?? {}, metrics: metrics.get(row.run), waiting: stuck(row.run) }),
         place: { time: row.created_at, id: row.run },
@@ -71,49 +73,6 @@ async function countSteps(db: PipelineDatabase, ids: readonly string[]): Promise
   const byRun = new Map<string, Steps>();
   for (const { run, state, count } of rows) byRun.set(run, { ...byRun.get(run), [state]: Number(count) });
   return byRun;
-}
-
-type Metrics = Record<string, number[]>;
-
-/** A list of runs stays readable, and its answer small, however much a loop logs. */
-const metricLimits = { names: 64, values: 100 } as const;
-
-/** What steps logged as Metrics, those from the cache included. */
-async function readMetrics(db: PipelineDatabase, ids: readonly string[]): Promise<ReadonlyMap<string, Metrics>> {
-  if (ids.length === 0) return new Map();
-  const rows = await db
-    .selectFrom("task")
-    .innerJoin("task_artifact", "task_artifact.task", "task.id")
-    .innerJoin("artifact", "artifact.id", "task_artifact.artifact")
-    .select(["task.run", "task.key", "artifact.metadata"])
-    .where("task.run", "in", ids)
-    .where("task.type", "in", stepTypes)
-    .where("task_artifact.direction", "=", "OUTPUT")
-    .where("artifact.type", "=", "system.Metrics")
-    .orderBy("task.id")
-    .execute();
-  const byRun = new Map<string, Metrics>();
-  for (const { run, metadata } of inOrderOfTurns(rows)) {
-    const metrics = byRun.get(run) ?? {};
-    byRun.set(run, metrics);
-    for (const [name, value] of Object.entries(parseObject(metadata))) {
-      if (typeof value !== "number") continue;
-      const values = metrics[name] ?? [];
-      if (values.length === 0 && Object.keys(metrics).length >= metricLimits.names) continue;
-      if (values.length < metricLimits.values) metrics[name] = [...values, value];
-    }
-  }
-  return byRun;
-}
-
-const naturally = new Intl.Collator("en", { numeric: true });
-
-/** Steps as they began, but the turns of a loop by their number: they run side by side, and two equal runs must show the same. */
-function inOrderOfTurns<Row extends { readonly run: string; readonly key: string }>(
-  rows: readonly Row[],
-): readonly Row[] {
-  const steps = Map.groupBy(rows, ({ run, key }) => `${run} ${key.replaceAll(/\[\d+\]/g, "")}`);
-  return [...steps.values()].flatMap((turns) => turns.toSorted((a, b) => naturally.compare(a.key, b.key)));
 }
 
 interface RunRow extends Selectable<PipelineRunTable> {

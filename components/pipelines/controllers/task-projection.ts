@@ -12,6 +12,7 @@ import {
   type TaskArtifact,
   type TaskAttempt,
   taskName,
+  taskNumber,
   tasks,
   type TaskValues,
 } from "../resources/index.ts";
@@ -77,7 +78,7 @@ class TaskReader {
   async #rows({ namespace, names, fields, labels, after, limit }: Search): Promise<readonly TaskRow[]> {
     const { "spec.id": id, "spec.type": type, "status.state": state } = fields;
     const run = runOf({ fields, labels });
-    const ids = names?.flatMap((name) => numberIn(name) ?? []);
+    const ids = names?.flatMap((name) => taskNumber(name) ?? []);
     if (ids?.length === 0) return [];
     const oldestFirst = run !== undefined || names !== undefined;
     const rows: TaskRow[] = await this.#db
@@ -145,11 +146,6 @@ class TaskReader {
     const open = attempts.find(({ state }) => state === "CREATED");
     return open && this.#options.waiting({ namespace: row.ns, name: open.pod });
   }
-}
-
-function numberIn(name: string): number | undefined {
-  const digits = /^[0-9a-f-]{8}-(\d{1,15})$/.exec(name)?.[1];
-  return digits === undefined ? undefined : Number(digits);
 }
 
 /** What the task at a path waits for; an iteration waits for nothing. */

@@ -8,6 +8,7 @@ export {
   type TaskArtifact,
   type TaskAttempt,
   taskName,
+  taskNumber,
   type TaskValues,
   tasks,
 } from "./task.ts";

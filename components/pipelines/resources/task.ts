@@ -11,6 +11,12 @@ export const runLabel = "headrace.io/run";
 /** Name of a task's object, and its key in the change feed. */
 export const taskName = (run: string, id: number): string => `${run.slice(0, 8)}-${id}`;
 
+/** The id in such a name. */
+export function taskNumber(name: string): number | undefined {
+  const digits = /^[0-9a-f-]{8}-(\d{1,15})$/.exec(name)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
 const taskStates = ["PENDING", "RUNNING", "SUCCEEDED", "FAILED", "SKIPPED", "CACHED", "CANCELED"] as const;
 const attemptStates = ["CREATED", "RUNNING", "SUCCEEDED", "FAILED", "LOST", "CANCELED"] as const;
 const taskTypes = [
