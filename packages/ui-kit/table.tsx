@@ -10,6 +10,7 @@ import {
   type MouseEvent,
   type ReactNode,
 } from "react";
+import { columnWidths } from "./column-widths.ts";
 import { parseTime } from "./format.ts";
 import { rowWindow, scrollToRow } from "./window.ts";
 import { useKitMessages } from "./kit.tsx";
@@ -25,7 +26,7 @@ export interface TableColumn<Row> {
   /** What the column sorts by; a column without it does not sort. Undefined values come last. */
   readonly sort?: (row: Row) => string | number | undefined;
   readonly align?: "right";
-  /** CSS width; columns without one share what is left. */
+  /** In px or %; columns without one share what is left. */
   readonly width?: string;
   /** Hidden where a table has less than 640 px; `roomy`, less than 1,000. */
   readonly wideOnly?: boolean | "roomy";
@@ -89,6 +90,9 @@ export function useSorted<Row>(
   }, [rows, columns, sort.column, sort.descending]);
 }
 
+/** In pixels. */
+const checkWidth = 36;
+
 /** A table of any length: only the rows on the screen exist. Head stays, arrows walk, Enter opens. */
 export function Table<Row>(props: TableProps<Row>) {
   const { label, columns, rowKey, sort, onSort, selected, onSelect, onOpen, empty, hidden, checked, onCheck } = props;
@@ -109,6 +113,10 @@ export function Table<Row>(props: TableProps<Row>) {
           !(narrow && wideOnly !== false) && !(!roomy && wideOnly === "roomy") && hidden?.includes(id) !== true,
       ),
     [columns, narrow, roomy, hidden],
+  );
+  const widths = columnWidths(
+    shown.map(({ width }) => width),
+    { room: view.width - (onCheck ? checkWidth : 0), narrow },
   );
   const visible = rowWindow(rows.length, view.rowHeight, view.top, view.height);
   const [focused, setFocused] = useState<string>();
@@ -163,9 +171,9 @@ export function Table<Row>(props: TableProps<Row>) {
     >
       <table role="presentation">
         <colgroup>
-          {onCheck ? <col style={{ width: "36px" }} /> : null}
-          {shown.map((column) => (
-            <col key={column.id} style={columnWidth(column.width, narrow)} />
+          {onCheck ? <col style={{ width: checkWidth }} /> : null}
+          {shown.map((column, index) => (
+            <col key={column.id} style={{ width: widths[index] }} />
           ))}
         </colgroup>
         <thead>
@@ -372,11 +380,6 @@ export function ColumnChooser<Row>({
       }
     </Popover>
   );
-}
-
-/** On a narrow screen shares of the width mean nothing any more: what is not fixed is shared equally. */
-function columnWidth(width: string | undefined, narrow: boolean): { readonly width: string } | undefined {
-  return width === undefined || (narrow && !width.endsWith("px")) ? undefined : { width };
 }
 
 interface ScrollView {

@@ -92,7 +92,11 @@ function pythonOf(draft: NamedUpload, target: Pipeline | undefined): string {
           target ? ["pipeline_name", target.name] : undefined,
           description,
         ])
-      : pythonCall("client.upload_pipeline", [["", path], ["pipeline_name", draft.name], description]);
+      : pythonCall("client.upload_pipeline", [
+          ["", path],
+          ["pipeline_name", draft.name === "" ? undefined : draft.name],
+          description,
+        ]);
   return `${draft.from === "url" ? `${fetched}\n` : ""}${pythonClient(location.origin)}${call}\n`;
 }
 

@@ -187,7 +187,7 @@ function useScheduleColumns({ groups, ticks, names }: Known): readonly TableColu
       {
         id: "name",
         header: t("column.name"),
-        width: "18%",
+        width: "15%",
         sort: (it) => it.displayName.toLowerCase(),
         cell: (it) => (
           <Link className="name" to={schedulePath(it.id)} title={it.displayName}>
@@ -228,23 +228,32 @@ function useScheduleColumns({ groups, ticks, names }: Known): readonly TableColu
       {
         id: "pipeline",
         header: t("column.pipeline"),
-        width: "14%",
+        width: "11%",
         wideOnly: true,
         sort: (it) => names.pipelines.get(it.pipeline),
-        cell: (it) =>
-          it.pipeline === "" ? null : (
-            <Link to={pipelinePath(it.pipeline, it.version === "" ? undefined : it.version)}>
-              {names.pipelines.get(it.pipeline) ?? ""}
+        cell: (it) => {
+          const name = names.pipelines.get(it.pipeline);
+          return it.pipeline === "" ? null : (
+            <Link to={pipelinePath(it.pipeline, it.version === "" ? undefined : it.version)} title={name}>
+              {name}
             </Link>
-          ),
+          );
+        },
       },
       {
         id: "experiment",
         header: t("column.experiment"),
-        width: "12%",
+        width: "11%",
         wideOnly: "roomy",
         sort: (it) => names.experiments.get(it.experiment),
-        cell: (it) => <Link to={experimentPath(it.experiment)}>{names.experiments.get(it.experiment) ?? ""}</Link>,
+        cell: (it) => {
+          const name = names.experiments.get(it.experiment);
+          return (
+            <Link to={experimentPath(it.experiment)} title={name}>
+              {name}
+            </Link>
+          );
+        },
       },
       timeColumn("created", t("column.created"), (it) => it.createdAt, { wideOnly: "roomy" }),
     ],
