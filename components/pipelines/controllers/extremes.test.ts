@@ -90,3 +90,36 @@ test("a step that is told more than a pod can hold fails, and says what to do", 
       assert.match(ended.run.error ?? "", /the step's pod was refused: .* hand large values on as artifacts/);
     },
   ));
+
+test("a step reads thousands of artifacts of its run; of more than a pod can name, it fails and says what to do", () =>
+  onBench(
+    ({ input }) => {
+      const { uri } = input?.outputs.artifacts["many"]?.artifacts[0] ?? {};
+      if (uri === undefined) return {};
+      const count = Number(input?.inputs.parameterValues["count"]);
+      const artifacts = Array.from({ length: count }, (_, index) => ({ uri: `${uri}-${index}`, metadata: {} }));
+      return { files: { [input?.outputs.outputFile ?? ""]: JSON.stringify({ artifacts: { many: { artifacts } } }) } };
+    },
+    async (bench) => {
+      const many = { artifacts: { many: { artifactType: { schemaTitle: "system.Dataset" }, isArtifactList: true } } };
+      const make = {
+        executorLabel: "work",
+        outputDefinitions: many,
+        inputDefinitions: { parameters: { count: { parameterType: "NUMBER_INTEGER" } } },
+      };
+      const taken = { taskOutputArtifact: { producerTask: "make", outputArtifactKey: "many" } };
+      const handing = (count: number): string =>
+        pipeline(
+          {
+            make: named("make", { inputs: { parameters: { count: { runtimeValue: { constant: count } } } } }),
+            work: named("work", { dependentTasks: ["make"], inputs: { artifacts: { many: taken } } }),
+          },
+          { components: { make }, ports: { inputDefinitions: many } },
+        );
+      assert.equal((await bench.run(handing(5_000))).run.state, "SUCCEEDED");
+      const { run, states } = await bench.run(handing(10_000));
+      assert.deepEqual([states["root/make"], states["root/work"]], ["SUCCEEDED", "FAILED"]);
+      assert.match(run.error ?? "", /the step's pod was refused: .* is \d+ bytes: limit is 1572864\. /);
+      assert.match(run.error ?? "", /collect thousands of artifacts in several steps$/);
+    },
+  ));
