@@ -103,6 +103,15 @@ test("OpenAPI v3 lists its documents by hash, and each PATCH takes fieldValidati
   assert.deepEqual(Reflect.get(pod, "x-kubernetes-group-version-kind"), [{ group: "", kind: "Pod", version: "v1" }]);
 });
 
+test("OpenAPI v2 is there for kubectl, which sends no List without it, and for nobody else", async () => {
+  await using api = testApi([Widget]);
+  const get = fetchFrom(api);
+  const accept = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+  const document = await get("/openapi/v2?timeout=32s", { accept });
+  assert.deepEqual([document.status, document.text], [200, "\n\u{3}2.0\u{12}\u{a}\n\u{8}Headrace"]);
+  assert.equal((await get("/openapi/v2")).status, 404);
+});
+
 test("health is told in a word, with the reasons where it is not good", async () => {
   let unready: readonly string[] = ["informers not synced"];
   await using api = testApi([Widget], { unready: () => unready });

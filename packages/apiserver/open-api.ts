@@ -24,7 +24,20 @@ const parametersOf: Readonly<Record<Action, readonly string[]>> = {
   deletecollection: ["dryRun"],
 };
 
-/** `/openapi/v3` and one document for each group and version, made when first asked for. */
+/**
+ * OpenAPI 2 as clients of Kubernetes read it: a protobuf Document of version and title (fields 1 and 2), which defines no kind. kubectl
+ * holds a `kind: List` against nothing else, and sends no item of it where it finds none; the items are validated when they come.
+ */
+const version2 = {
+  accept: "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+  answer: {
+    status: 200,
+    headers: { "content-type": "application/com.github.proto-openapi.spec.v2.v1.0+protobuf" },
+    body: new TextEncoder().encode("\n\u{3}2.0\u{12}\u{a}\n\u{8}Headrace"),
+  },
+} as const;
+
+/** `/openapi/v3` and one document for each group and version, made when first asked for; and what little there is of `/openapi/v2`. */
 export function createOpenApi({ groupVersions }: Registry): (request: ApiRequest) => Promise<ApiResponse | undefined> {
   const documents = new Map<string, FixedDocument>(
     groupVersions.map((each) => [rootOf(each).slice(1), fixedDocumentOf(() => openApiOf(each))]),
@@ -41,6 +54,7 @@ export function createOpenApi({ groupVersions }: Registry): (request: ApiRequest
   return async (request) => {
     const path = request.path.replace(/\/+$/, "");
     if (path === "/openapi/v3") return index(request);
+    if (path === "/openapi/v2") return request.headers["accept"] === version2.accept ? version2.answer : undefined;
     return path.startsWith(prefix) ? documents.get(path.slice(prefix.length))?.answer(request) : undefined;
   };
 }
