@@ -102,7 +102,11 @@ test("what dashboards read by v1beta1 is there in its words", async () => {
   );
   assert.equal((await read("/namespaces/kubeflow/pipelines/add"))["id"], pipeline);
   assert.equal((await face.call("GET", `${v1}/runs/none`)).json["code"], 5);
-  assert.deepEqual((await face.call("GET", `/pipeline${v1}/healthz`)).json, { tag_name: "2.17.0", multi_user: false });
+  assert.deepEqual((await face.call("GET", `/pipeline${v1}/healthz`)).json, {
+    commit_sha: "unknown",
+    tag_name: "2.17.0",
+    multi_user: false,
+  });
 });
 
 test("whether somebody may see viewers is answered by a status", async () => {

@@ -96,8 +96,8 @@ function asker(routes: readonly Route[]): Ask {
 }
 
 async function health(context: ApiContext): Promise<ApiResponse> {
-  const { tag_name, multi_user } = healthOf(context);
-  return jsonResponse(healthMessage.write({ tag_name, multi_user }));
+  const { commit_sha, tag_name, multi_user } = healthOf(context);
+  return jsonResponse(healthMessage.write({ commit_sha, tag_name, multi_user }));
 }
 
 /** Whether the caller may see viewers, which is what upstream's pages ask before they show anything of a namespace. */

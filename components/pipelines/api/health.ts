@@ -7,6 +7,8 @@ import { jsonResponse } from "./status.ts";
 const spokenVersion = "2.17.0";
 
 export const healthOf = ({ tenancy, version }: ApiContext) => ({
+  // As upstream's says that was not built by a release; the version names the release here.
+  commit_sha: "unknown",
   tag_name: version === undefined ? spokenVersion : `${spokenVersion}+headrace-${version}`,
   multi_user: tenancy.multiUser,
   pipeline_store: "database",

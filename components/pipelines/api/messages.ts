@@ -375,6 +375,7 @@ export const filterMessage = message("Filter", {
 export type FilterMessage = TypeOf<typeof filterMessage>;
 
 export const healthMessage = message("GetHealthzResponse", {
+  commit_sha: text,
   tag_name: text,
   multi_user: presentFlag,
   pipeline_store: text,

@@ -8,6 +8,13 @@ test("unknown paths are 404 and wrong methods 405, in KFP's form", async () => {
     ["GET", "/apis/v2beta1/nothing", 404, 5],
     ["POST", "/apis/v2beta1/runs/r/nothing/at/all", 404, 5],
     ["GET", "/pipeline/apis/v2beta1/nothing", 404, 5],
+    ["GET", "/apis/v1beta1/nothing", 404, 5],
+    ["GET", "/pipeline/apis/v1alpha1/runs/r", 404, 5],
+    ["OPTIONS", "/apis/v2beta1/nothing", 404, 5],
+    ["OPTIONS", "/apis/v2beta1/experiments", 405, 12],
+    ["OPTIONS", "/apis/v1beta1/runs/r", 405, 12],
+    ["POST", "/apis/v1beta1/runs", 405, 12],
+    ["PUT", "/apis/v1alpha1/runs/r/nodes/n/log", 405, 12],
     ["PUT", "/apis/v2beta1/experiments", 405, 12],
     ["PATCH", "/apis/v2beta1/runs/r", 405, 12],
     ["POST", "/apis/v2beta1/experiments/e", 405, 12],
@@ -18,6 +25,8 @@ test("unknown paths are 404 and wrong methods 405, in KFP's form", async () => {
     assert.deepEqual([answer.status, answer.json["code"]], [status, code], `${method} ${path}: ${answer.text}`);
     assert.equal(typeof answer.json["message"], "string");
   }
+  const written = await face.call("POST", "/apis/v1beta1/jobs", { body: {} });
+  assert.match(String(written.json["message"]), /it takes GET; v1beta1 is there to be read, write by v2beta1$/);
 });
 
 test("a parameter of a query is sent once, in either spelling; one that nobody reads may be anything", async () => {

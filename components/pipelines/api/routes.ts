@@ -34,7 +34,8 @@ export function apiRoutes(context: ApiContext): readonly Route[] {
     ...artifactReadRoutes(context),
     ...reportRoutes(context),
   ];
-  const served = [...routes, ...earlierRoutes(context, routes), ...refusals(context, routes)];
+  const taken = [...routes, ...earlierRoutes(context, routes)];
+  const served = [...taken, ...refusals(context, taken)];
   const below = served.map((route) => ({ ...route, pattern: `/pipeline${route.pattern}` }));
   return [...served, ...below, ...uiServerRoutes(context), ...stepReportRoutes(context)];
 }

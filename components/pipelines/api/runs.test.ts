@@ -112,6 +112,26 @@ test("a run may be made archived, and for another time", async () => {
   assert.deepEqual((await face.call("POST", `${path}/${json["run_id"]}:unarchive`)).status, 200);
 });
 
+test("a run may be filed under a recurring run, once by each name; what else the server says is passed over", async () => {
+  await using face = await testFace();
+  const asked = {
+    display_name: "yearly",
+    pipeline_spec: addPipeline(),
+    runtime_config: { parameters: { a: 1 } },
+    trigger: { cron_schedule: { cron: "0 0 0 1 1 *" } },
+    max_concurrency: 1,
+    mode: "ENABLE",
+  };
+  const { experiment_id } = (await createRun(face)).json;
+  const made = await face.call("POST", "/apis/v2beta1/recurringruns", { body: { ...asked, experiment_id } });
+  const { recurring_run_id } = made.json;
+  const { json: first } = await createRun(face, { recurring_run_id, created_at: "2020-01-01T00:00:00Z" });
+  assert.deepEqual([made.status, first["recurring_run_id"]], [200, recurring_run_id]);
+  assert.notEqual(first["created_at"], "2020-01-01T00:00:00Z");
+  assert.equal((await createRun(face, { recurring_run_id })).json["run_id"], first["run_id"]);
+  assert.equal((await createRun(face, { recurring_run_id: "nobody" })).status, 404);
+});
+
 test("a body nested too deep, not JSON, or not UTF-8 is refused", async () => {
   await using face = await testFace();
   for (const bytes of [`{"a":${"[".repeat(100_000)}${"]".repeat(100_000)}}`, "{", "[]", Buffer.from([0xff])]) {
@@ -359,6 +379,7 @@ test("whoever may not gets 403, and nobody 401, in KFP's form", async () => {
   assert.deepEqual([nobody.status, nobody.json["code"]], [401, 16]);
   assert.deepEqual((await face.call("GET", "/apis/v2beta1/healthz")).json, {
     tag_name: "2.17.0",
+    commit_sha: "unknown",
     multi_user: false,
     pipeline_store: "database",
   });

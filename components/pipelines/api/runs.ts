@@ -9,6 +9,7 @@ import {
   countTasks,
   failuresOf,
   findRun,
+  findRunOfSchedule,
   insertRun,
   listRuns,
   runColumns,
@@ -16,6 +17,7 @@ import {
   setRunStorage,
   statesOf,
 } from "../records/runs.ts";
+import { findRecurringRun } from "../records/recurring-runs.ts";
 import { holds, textColumn, type ListCondition } from "../records/listing.ts";
 import {
   anyTables,
@@ -75,13 +77,15 @@ async function create(context: ApiContext, request: ApiRequest) {
   checkLength(description, "description", longText);
   if (Object.keys(body.plugins_output ?? {}).length > 0)
     throw badRequest("plugins_output: Forbidden: a run that is to be made has none yet; leave it out");
+  const display_name = requireName(body.display_name, "display_name", maxNameLength);
+  const recurring_run = await recurringRunOf(context, ns, body.recurring_run_id);
   const isArchived = body.storage_state === "ARCHIVED";
   const now = context.clock.now();
   const id = context.ids.uuid();
   const row = {
     run: id,
     ns,
-    display_name: requireName(body.display_name, "display_name", maxNameLength),
+    display_name,
     description,
     storage_state: isArchived ? "ARCHIVED" : "AVAILABLE",
     archived_at: isArchived ? now : null,
@@ -97,15 +101,27 @@ async function create(context: ApiContext, request: ApiRequest) {
     keep_going: keepGoing ? 1 : 0,
     created_at: now,
     scheduled_at: body.scheduled_at || now,
+    recurring_run,
   } as const;
   const content = JSON.stringify(documentValue(pipeline.document));
-  await tablesOf(context, ns).transaction(async ({ db, changed }) => {
+  const made = await tablesOf(context, ns).transaction(async ({ db, changed }) => {
+    const known = recurring_run === null ? undefined : await findRunOfSchedule(db, recurring_run, display_name);
+    if (known !== undefined) return known;
     const { id: kept } = await keepExperiment(db, experiment);
     await insertRun(db, { ...row, experiment: kept, spec: await keepDocument(db, { ns, content, now }) });
     changed({ ns, kind: "runs", key: id, op: "PUT" });
+    return id;
   });
-  context.engine.submitted({ ns, id });
-  return showRun(context, await requireRun(context, id), { full: false });
+  context.engine.submitted({ ns, id: made });
+  return showRun(context, await requireRun(context, made), { full: false });
+}
+
+/** The schedule that a run is filed under, if its client says one: whose runs go by their names, so that none is made twice. */
+async function recurringRunOf(context: ApiContext, ns: string, id: string | undefined): Promise<string | null> {
+  if (!id) return null;
+  const recurring = await findRecurringRun(tablesOf(context, ns).db, id);
+  if (recurring?.ns !== ns) throw notFound("RecurringRun", id);
+  return id;
 }
 
 async function list(context: ApiContext, { query, user }: ApiRequest) {

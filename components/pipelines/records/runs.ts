@@ -68,6 +68,22 @@ export async function listRuns(db: PipelineDatabase, ns: string, listing: Listin
   });
 }
 
+/** The oldest run of a schedule by that name. */
+export async function findRunOfSchedule(
+  db: PipelineDatabase,
+  recurring: string,
+  displayName: string,
+): Promise<string | undefined> {
+  const found = await db
+    .selectFrom("pipeline_run")
+    .select("run")
+    .where("recurring_run", "=", recurring)
+    .where("display_name", "=", displayName)
+    .orderBy("created_at")
+    .executeTakeFirst();
+  return found?.run;
+}
+
 /** The rows of a new run, PENDING, with its contexts. Its document is there already. */
 export async function insertRun(db: PipelineDatabase, row: Insertable<PipelineRunTable>): Promise<void> {
   const { run, ns, created_at } = row;
