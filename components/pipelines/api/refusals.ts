@@ -4,7 +4,6 @@ import { type ApiContext, routeMaker } from "./context.ts";
 const earlier = "/apis/v1beta1";
 const faces = ["/apis/v2beta1", earlier, "/apis/v1alpha1"];
 const methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-const reading = ["GET", "OPTIONS"];
 
 /** What KFP's front says, in its own form, where it serves nothing: 405 for a method that a path does not take, 404 for other paths. */
 export function refusals(context: ApiContext, served: readonly Route[]): readonly Route[] {
@@ -46,4 +45,6 @@ export function refusals(context: ApiContext, served: readonly Route[]): readonl
 }
 
 const hint = (method: string, path: string): string =>
-  path.includes(`${earlier}/`) && !reading.includes(method) ? "; v1beta1 is there to be read, write by v2beta1" : "";
+  path.includes(`${earlier}/`) && method !== "GET" && method !== "OPTIONS"
+    ? "; v1beta1 is there to be read, write by v2beta1"
+    : "";
