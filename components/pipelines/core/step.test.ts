@@ -432,6 +432,20 @@ describe("a step's pod", () => {
     assert.deepEqual(main?.env, [{ name: "EMPTY", value: "" }]);
   });
 
+  test("has variables made of inputs; what the compiler forgot to hand over stays as it left it", () => {
+    const component = { inputDefinitions: { parameters: { who: { parameterType: "STRING", defaultValue: "you" } } } };
+    const channel = "of {{channel:task=;name=who;type=String;}}";
+    const env = [
+      { name: "INPUT", value: "of {{$.inputs.parameters['who']}}" },
+      { name: "CHANNEL", value: channel },
+    ];
+    const [main] = plan(stepOf({ image: "alpine", env }, component)).spec.containers;
+    assert.deepEqual(main?.env, [
+      { name: "INPUT", value: "of you" },
+      { name: "CHANNEL", value: channel },
+    ]);
+  });
+
   test("has volumes of its own, in memory or as claims, and names that tell long ones apart", () => {
     const long = "a-claim-whose-name-is-longer-than-what-a-volume-may-be-called-in-a-pod";
     const settings = {
