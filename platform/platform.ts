@@ -287,7 +287,7 @@ async function start(options: PlatformOptions, home: Home, closers: Closers): Pr
     audit: identity.audit,
     clock,
     ids,
-    admission: [serviceAccountAdmission(client), storageAdmission(client), workloads.placement],
+    admission: [serviceAccountAdmission(client), storageAdmission(client), ...pipelines.admission, workloads.placement],
     answers: [createTokenReview(identity)],
     subresources: { "serviceaccounts/token": createTokenSubresource(identity.serviceAccounts) },
     version: { gitVersion: `${kubernetesVersion}+headrace-${version}`, buildDate: "2026-11-25T00:00:00Z" },

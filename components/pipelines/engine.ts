@@ -1,7 +1,10 @@
+import type { Admission } from "@headrace/apiserver";
 import type { ObjectKey, StepReport } from "@headrace/model";
 
 /** The door of the engine, for the component's REST face. Every method is safe to repeat. */
 export interface Engine {
+  /** For the API server: lets go of pods whose end is recorded as they are written. Absent from engines that make no pods. */
+  readonly release?: Admission;
   /** Picks up what earlier processes left, then reacts to changes until the signal aborts. */
   start(signal: AbortSignal): Promise<void>;
   /** Call after the rows of a new run (`run`, `pipeline_run`, its document) are committed. Does not wait for anything. */

@@ -1,3 +1,4 @@
+import type { Admission } from "@headrace/apiserver";
 import type { ArtifactStore } from "@headrace/artifacts";
 import type { Client } from "@headrace/client";
 import type { Authorizer, Clock, Component, Controller, Ids } from "@headrace/model";
@@ -80,10 +81,15 @@ export interface PipelinesOptions {
 
 const standardPipelineRoot = "minio://mlpipeline/v2/artifacts";
 
-/** Kubeflow Pipelines: runs pipelines, and speaks KFP's REST API v2beta1. `facts` are for faces that show the lineage in ML Metadata's words. */
-export function createPipelines(
-  options: PipelinesOptions,
-): Component & { readonly facts: ReturnType<typeof createLineageFacts> } {
+export interface Pipelines extends Component {
+  /** For faces that show the lineage in ML Metadata's words. */
+  readonly facts: ReturnType<typeof createLineageFacts>;
+  /** For the API server: what the engine does to pods as they are written. */
+  readonly admission: readonly Admission[];
+}
+
+/** Kubeflow Pipelines: runs pipelines, and speaks KFP's REST API v2beta1. */
+export function createPipelines(options: PipelinesOptions): Pipelines {
   const { defaultPipelineRoot = standardPipelineRoot, report: onError } = options;
   const pipelines = new PipelineCache();
   const engine = options.engine ?? createEngine({ ...options, defaultPipelineRoot, onError, pipelines });
@@ -105,6 +111,7 @@ export function createPipelines(
   };
   return {
     name: "pipelines",
+    admission: engine.release ? [engine.release] : [],
     resources: [runs, tasks, artifacts, scheduledWorkflows, pipelineKind, pipelineVersions, workflows],
     migrations: pipelineMigrations,
     routes: apiRoutes(context),

@@ -31,4 +31,5 @@ export {
   removeFinalizer,
   retryOnConflict,
   updateLatest,
+  withoutFinalizer,
 } from "./writes.ts";

@@ -86,10 +86,14 @@ export function removeFinalizer<T extends KubeObject>(
   key: ObjectKey,
   finalizer: string,
 ): Promise<T | undefined> {
-  return updateLatest(client, key, (object) => {
-    if (!hasFinalizer(object, finalizer)) return undefined;
-    return withFinalizers(object, object.metadata.finalizers?.filter((name) => name !== finalizer) ?? []);
-  });
+  return updateLatest(client, key, (object) =>
+    hasFinalizer(object, finalizer) ? withoutFinalizer(object, finalizer) : undefined,
+  );
+}
+
+/** The object without the finalizer, for those who write it anyway. */
+export function withoutFinalizer<T extends KubeObject>(object: T, finalizer: string): T {
+  return withFinalizers(object, object.metadata.finalizers?.filter((name) => name !== finalizer) ?? []);
 }
 
 function withFinalizers<T extends KubeObject>(object: T, finalizers: readonly string[]): T {

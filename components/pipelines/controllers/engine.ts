@@ -1,3 +1,4 @@
+import type { Admission } from "@headrace/apiserver";
 import type { ArtifactStore } from "@headrace/artifacts";
 import type { Client } from "@headrace/client";
 import type { Pod } from "@headrace/k8s";
@@ -148,6 +149,10 @@ class RunEngine implements Engine {
       claims: this.#claims,
       onError: this.#onError,
     });
+  }
+
+  get release(): Admission {
+    return this.#pods.release;
   }
 
   async start(signal: AbortSignal): Promise<void> {

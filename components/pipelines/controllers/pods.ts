@@ -1,8 +1,17 @@
+import type { Admission } from "@headrace/apiserver";
 import type { Client, ResourceClient } from "@headrace/client";
 import { Pod } from "@headrace/k8s";
 import { ApiError, type Clock, isApiError, type ObjectKey } from "@headrace/model";
 import { chunksOf } from "@headrace/records";
-import { afterThisTurn, createInformer, ifPresent, type Informer, removeFinalizer } from "@headrace/runtime";
+import {
+  afterThisTurn,
+  createInformer,
+  hasFinalizer,
+  ifPresent,
+  type Informer,
+  removeFinalizer,
+  withoutFinalizer,
+} from "@headrace/runtime";
 import { attemptLabel, runLabel, stepFinalizer, taskLabel } from "../core/pod.ts";
 import type { Jobs } from "./jobs.ts";
 import { PodLine } from "./pod-line.ts";
@@ -44,6 +53,15 @@ const reportGraceMs = 5_000;
 
 /** Makes, watches, ends and lets go of the pods of steps. */
 export class Pods {
+  /**
+   * For the API server: the write that says how a pod ended lets go of it, too, if its attempt is recorded, as it is where its node
+   * reports before it writes. For all other pods `#letGo` does so.
+   */
+  readonly release: Admission = {
+    name: "StepRelease",
+    mutate: async ({ definition, subresource, object }) =>
+      definition === Pod && subresource === "status" ? this.#released(object as Pod) : object,
+  };
   readonly #client: ResourceClient<Pod>;
   readonly #clock: Clock;
   readonly #news: PodNews;
@@ -205,6 +223,12 @@ export class Pods {
     if (!pod.spec.nodeName)
       this.#news.ended(ref, { lost: true, reason: "Deleted", message: "the step's pod was deleted before it ran" });
     else this.#later(reportGraceMs, () => this.#news.ended(ref, unreportedEnd(pod)));
+  }
+
+  async #released(pod: Pod): Promise<Pod> {
+    const ref = refOf(pod);
+    if (!ref || !isOver(pod) || !hasFinalizer(pod, stepFinalizer) || this.#signal.aborted) return pod;
+    return (await this.#news.isOpen(ref)) ? pod : withoutFinalizer(pod, stepFinalizer);
   }
 
   #gone(pod: Pod): void {

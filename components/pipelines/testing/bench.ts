@@ -1,3 +1,4 @@
+import type { Admission } from "@headrace/apiserver";
 import { testApi, type TestApi } from "@headrace/apiserver/testing";
 import type { Client } from "@headrace/client";
 import { builtIns, Namespace } from "@headrace/k8s";
@@ -63,7 +64,8 @@ export async function createBench(
   program: Program,
   { wrapClient = (client) => client, wrapRecords = (records) => records, ...options }: BenchOptions = {},
 ): Promise<Bench> {
-  const api = testApi(builtIns);
+  const admission: Admission[] = [];
+  const api = testApi(builtIns, { admission });
   const { clock } = api;
   const ids = testIds();
   const records = await openRecords({ path: ":memory:", clock, ids });
@@ -86,6 +88,7 @@ export async function createBench(
       ...options,
     });
   let engine = make();
+  admission.push({ name: "Release", mutate: (call) => engine.release?.mutate?.(call) ?? call.object });
   const node = new SimulatedNode({
     client: api.client,
     clock,
