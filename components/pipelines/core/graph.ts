@@ -19,7 +19,20 @@ export interface Values {
   readonly artifacts: ReadonlyMap<string, readonly Artifact[]>;
 }
 
-export const noValues: Values = { parameters: new Map(), artifacts: new Map() };
+const nothing: ReadonlyMap<string, never> = new Map<string, never>();
+
+export const noValues: Values = { parameters: nothing, artifacts: nothing };
+
+/** As a run of thousands of tasks keeps them: they share what is empty. */
+function sharingNothing(values: Values | undefined): Values | undefined {
+  if (!values) return undefined;
+  const { parameters, artifacts } = values;
+  if (parameters.size > 0 && artifacts.size > 0) return values;
+  return {
+    parameters: parameters.size > 0 ? parameters : nothing,
+    artifacts: artifacts.size > 0 ? artifacts : nothing,
+  };
+}
 
 export interface TaskError {
   readonly message: string;
@@ -135,10 +148,10 @@ interface MutableNode extends Node {
   retryAt: number | undefined;
   decided: boolean;
   attempts: Attempts;
-  readonly children: Map<string, MutableNode>;
+  children: ReadonlyMap<string, MutableNode>;
   readonly tally: MutableTally;
   /** How many upstream tasks of a child are final, by the child's name. */
-  readonly arrived: Map<string, number>;
+  arrived: ReadonlyMap<string, number>;
 }
 
 /** A node's row, when a run is taken up again. */
@@ -235,7 +248,7 @@ export class RunGraph {
     const known = parent.children.get(position.name);
     if (known) return known;
     const node = blankNode(position, kindOf(position));
-    parent.children.set(position.name, node);
+    parent.children = withEntry(parent.children, position.name, node);
     return node;
   }
 
@@ -243,6 +256,8 @@ export class RunGraph {
     const parent = node.parent && mutable(node.parent);
     if (parent) count(parent, node, -1);
     Object.assign(node, facts);
+    node.inputs = sharingNothing(node.inputs);
+    node.outputs = sharingNothing(node.outputs);
     node.decided = decided;
     if (parent) count(parent, node, 1);
   }
@@ -264,7 +279,14 @@ function count(parent: MutableNode, node: MutableNode, by: 1 | -1): void {
   tally.final += by;
   if (node.state === "FAILED") tally.failed += by;
   if (node.state === "CANCELED") tally.canceled += by;
-  for (const name of node.task?.downstream ?? []) parent.arrived.set(name, (parent.arrived.get(name) ?? 0) + by);
+  for (const name of node.task?.downstream ?? [])
+    parent.arrived = withEntry(parent.arrived, name, (parent.arrived.get(name) ?? 0) + by);
+}
+
+/** The same map, or the first of its own for a node that had nothing yet: most steps never have. */
+function withEntry<V>(map: ReadonlyMap<string, V>, name: string, value: V): ReadonlyMap<string, V> {
+  const own = map === nothing ? new Map<string, V>() : (map as Map<string, V>);
+  return own.set(name, value);
 }
 
 interface NodeKind {
@@ -318,8 +340,8 @@ function blankNode(position: Position, kind: NodeKind): MutableNode {
     retryAt: undefined,
     decided: false,
     attempts: noAttempts,
-    children: new Map(),
+    children: nothing,
     tally: { final: 0, open: 0, failed: 0, canceled: 0, cursor: 0 },
-    arrived: new Map(),
+    arrived: nothing,
   };
 }

@@ -256,6 +256,20 @@ describe("what follows", () => {
     walk.endNode(other);
     assert.ok(walk.calls - before <= 10, `${walk.calls - before} calls`);
   });
+
+  test("keeps of a step that is over what others may ask for, and no empty maps of its own", () => {
+    const walk = new Walk(Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`a${index}`, step()])));
+    for (const node of walk.graph.root.children.values()) walk.endNode(node);
+    assert.equal(walk.graph.root.state, "SUCCEEDED");
+    const maps = [...walk.graph.root.children.values()].flatMap(({ children, inputs, outputs }) => [
+      children,
+      inputs?.parameters,
+      inputs?.artifacts,
+      outputs?.parameters,
+      outputs?.artifacts,
+    ]);
+    assert.deepEqual([maps.length, new Set(maps).size], [500, 1]);
+  });
 });
 
 test("a run that keeps going begins what does not wait for a failed task, loops too, and fails in the end", () => {
