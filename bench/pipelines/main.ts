@@ -7,10 +7,12 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { keepHeapSmall } from "@headrace/platform";
 import { HeadraceProcess, pythonWith, startFresh } from "@headrace/platform/testing";
 import { gapsOf, median, percentile, printTable, residentMiB, ticksOf } from "../measure.ts";
+import { growthOf, watchMemory } from "../memory.ts";
 import { type History, writeHistory } from "./history.ts";
-import { endsOf, phasesOf } from "./phases.ts";
+import { countEnded, endsOf, phasesOf } from "./phases.ts";
 
 const run = promisify(execFile);
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -98,31 +100,34 @@ async function measureSteps(): Promise<void> {
 
 /** Whether a run's last steps are as quick as its first, and what memory it takes to have so many. */
 async function measureLong(): Promise<void> {
+  keepHeapSmall();
   const python = await pythonWith("kfp==2.17.3");
   await using headrace = await startFresh();
   const { gateway } = headrace.platform.running;
   const { steps, piece } = longRun;
   // The first fan-out fills what every later one uses again: only then is growth the run's own.
   await submitRun(python, gateway, "fan_out", piece, "fresh");
-  const memory: { at: number; mebibytes: number }[] = [];
-  const sampling = setInterval(() => memory.push({ at: Date.now(), mebibytes: residentMiB(process.pid) }), 250);
+  const home = join(headrace.directory, "home");
+  using ended = countEnded(home);
+  using memory = watchMemory(steps / 10, () => ended.count() - piece);
   const { result, ownCpu, machineCpu, growth } = await measured(steps, () =>
     submitRun(python, gateway, "fan_out", steps, "fresh"),
-  ).finally(() => clearInterval(sampling));
-  const ends = endsOf(join(headrace.directory, "home"), result.run);
+  );
+  const ends = endsOf(home, result.run);
   const rateOf = (from: number): number => (piece * 1000) / ((ends[from + piece] ?? Number.NaN) - (ends[from] ?? 0));
   const [first, last] = [rateOf(0), rateOf(steps - piece - 1)];
-  const halfway = memory.find(({ at }) => at >= (ends[steps / 2] ?? 0))?.mebibytes ?? Number.NaN;
-  const ended = memory.at(-1)?.mebibytes ?? Number.NaN;
+  const tenths = (what: "alive" | "resident"): string => memory.points.map((point) => point[what].toFixed(0)).join(" ");
   printTable(`A run of ${steps} steps`, [
     ["steps", `${(steps / result.seconds).toFixed(0)} steps/s`],
     [`  the first ${piece}`, `${first.toFixed(0)} steps/s`],
     [`  the last ${piece}`, `${last.toFixed(0)} steps/s`, `${(last / first).toFixed(2)} × the first`],
     ["CPU of the platform's process a step", ms(ownCpu)],
     ["CPU of the machine a step", ms(machineCpu)],
-    ["growth of the platform's memory", `${growth.toFixed(0)} MiB`],
-    ["  of it in the run's second half", `${(ended - halfway).toFixed(0)} MiB`],
+    ["growth of what is resident", `${growth.toFixed(0)} MiB`],
+    ["  a thousand steps more, second half", mebibytes(growthOf(memory.points, "resident"))],
+    ["growth of what is alive, the same", mebibytes(growthOf(memory.points, "alive"))],
   ]);
+  console.log(`  resident at each tenth, in MiB: ${tenths("resident")}\n  alive: ${tenths("alive")}`);
 }
 
 /** Many short runs at once, as schedules and sweeps make them. */
@@ -225,6 +230,7 @@ async function readBeside(large: string, small: string, waits: number[]): Promis
   await others;
 }
 
+const mebibytes = (value: number): string => `${value.toFixed(1)} MiB`;
 const ms = (value: number): string => `${value.toFixed(1)} ms`;
 
 /** What a peer takes from one step to the next in milliseconds, median, or why it could not be measured here. */

@@ -48,6 +48,13 @@ export function endsOf(home: string, run: string): readonly number[] {
     .toSorted((a, b) => a - b);
 }
 
+/** How many attempts have succeeded by now, while Headrace works. */
+export function countEnded(home: string): Disposable & { count(): number } {
+  const database = new DatabaseSync(join(home, "records.db"), { readOnly: true });
+  const counting = database.prepare("select count(*) as ended from attempt where state = 'SUCCEEDED'");
+  return { count: () => Number(counting.get()?.["ended"]), [Symbol.dispose]: () => database.close() };
+}
+
 function attemptsOf(home: string, run: string): readonly Attempt[] {
   using database = new DatabaseSync(join(home, "records.db"), { readOnly: true });
   const rows = database

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createPlatform, StartError, type Running } from "@headrace/platform";
+import { createPlatform, keepHeapSmall, StartError, type Running } from "@headrace/platform";
 import { startDetached, type StartAnswer } from "../connection.ts";
 import type { Surroundings } from "../environment.ts";
 import { buildPages, pagesDirectory } from "../pages.ts";
@@ -38,6 +38,7 @@ export async function up(flags: UpFlags, surroundings: Surroundings, terminal: T
 }
 
 async function serve(home: string, flags: UpFlags, surroundings: Surroundings, terminal: Terminal): Promise<number> {
+  keepHeapSmall();
   const platform = await createPlatform({
     dataDirectory: home,
     cacheDirectory: surroundings.cache,
