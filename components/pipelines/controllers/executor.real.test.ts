@@ -18,7 +18,7 @@ describe("the stock SDK's executor", { skip }, () => {
     await using bench = await createBench(pythonProgram(python ?? "", directory), { artifacts });
     try {
       const run = await bench.submit(pipelines?.get("real") ?? "", { pipelineRoot: join(directory, "artifacts") });
-      const ended = await bench.ended(run, 120_000);
+      const ended = await bench.ended(run);
       assert.equal(ended.run.error, null);
       assert.equal(ended.run.state, "SUCCEEDED");
       assert.deepEqual(ended.outputs("root/exit-handler-1/join"), { Output: "row-0,row-1" });

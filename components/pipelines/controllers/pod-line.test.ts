@@ -23,7 +23,7 @@ describe("a loop of more turns than there is room for", () => {
     await eventually("as many pods as may wait are there", async () => (await count(bench)) === room);
     await bench.restart();
     bench.node.resume();
-    const ended = await bench.ended(run, 60_000);
+    const ended = await bench.ended(run);
     assert.equal(ended.run.state, "SUCCEEDED");
     assert.equal(bench.node.ran.length, width);
   });
@@ -43,7 +43,7 @@ describe("a loop of more turns than there is room for", () => {
     const run = await bench.submit(fanOutPipeline(width), { cache: false });
     await eventually("as many pods as may wait are there", async () => (await count(bench)) === room);
     await bench.engine.terminate(run);
-    const ended = await bench.ended(run, 60_000);
+    const ended = await bench.ended(run);
     assert.equal(ended.run.state, "CANCELED");
     assert.ok((await podsOf(bench)).length <= room);
   });

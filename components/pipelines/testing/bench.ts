@@ -45,7 +45,7 @@ export interface Bench extends AsyncDisposable {
   readonly errors: unknown[];
   submit(text: string, options?: SubmitOptions): Promise<RunKey>;
   /** Waits until the run is over. */
-  ended(run: RunKey, withinMs?: number): Promise<Ended>;
+  ended(run: RunKey): Promise<Ended>;
   look(run: RunKey): Promise<Ended>;
   run(text: string, options?: SubmitOptions): Promise<Ended>;
   /** Stops the engine as kill -9 would, and starts another over the same rows and pods. */
@@ -159,12 +159,12 @@ export async function createBench(
       engine.submitted({ ns: "kubeflow", id });
       return { ns: "kubeflow", id };
     },
-    async ended(run, withinMs = 20_000) {
+    async ended(run) {
       const isOver = async () => {
         const row = await findRun(db, run.id);
         return row !== undefined && finalRunStates.includes(row.state);
       };
-      await eventually(`run ${run.id} is over`, isOver, withinMs);
+      await eventually(`run ${run.id} is over`, isOver);
       return look(run);
     },
     async run(text, submitOptions) {

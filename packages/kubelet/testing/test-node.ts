@@ -57,8 +57,6 @@ export async function testNode(
     readonly dial?: SimulatedSandbox["dial"];
     /** Stands between the node agent and the API server, to make it fail. */
     readonly wrapClient?: (client: Client) => Client;
-    /** How long `when` waits, in real milliseconds: longer for real processes on a busy machine. */
-    readonly patienceMs?: number;
   } = {},
 ): Promise<TestNode> {
   const directory = await mkdtemp(join(tmpdir(), "kubelet-"));
@@ -123,14 +121,10 @@ export async function testNode(
     volumesDirectory,
     run: (pod) => pods.create(podOf(pod)),
     when: (name, what, holds) =>
-      eventually(
-        `pod ${name} ${what}`,
-        async () => {
-          const pod = await pods.get({ namespace: "default", name });
-          return holds(pod) ? pod : undefined;
-        },
-        options.patienceMs,
-      ),
+      eventually(`pod ${name} ${what}`, async () => {
+        const pod = await pods.get({ namespace: "default", name });
+        return holds(pod) ? pod : undefined;
+      }),
     async restart() {
       stopping.abort();
       await clock.settle();
