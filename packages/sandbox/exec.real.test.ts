@@ -18,7 +18,7 @@ describe("a further program in a container", () => {
       hostname: "entered",
     });
     await host.sandbox.start(container);
-    while (!(await host.logOf(container)).includes("ready")) await host.pause(5);
+    await host.logged(container, "ready");
   });
   after(() => host[Symbol.asyncDispose]());
 

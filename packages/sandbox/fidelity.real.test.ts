@@ -147,7 +147,7 @@ print("found", found, [name for name in ("zygote", "wire", "step", "root", "exec
     const body = "import time\nprint('first')\ntime.sleep(30)";
     const container = host.spec(spec(body, { environment: { ...variables, PYTHONUNBUFFERED: "1" } }));
     await host.sandbox.start(container);
-    while (!(await host.logOf(container)).includes("stdout F first")) await host.pause(5);
+    await host.logged(container, "stdout F first");
     await host.sandbox.signal(container.id, "SIGKILL");
     assert.equal((await host.exitOf(container.id)).signal, 9);
   });

@@ -61,7 +61,7 @@ describe("limits", () => {
   test("leave a first process that heeds SIGTERM the choice of its end", async () => {
     const polite = host.spec({ command: ["sh", "-c", "trap 'exit 5' TERM; echo ready; while :; do sleep 0.01; done"] });
     await host.sandbox.start(polite);
-    while (!(await host.logOf(polite)).includes("ready")) await host.pause(5);
+    await host.logged(polite, "ready");
     await host.sandbox.signal(polite.id, "SIGTERM");
     assert.equal((await host.exitOf(polite.id)).exitCode, 5);
   });

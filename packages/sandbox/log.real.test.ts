@@ -51,7 +51,7 @@ describe("a container's log", () => {
       command: ["sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do echo line $i; sleep 0.05; done"],
     });
     await host.sandbox.start(container);
-    while (!(await host.logOf(container)).includes("line 2")) await host.pause(5);
+    await host.logged(container, "line 2");
     process.kill(await host.pumpProcess(), "SIGKILL");
     assert.equal((await host.exitOf(container.id)).exitCode, 0);
     const output = printed(await host.logOf(container));

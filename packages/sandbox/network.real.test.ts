@@ -8,13 +8,13 @@ import { after, before, describe, test } from "node:test";
 import { moduleEnvironment } from "./testing/environment.ts";
 import { testSandbox, type TestSandbox } from "./testing/sandbox.ts";
 
-/** A program for containers: tries to connect to each `host:port` and prints what came of it. */
+/** A program for containers: tries for so many seconds to connect to each `host:port` and prints what came of it. */
 const knock = `
 import socket, sys
-for place in sys.argv[1:]:
+for place in sys.argv[2:]:
     host, _, port = place.rpartition(":")
     try:
-        socket.create_connection((host, int(port)), timeout=1).close()
+        socket.create_connection((host, int(port)), timeout=float(sys.argv[1])).close()
         print(place, "connected")
     except OSError as error:
         print(place, "refused" if isinstance(error, ConnectionRefusedError) else "unreachable")
@@ -24,11 +24,13 @@ for place in sys.argv[1:]:
 const askProxy = `
 import socket, sys
 for place in sys.argv[1:]:
-    with socket.create_connection(("10.191.0.1", 3128), timeout=5) as proxy:
+    with socket.create_connection(("10.191.0.1", 3128), timeout=60) as proxy:
         proxy.sendall(f"CONNECT {place} HTTP/1.1\\r\\nhost: {place}\\r\\n\\r\\n".encode())
         print(place, proxy.recv(100).split(b"\\r\\n")[0].decode().split(" ")[1])
 `;
 
+/** Seconds: where somebody listens, and where nobody answers. */
+const [patience, shortly] = ["60", "1"];
 const python = (program: string, ...places: readonly string[]) => ["/usr/bin/python3", "-c", program, ...places];
 
 describe("the network of a pod", () => {
@@ -47,20 +49,20 @@ describe("the network of a pod", () => {
     await host[Symbol.asyncDispose]();
   });
   const listener =
-    "import socket; s = socket.create_server(('', 7000)); c, _ = s.accept(); c.sendall(b'pod here'); c.close()";
+    "import socket; s = socket.create_server(('', 7000)); print('ready', flush=True); c, _ = s.accept(); c.sendall(b'pod here'); c.close()";
 
   test("has an address that containers of its tenant reach, and other tenants' do not", async () => {
-    const server = host.spec({
-      command: python("import socket; s = socket.create_server(('', 7000))\nwhile True: s.accept()[0].close()"),
-    });
+    const accept =
+      "import socket; s = socket.create_server(('', 7000)); print('ready', flush=True)\nwhile True: s.accept()[0].close()";
+    const server = host.spec({ command: python(accept) });
     const { address } = await host.sandbox.start(server);
-    await host.sandbox.dial(String(address), 7000).then(
-      (socket) => socket.destroy(),
-      () => host.pause(200),
-    );
-    const neighbour = await host.run({ command: python(knock, `${address}:7000`) });
+    await host.logged(server, "ready");
+    const neighbour = await host.run({ command: python(knock, patience, `${address}:7000`) });
     assert.equal(neighbour.output, `${address}:7000 connected\n`);
-    const stranger = await host.run({ command: python(knock, `${address}:7000`), cell: { tenant: "team-b/default" } });
+    const stranger = await host.run({
+      command: python(knock, shortly, `${address}:7000`),
+      cell: { tenant: "team-b/default" },
+    });
     assert.equal(stranger.output, `${address}:7000 unreachable\n`);
     await host.sandbox.signal(server.id, "SIGKILL");
     await host.exitOf(server.id);
@@ -88,9 +90,9 @@ describe("the network of a pod", () => {
       ),
     });
     await host.sandbox.start(server);
-    while (!(await host.logOf(server)).includes("ready")) await host.pause(5);
+    await host.logged(server, "ready");
     const cell = { tenant: "team-a/default", environment };
-    const client = await host.run({ group: "pod-3", cell, command: python(knock, "127.0.0.1:7100") });
+    const client = await host.run({ group: "pod-3", cell, command: python(knock, patience, "127.0.0.1:7100") });
     assert.equal(client.output, "127.0.0.1:7100 connected\n");
     const stranger = host.spec({ group: "pod-3", cell: { tenant: "team-b/default" } });
     await assert.rejects(host.sandbox.start(stranger), { code: "invalid", message: /belongs to another tenant/ });
@@ -105,7 +107,9 @@ describe("the network of a pod", () => {
       "10.192.0.1",
       ...own.filter((entry) => entry.family === "IPv4").map((entry) => entry.address),
     ];
-    const { output } = await host.run({ command: python(knock, ...places.map((place) => `${place}:${port}`)) });
+    const { output } = await host.run({
+      command: python(knock, shortly, ...places.map((place) => `${place}:${port}`)),
+    });
     assert.doesNotMatch(output, /connected/);
   });
 
@@ -135,10 +139,10 @@ describe("the network of a pod", () => {
       introduces: false,
     };
     await host.sandbox.setServices([service]);
-    const ask = `import socket; print(socket.create_connection(("${name}", 8888), timeout=5).recv(100).decode())`;
+    const ask = `import socket; print(socket.create_connection(("${name}", 8888), timeout=60).recv(100).decode())`;
     assert.equal((await host.run({ command: python(ask) })).output, "served by Headrace\n");
     await host.sandbox.setServices([]);
-    const { output } = await host.run({ command: python(knock, "10.191.0.8:8888") });
+    const { output } = await host.run({ command: python(knock, shortly, "10.191.0.8:8888") });
     assert.match(output, /refused|unreachable/);
   });
 
@@ -150,7 +154,7 @@ describe("the network of a pod", () => {
       const launcher = await host.launcherProcess();
       process.kill(await find(), "SIGKILL");
       await host.syncAfter(launcher);
-      const ask = `import socket; print(socket.create_connection(("again.kubeflow", 8888), timeout=5).recv(100).decode())`;
+      const ask = `import socket; print(socket.create_connection(("again.kubeflow", 8888), timeout=60).recv(100).decode())`;
       assert.equal((await host.run({ command: python(ask) })).output, "served by Headrace\n");
       await host.sandbox.setServices([]);
     });
@@ -168,7 +172,7 @@ describe("the network of a pod", () => {
     await host.sandbox.setServices([service]);
     const forged = `b"\\r\\n\\r\\n\\0\\r\\nQUIT\\n" + bytes([0x21, 0x11, 0, 12 + 8]) + bytes(12) + bytes([0xe0, 0, 5]) + b"pod-9"`;
     const call = `import socket
-s = socket.create_connection(("who.kubeflow", 80), timeout=5)
+s = socket.create_connection(("who.kubeflow", 80), timeout=60)
 s.sendall(${forged})
 print(s.recv(100).decode())
 `;
@@ -223,11 +227,10 @@ s.recv(100)
   });
 
   test("is reached by Headrace at any port that a container listens on", async () => {
-    const server = host.spec({ command: python(`print("ready", flush=True); ${listener}`) });
+    const server = host.spec({ command: python(listener) });
     const { address } = await host.sandbox.start(server);
     await assert.rejects(host.sandbox.dial(String(address), 7001), { code: "not-found", message: /refused/i });
-    while (!(await host.logOf(server)).includes("ready")) await host.pause(5);
-    await host.pause(50);
+    await host.logged(server, "ready");
     const socket = await host.sandbox.dial(String(address), 7000);
     const received: Buffer[] = [];
     for await (const chunk of socket) received.push(chunk);
@@ -244,7 +247,7 @@ test("the way out of a pod keeps its hardware address, whoever comes and goes", 
   await using host = await testSandbox();
   const lookUp = `
 import socket
-socket.create_connection(("10.191.0.1", 3128), timeout=20).close()
+socket.create_connection(("10.191.0.1", 3128), timeout=60).close()
 print(*[line.split()[3] for line in open("/proc/net/arp").read().splitlines()[1:]])
 `;
   const seen: string[] = [];

@@ -46,6 +46,8 @@ export interface SandboxOptions {
   readonly proxy?: { readonly url: string; readonly direct: string };
   /** How long a cell may take to answer before its interpreter is replaced. Default 10. */
   readonly answerSeconds?: number;
+  /** How long an interpreter may take to import its environment's packages. Default 120. */
+  readonly readySeconds?: number;
   /** How many containers an interpreter starts before a fresh one takes its place. Default 5,000. */
   readonly zygoteStarts?: number;
   /**
@@ -239,6 +241,7 @@ class LauncherSandbox implements Sandbox {
       runtimeDirectory: this.#options.runtimeDirectory,
       lonelySeconds: this.#options.lonelySeconds ?? 600,
       answerSeconds: this.#options.answerSeconds ?? 10,
+      readySeconds: this.#options.readySeconds ?? 120,
       zygoteStarts: this.#options.zygoteStarts ?? 5000,
       plain: this.#options.plain ?? false,
       ...(this.#options.proxy && { proxy: this.#options.proxy }),

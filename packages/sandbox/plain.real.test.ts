@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { eventually } from "@headrace/model/testing";
 
 import type { ContainerSpec } from "./sandbox.ts";
 import { kfpEnvironment } from "./testing/environment.ts";
@@ -82,15 +83,15 @@ describe("without namespaces", { skip }, () => {
     await using later = await host.again();
     assert.equal((await later.exitOf(long.id)).exitCode, 0);
     await later.sandbox.start(stopped);
-    while (!/stdout F \d+\n/.test(await later.logOf(stopped))) await later.pause(5);
+    const child = Number(/stdout F (\d+)\n/.exec(await later.logged(stopped, /stdout F \d+\n/))?.[1]);
     await later.sandbox.signal(stopped.id, "SIGKILL");
     assert.equal((await later.exitOf(stopped.id)).signal, 9);
-    const child = Number(/stdout F (\d+)\n/.exec(await later.logOf(stopped))?.[1]);
     await later.sandbox.start(lost);
-    while (!(await later.logOf(lost)).includes("stdout F on")) await later.pause(5);
+    await later.logged(lost, "stdout F on");
     process.kill(await later.launcherProcess(), "SIGKILL");
     assert.equal((await later.exitOf(lost.id)).reason, "Lost");
     // Whose child it is now may not have noticed yet, but it runs nothing any more.
-    assert.equal(await readFile(`/proc/${child}/cmdline`, "utf8").catch(() => ""), "");
+    const words = () => readFile(`/proc/${child}/cmdline`, "utf8").catch(() => "");
+    await eventually("what the stopped step had started has ended", async () => (await words()) === "");
   });
 });

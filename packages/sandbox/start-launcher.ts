@@ -14,6 +14,7 @@ export interface LauncherOptions {
   /** Seconds that a launcher without Headrace and without containers goes on. */
   readonly lonelySeconds: number;
   readonly answerSeconds: number;
+  readonly readySeconds: number;
   readonly zygoteStarts: number;
   readonly plain: boolean;
   readonly proxy?: { readonly url: string; readonly direct: string };

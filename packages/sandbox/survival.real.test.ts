@@ -1,4 +1,5 @@
 import { systemClock } from "@headrace/model";
+import { eventually } from "@headrace/model/testing";
 import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -107,12 +108,15 @@ test("containers that are lost with their cell, running or about to, are told as
   const first = host.spec({ command: ["sleep", "1000"] });
   await host.sandbox.start(first);
   const [cell] = await host.cellProcesses();
-  const second = host.spec({ command: ["sleep", "1000"] });
   process.kill(cell ?? 0, "SIGSTOP");
-  const starting = host.sandbox.start(second).catch(() => {});
+  // More of them than there are networks at hand: some wait for one, which the cell is to make.
+  const more = Array.from({ length: 20 }, () => host.spec({ command: ["sleep", "1000"] }));
+  const starting = more.map((container) => host.sandbox.start(container));
+  // Answered in line: what was asked for before has reached the cell, or waits for it.
+  await host.sandbox.sync();
   process.kill(cell ?? 0, "SIGKILL");
-  await starting;
-  for (const { id } of [first, second]) {
+  await Promise.allSettled(starting);
+  for (const { id } of [first, ...more]) {
     const exit = await host.exitOf(id);
     assert.deepEqual([exit.exitCode, exit.reason], [137, "Lost"], id);
   }
@@ -128,7 +132,7 @@ test("what a launcher had begun to make when it was killed is ended by the next 
   const launcher = await host.launcherProcess();
   process.kill(launcher, "SIGKILL");
   await host.syncAfter(launcher);
-  while (runs(cell ?? 0)) await host.pause(5);
+  await eventually("the cell has ended", () => !runs(cell ?? 0));
   assert.equal((await host.run({ command: ["echo", "on"] })).output, "on\n");
 });
 
@@ -163,7 +167,7 @@ test("a container goes on, log and all, if launcher and pump die together", asyn
   });
   const short = host.spec({ command: ["sh", "-c", `${waiting}; echo said while nobody listened; exit 7`], mounts });
   await Promise.all([host.sandbox.start(long), host.sandbox.start(short)]);
-  for (const container of [long, short]) while (!(await host.logOf(container)).includes("begun")) await host.pause(5);
+  for (const container of [long, short]) await host.logged(container, "begun");
   const doomed = [await host.launcherProcess(), await host.pumpProcess()];
   for (const pid of doomed) process.kill(pid, "SIGKILL");
   await writeFile(join(source, "killed"), "");
@@ -187,7 +191,7 @@ test("an interpreter that has started many containers is replaced, and no contai
   assert.equal((await host.exitOf(long.id)).exitCode, 3);
   assert.match(await host.logOf(long), /still here/);
   assert.notDeepEqual(await host.zygoteProcesses(), first);
-  while (first.some(runs)) await host.pause(5);
+  await eventually("the first interpreter has ended", () => !first.some(runs));
 });
 
 test("a request that a launcher leaves unanswered is put to the next one", async () => {
@@ -224,7 +228,7 @@ test("shutting down leaves no process, socket or cgroup behind", async () => {
   await host.sandbox.start(container);
   const processes = [await host.launcherProcess(), await host.pumpProcess(), ...(await host.cellProcesses())];
   await host.sandbox.shutdown();
-  while (processes.some(runs)) await host.pause(5);
+  await eventually("all of them have ended", () => !processes.some(runs));
   assert.deepEqual(await readdir(join(host.directory, "run")), ["launcher.lock"]);
   await rm(host.directory, { recursive: true });
 });
@@ -235,7 +239,7 @@ test("a launcher ends with its containers when its data directory is removed", a
   const processes = [await host.launcherProcess(), await host.pumpProcess(), ...(await host.cellProcesses())];
   await host.sandbox.disconnect();
   await rm(join(host.directory, "state"), { recursive: true });
-  while (processes.some(runs)) await host.pause(5);
+  await eventually("all of them have ended", () => !processes.some(runs));
   await rm(host.directory, { recursive: true, force: true });
 });
 
@@ -244,7 +248,7 @@ test("a launcher that nobody needs ends by itself", async () => {
   await host.run({ command: ["true"] });
   const launcher = await host.launcherProcess();
   await host.sandbox.disconnect();
-  while (runs(launcher)) await host.pause(5);
+  await eventually("it has ended", () => !runs(launcher));
   await rm(host.directory, { recursive: true, force: true });
 });
 

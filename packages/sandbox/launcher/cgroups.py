@@ -4,6 +4,7 @@ A container's first process enters its group itself, through descriptors that th
 the opener's rights. Groups are used again, within one tenant, since making one costs more than setting it back.
 """
 
+import errno
 import hashlib
 import os
 import re
@@ -169,7 +170,12 @@ class Legacy(Cgroups):
         _write(memory, "memory.limit_in_bytes", memory_bytes or -1)
         if with_swap and memory_bytes:
             _write(memory, "memory.memsw.limit_in_bytes", memory_bytes)
-        _write(cpu, "cpu.cfs_quota_us", _quota(limits) or -1)
+        try:
+            _write(cpu, "cpu.cfs_quota_us", _quota(limits) or -1)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            _write(cpu, "cpu.cfs_quota_us", -1)  # a group above allows less, which holds for this one too
         _write(cpu, "cpu.shares", max(2, (limits.get("cpuRequestMillis") or 1000) * 1024 // 1000))
         _write(pids, "pids.max", limits["processes"])
 

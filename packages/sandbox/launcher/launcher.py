@@ -19,8 +19,7 @@ from syscalls import send_signal, watch_removals
 from verbs import Verbs
 from volumes import VolumeError, Volumes
 
-READY_ANSWERS = 12  # importing packages takes longer than answering
-COMPLETE_SECONDS = 2
+COMPLETE_SECONDS = 10  # for what is left of a log: only a disk that stands still takes so long
 _REPORT_BYTES = 4096
 _SPARE_SECONDS = 0.001
 # With this many steps at work, making a spare would be in their way.
@@ -102,7 +101,7 @@ class Launcher:
 
     def expect_ready(self, cell):
         self.loop.cancel(cell.deadline)
-        seconds = READY_ANSWERS * self.settings["answerSeconds"]
+        seconds = self.settings["readySeconds"]
         cell.deadline = self.loop.after(seconds, lambda: self.end_cell(cell, f"its interpreter was not ready after {seconds} s"))
 
     def hear(self, cell):
@@ -129,7 +128,7 @@ class Launcher:
         if "exited" in message:
             self.note_exit(cell, message)
         elif "namespaces" in message:
-            self.network.receive(cell.tenant, descriptors)
+            self.network.receive(cell, descriptors)
         elif "ready" in message:
             self.note_ready(cell, message)
         elif "lost" in message:
@@ -202,11 +201,15 @@ class Launcher:
         self.cells.pop(cell.key, None)
         cells.forget(cell.number)
         cell.tenant.cells.remove(cell)
+        self.network.lose_cell(cell)
         self.forget_tenant_if_gone(cell.tenant)
         why = f"The container's cell ended: {cell.problem or 'it was killed'}"
         waiting = [entry for entry in cell.waiting if isinstance(entry, Container)]
         cell.waiting = [entry for entry in cell.waiting if entry not in waiting]
         self.refuse_waiting(cell, why)
+        for group in {container.group for container in self.containers.values() if container.cell is cell}:
+            waiting += [container for container in group.waiting if container.cell is cell]
+            group.waiting = [container for container in group.waiting if container.cell is not cell]
         for container in [*waiting, *cell.containers.values()]:
             container.lost = container.problem is None
             container.problem = container.problem or (137, why)

@@ -57,7 +57,7 @@ class Network:
         self.loop = loop
         self.problem = problem
         self.ready = {}  # tenant number -> [(namespaces, address)]
-        self.expected = {}  # tenant number -> [(group or None, callback, network to use again or None)] in order
+        self.expected = {}  # tenant number -> [(cell, (group or None, callback, network to use again or None))], each cell's in order
 
     def describe(self):
         """What pods need to know; None without a network."""
@@ -86,12 +86,15 @@ class Network:
             if not self._order(tenant, (None, None, None)):
                 return
 
-    def receive(self, tenant, descriptors):
+    def receive(self, cell, descriptors):
         """A cell's first process made namespaces: three, or ipc and uts alone to go with a network that was used before."""
-        expected = self.expected.get(tenant.number)
-        if not expected or len(descriptors) != (2 if expected[0][2] else 3):
+        tenant = cell.tenant
+        expected = self.expected.get(tenant.number, ())
+        place, order = next(((place, order) for place, (asked, order) in enumerate(expected) if asked is cell), (None, None))
+        if order is None or len(descriptors) != (2 if order[2] else 3):
             raise ValueError("it sent namespaces that nobody asked for")
-        group, callback, again = expected.pop(0)
+        del expected[place]
+        group, callback, again = order
         network = again if again is not None else self.connect(tenant, descriptors.pop(0))
         made = ([network[0], *descriptors], network[1])
         if group is None:
@@ -110,20 +113,29 @@ class Network:
                 return
         self.release(group.tenant, network, group.address)
 
+    def lose_cell(self, cell):
+        """What it was still to make is asked of another cell of its tenant, if there is one."""
+        expected = self.expected.get(cell.tenant.number, [])
+        owed = [order for asked, order in expected if asked is cell]
+        expected[:] = [entry for entry in expected if entry[0] is not cell]
+        for order in owed:
+            if not self._order(cell.tenant, order) and order[2] is not None:
+                self.release(cell.tenant, *order[2])
+
     def forget_tenant(self, tenant):
         """Its last cell is gone: so are its namespaces."""
         for namespaces, address in self.ready.pop(tenant.number, ()):
             for descriptor in namespaces[1:]:
                 os.close(descriptor)
             self.release(tenant, namespaces[0], address)
-        for _, _, again in self.expected.pop(tenant.number, ()):
+        for _, (_, _, again) in self.expected.pop(tenant.number, ()):
             if again is not None:
                 self.release(tenant, *again)
 
     def _order(self, tenant, order):
         for cell in tenant.cells:
             if cell.state in ("starting", "ready", "cold") and cell.send({"do": "namespaces", "network": order[2] is None}):
-                self.expected.setdefault(tenant.number, []).append(order)
+                self.expected.setdefault(tenant.number, []).append((cell, order))
                 return True
         return False
 

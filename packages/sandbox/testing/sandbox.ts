@@ -1,4 +1,5 @@
 import { systemClock, systemIds } from "@headrace/model";
+import { eventually } from "@headrace/model/testing";
 import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,6 +18,8 @@ export interface TestSandbox extends AsyncDisposable {
   spec(overrides: Partial<ContainerSpec>): ContainerSpec;
   exitOf(id: string): Promise<ContainerExit>;
   logOf(container: ContainerSpec): Promise<string>;
+  /** What is in the container's log once these words are. */
+  logged(container: ContainerSpec, words: string | RegExp): Promise<string>;
   pause(milliseconds: number): Promise<void>;
   /** The same launcher, seen by another process; disposing this one then leaves it alone. */
   again(): Promise<TestSandbox>;
@@ -48,7 +51,6 @@ async function openTestSandbox(directory: string, options: Partial<SandboxOption
     runtimeDirectory,
     clock: systemClock,
     lonelySeconds: 20,
-    answerSeconds: 5,
     ...options,
   });
   const exits = collectExits(sandbox);
@@ -79,17 +81,29 @@ async function openTestSandbox(directory: string, options: Partial<SandboxOption
     return facts.map((content) => Number(/"pid": (\d+)/.exec(content)?.[1]));
   };
 
+  /** A cell whose interpreter is being replaced has none for a moment. */
   const zygoteProcesses = async () => {
-    const children = (await cellProcesses()).map((cell) => readFile(`/proc/${cell}/task/${cell}/children`, "utf8"));
-    return (await Promise.all(children)).map((text) => Number(text.trim().split(" ")[0]));
+    const zygoteOf = (cell: number) =>
+      eventually(`cell ${cell} has an interpreter`, async () => {
+        const children = await readFile(`/proc/${cell}/task/${cell}/children`, "utf8");
+        return Number.parseInt(children, 10) || undefined;
+      });
+    return Promise.all((await cellProcesses()).map(zygoteOf));
   };
+
+  const logOf = (container: ContainerSpec) => readFile(container.log.path, "utf8").catch(() => "");
 
   return {
     sandbox,
     directory,
     spec,
     exitOf: exits.of,
-    logOf: (container) => readFile(container.log.path, "utf8").catch(() => ""),
+    logOf,
+    logged: (container, words) =>
+      eventually(`the log says ${words}`, async () => {
+        const log = await logOf(container);
+        return log.search(words) >= 0 && log;
+      }),
     pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
     async run(overrides) {
       const container = spec(overrides);
@@ -105,12 +119,11 @@ async function openTestSandbox(directory: string, options: Partial<SandboxOption
     },
     launcherProcess: () => ownerOf(join(runtimeDirectory, "launcher.lock")),
     async syncAfter(launcher) {
-      for (;;) {
+      return eventually("another launcher answers", async () => {
         const answer = await sandbox.sync().catch(() => undefined);
-        if (answer !== undefined && (await ownerOf(join(runtimeDirectory, "launcher.lock"))) !== launcher)
-          return answer;
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      }
+        const owner = await ownerOf(join(runtimeDirectory, "launcher.lock"));
+        return owner !== launcher && answer;
+      });
     },
     cellProcesses,
     pumpProcess: () => childOf(join(runtimeDirectory, "launcher.lock"), "headrace-pump"),
