@@ -36,6 +36,15 @@ describe("a container in a bare cell", () => {
     assert.deepEqual([exit.exitCode, exit.reason], [127, "StartError"]);
   });
 
+  test("that is told more than Linux hands to a program says so, and what to do", async () => {
+    const container = host.spec({ command: ["true", "x".repeat(140_000)] });
+    await assert.rejects(host.sandbox.start(container), {
+      code: "start-failed",
+      message: /its longest argument has 140000 bytes, and Linux takes 131071: hand large values on as artifacts/,
+    });
+    assert.equal((await host.exitOf(container.id)).exitCode, 126);
+  });
+
   test("is refused under an id that was used before", async () => {
     const container = host.spec({ command: ["true"] });
     await host.sandbox.start(container);

@@ -3,6 +3,7 @@
 All of this is our own code; nothing of the tenant runs before `confine` has returned.
 """
 
+import errno
 import os
 import resource
 import signal
@@ -30,6 +31,8 @@ from syscalls import (
 
 # A container's exit codes when its program could not be run, as shells and container runtimes have them.
 NOT_FOUND, NOT_EXECUTABLE, NOT_STARTED = 127, 126, 128
+# Bytes that the kernel takes of one argument of a program: MAX_ARG_STRLEN, but for the zero at its end.
+_LONGEST_ARGUMENT = 131071
 _FILTER = Filter(seccomp.build_filter())
 # What a zygote holds in its cell's user namespace, to build roots and change users: chown, dac_override, fowner, kill,
 # setgid, setuid, setpcap, sys_admin. No ptrace, no network administration, no devices.
@@ -166,6 +169,19 @@ def execute(command):
         raise StartError(f"Cannot run {command[0]!r}: no such program in the container", NOT_FOUND) from None
     except (PermissionError, NotADirectoryError) as error:
         raise StartError(f"Cannot run {command[0]!r}: {error.strerror}", NOT_EXECUTABLE) from None
+    except OSError as error:
+        if error.errno != errno.E2BIG:
+            raise
+        raise StartError(_too_long(command), NOT_EXECUTABLE) from None
+
+
+def _too_long(command):
+    longest = max(len(os.fsencode(word)) for word in command)
+    if longest > _LONGEST_ARGUMENT:
+        what = f"its longest argument has {longest} bytes, and Linux takes {_LONGEST_ARGUMENT}"
+    else:
+        what = "its arguments and variables together are more than Linux takes"
+    return f"Cannot run {command[0]!r}: {what}: hand large values on as artifacts, and collect hundreds of artifacts in several steps"
 
 
 def _give_up(report, error):
