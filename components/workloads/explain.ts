@@ -42,9 +42,16 @@ async function explainClaim(
     ];
   if (claim.status?.phase === "Bound") return [];
   const said = await lastEvent(claim, events, "");
-  return [
-    { summary: `The claim waits for a volume${said === undefined ? "" : `: ${said.reason}${tail(said.message)}`}` },
-  ];
+  const summary = `The claim waits for a volume${said === undefined ? "" : `: ${said.reason}${tail(said.message)}`}`;
+  const { storageClassName: name } = claim.spec;
+  return /^storageclass\S* ".*" not found/.test(said?.message ?? "")
+    ? [
+        {
+          summary,
+          remedy: `Make a StorageClass "${name}" with \`provisioner: local.headrace.io\`, or name one of \`kubectl get sc\``,
+        },
+      ]
+    : [{ summary }];
 }
 
 /** Of a pod that its node has and that does not start (volumes, for one), only the events say why. */

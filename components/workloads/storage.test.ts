@@ -58,7 +58,7 @@ async function withStorage(work: (bench: Bench) => Promise<void>): Promise<void>
       directory,
       async explain(name) {
         const reasons = await workloads?.explain?.({ kind: "PersistentVolumeClaim", namespace: "default", name });
-        return (reasons ?? []).map(({ summary }) => summary);
+        return (reasons ?? []).flatMap(({ summary, remedy }) => (remedy === undefined ? [summary] : [summary, remedy]));
       },
       async restart() {
         stop.abort();
@@ -236,6 +236,7 @@ describe("claims", () => {
       assert.match(await message("block", "ProvisioningFailed"), /block volumes are not supported/);
       assert.deepEqual(await bench.explain("unknown"), [
         'The claim waits for a volume: ProvisioningFailed: storageclass.storage.k8s.io "gold" not found',
+        'Make a StorageClass "gold" with `provisioner: local.headrace.io`, or name one of `kubectl get sc`',
       ]);
       await bench.client.resource(Pod).create(pod("user", { spec: using("unknown") }));
       await waitsFor(bench, "user", "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.");

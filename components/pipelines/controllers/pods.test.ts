@@ -38,3 +38,18 @@ test("what passes by itself and has nothing to tell is no reason to wait, what h
     summary: "ErrImagePull: nothing maps it",
   });
 });
+
+test("what the user can mend says how: a claim without a volume, and a Secret that is not there", () => {
+  const message = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.";
+  const pod = podWaiting("", "");
+  const volumes = [{ name: "data", persistentVolumeClaim: { claimName: "rows" } }];
+  const conditions = [{ type: "PodScheduled", status: "False" as const, reason: "Unschedulable", message }];
+  const unscheduled = { ...pod, spec: { ...pod.spec, volumes }, status: { ...pod.status, conditions } };
+  assert.deepEqual(waitingOf(unscheduled), {
+    summary: message,
+    remedy: "`headrace explain pvc/rows` says what to do",
+  });
+  assert.match(waitingOf({ ...unscheduled, spec: pod.spec })?.remedy ?? "", /explain pod\/step/);
+  const missing = waitingOf(podWaiting("CreateContainerConfigError", 'secret "db" not found'));
+  assert.match(missing?.remedy ?? "", /Make what is missing/);
+});

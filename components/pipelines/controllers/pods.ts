@@ -320,15 +320,30 @@ export function waitingOf(pod: Pod): Waiting | undefined {
   const { status } = pod;
   if (status?.phase === "Running" || isOver(pod)) return undefined;
   const unscheduled = status?.conditions?.find(({ type, status: met }) => type === "PodScheduled" && met === "False");
-  if (unscheduled)
-    return { summary: unscheduled.message ?? `It cannot be scheduled: ${unscheduled.reason ?? "no reason given"}` };
+  if (unscheduled) {
+    const summary = unscheduled.message ?? `It cannot be scheduled: ${unscheduled.reason ?? "no reason given"}`;
+    return { summary, remedy: `\`headrace explain ${blockerOf(pod, summary)}\` says what to do` };
+  }
   const states = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
   const waits = states.flatMap(({ state }) => state?.waiting ?? []);
   const waiting = waits.find(({ reason }) => reason && !passing.has(reason));
   // What passes by itself is worth a word only while the node says what it is about.
   const progress = waits.find(({ reason, message }) => reason === "ContainerCreating" && message);
   if (!waiting) return progress && { summary: `Preparing its environment: ${progress.message}` };
-  return { summary: waiting.message ? `${waiting.reason}: ${waiting.message}` : (waiting.reason ?? "") };
+  return {
+    summary: waiting.message ? `${waiting.reason}: ${waiting.message}` : (waiting.reason ?? ""),
+    // A Secret, a ConfigMap or a key of one.
+    ...(waiting.reason === "CreateContainerConfigError" && {
+      remedy: "Make what is missing with kubectl: the step goes on by itself",
+    }),
+  };
+}
+
+/** What to ask about: its claim, if that has no volume yet, which keeps the pod from a node. */
+function blockerOf({ metadata, spec }: Pod, message: string): string {
+  const claims = spec.volumes?.flatMap(({ persistentVolumeClaim: claim }) => claim?.claimName ?? []) ?? [];
+  const isKept = claims.length === 1 && /unbound immediate|available persistent volumes/.test(message);
+  return isKept ? `pvc/${claims[0]}` : `pod/${metadata.name}`;
 }
 
 const passing = new Set(["ContainerCreating", "PodInitializing"]);
