@@ -13,7 +13,7 @@ import warnings
 
 
 def refuse(what):
-    print(f"Cannot compile: the file has {what}", file=sys.stderr)
+    print(f"It has {what}", file=sys.stderr)
     sys.exit(3)
 
 
@@ -24,11 +24,14 @@ def find_pipeline(module, wanted):
     found = {name: value for name, value in vars(module).items() if isinstance(value, GraphComponent)}
     if wanted:
         if wanted not in found:
-            refuse(f"no pipeline {wanted!r}; it has: {', '.join(sorted(found)) or 'none'}")
+            refuse(f"no pipeline {wanted!r}; what it has: {', '.join(sorted(found)) or 'none'}")
         return found[wanted]
     own = {name: value for name, value in found.items() if value.pipeline_func.__module__ == module.__name__}
-    if len(own) != 1:
-        refuse(f"{len(own)} pipelines ({', '.join(sorted(own)) or 'none'}); name one with --pipeline FUNCTION")
+    if not own:
+        imported = f"; name one that it imports with --pipeline: {', '.join(sorted(found))}" if found else ""
+        refuse(f"no pipeline: decorate a function with @dsl.pipeline{imported}")
+    if len(own) > 1:
+        refuse(f"{len(own)} pipelines; name one with --pipeline: {', '.join(sorted(own))}")
     return next(iter(own.values()))
 
 

@@ -13,7 +13,7 @@ import { parseParameters, type InputTypes } from "../parameters.ts";
 import { CommandError, type Terminal } from "../terminal.ts";
 
 /** The SDK that compiles Python files when the user's own interpreter has none. */
-const sdk = "kfp==2.17.3";
+const sdk = ["kfp==2.17.3", "kfp-kubernetes==2.17.3"];
 
 export interface RunFlags {
   readonly parameter: readonly string[];
@@ -117,7 +117,11 @@ async function compile(
     return stdout;
   } catch (cause) {
     const output = (cause as { stderr?: string }).stderr?.trim() ?? String(cause);
-    throw new CommandError(`Cannot compile ${file}`, { why: output.split("\n").slice(-12).join("\n") }, { cause });
+    const remedy = /^(ModuleNotFound|Import)Error/m.test(output)
+      ? "Compile it with the Python that has what it imports: activate that environment, with kfp in it, and call headrace again"
+      : undefined;
+    const why = output.split("\n").slice(-12).join("\n");
+    throw new CommandError(`Cannot compile ${file}`, { why, ...(remedy !== undefined && { remedy }) }, { cause });
   }
 }
 
@@ -142,7 +146,7 @@ async function buildSdk(surroundings: Surroundings, terminal: Terminal): Promise
   });
   const environment = await environments.resolve({
     image: "python:3",
-    packages: { installs: [{ requirements: [sdk] }] },
+    packages: { installs: [{ requirements: sdk }] },
     mappings: [{ image: "python:3", python: "3" }],
     onProgress: (message) => terminal.note(message),
   });
