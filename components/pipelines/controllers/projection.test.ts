@@ -67,7 +67,7 @@ describe("projections", { skip }, () => {
     assert.equal((await list(runs, { namespace: "other" })).length, 0);
   });
 
-  test("runs come newest first, in pages", async () => {
+  test("runs come newest first, in pages of one moment: a watch from it tells what came meanwhile", async () => {
     await using bench = await createBench(program);
     const { runs } = projections(bench);
     const ids: string[] = [];
@@ -80,6 +80,8 @@ describe("projections", { skip }, () => {
       first.items.map(({ metadata }) => metadata.name),
       ids.slice(0, 2),
     );
+    await bench.run(pipeline("one_step"));
+    assert.notEqual((await runs.list(everything)).metadata.resourceVersion, first.metadata.resourceVersion);
     const second = await runs.list({
       ...everything,
       limit: 2,
@@ -90,6 +92,7 @@ describe("projections", { skip }, () => {
       ids.slice(2),
     );
     assert.equal(second.metadata.continue, undefined);
+    assert.equal(second.metadata.resourceVersion, first.metadata.resourceVersion);
     await assert.rejects(runs.list({ ...everything, continue: "x" }), /continue: is not a token of this list/);
   });
 

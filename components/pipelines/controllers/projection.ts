@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import {
   apiVersionOf,
   badRequest,
@@ -8,7 +9,7 @@ import {
   type ProjectionQuery,
   type ResourceDefinition,
 } from "@headrace/model";
-import type { Change, Records } from "@headrace/records";
+import { type Change, chunksOf, type Records } from "@headrace/records";
 import type { NamePlace } from "../records/object-search.ts";
 import type { PipelineDatabase, PipelineTables } from "../records/tables.ts";
 
@@ -54,6 +55,8 @@ export interface ViewSearch<P> extends Selectors {
 
 /** Objects of one answer, also if the caller asked for all. */
 const maxPage = 5_000;
+/** Changed objects that are read in one go: then others have their turn. */
+const toldAtOnce = 100;
 
 export function createView<T extends KubeObject, P>(records: Records, kind: ViewKind<T, P>): View<T> {
   const { definition, changes, places, pageSize = maxPage, remedy } = kind;
@@ -96,15 +99,18 @@ export function createView<T extends KubeObject, P>(records: Records, kind: View
       const prefix = kind.prefix?.({ fields, labels }) ?? "";
       const isWanted = ({ key }: Change) => (name === undefined ? key.startsWith(prefix) : key === name);
       for await (const batch of liveChanges(records, { kind: changes, namespace, since, signal })) {
-        const wanted = batch.filter(isWanted);
-        const search = { namespace, names: wanted.map(({ key }) => key), ...(kind.isFixed ? { fields, labels } : all) };
-        const found = await kind.find(databaseOf(records, namespace), search);
-        const byKey = new Map(found.map(({ object }) => [keyOf(object), object]));
-        for (const change of wanted) {
-          const object = byKey.get(`${change.ns}/${change.key}`);
-          if (object) yield { type: "MODIFIED", object: withVersion(object, change.seq) };
-          else if (!kind.isFixed || change.op === "DELETE")
-            yield { type: "DELETED", object: deletedObject(definition, change) };
+        for (const wanted of chunksOf(batch.filter(isWanted), toldAtOnce)) {
+          const names = wanted.map(({ key }) => key);
+          const search = { namespace, names, ...(kind.isFixed ? { fields, labels } : all) };
+          const found = await kind.find(databaseOf(records, namespace), search);
+          const byKey = new Map(found.map(({ object }) => [keyOf(object), object]));
+          for (const change of wanted) {
+            const object = byKey.get(`${change.ns}/${change.key}`);
+            if (object) yield { type: "MODIFIED", object: withVersion(object, change.seq) };
+            else if (!kind.isFixed || change.op === "DELETE")
+              yield { type: "DELETED", object: deletedObject(definition, change) };
+          }
+          if (wanted.length === toldAtOnce) await setImmediate();
         }
       }
     },
