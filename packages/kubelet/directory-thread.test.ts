@@ -33,7 +33,8 @@ test("many trees at a time go, and one that is not there is fine", () =>
   within(async (directory, thread) => {
     const paths = Array.from({ length: 20 }, (_, n) => join(directory, `gone-${n}`));
     for (const path of paths) mkdirSync(path);
-    await Promise.all([...paths, join(directory, "never-there")].map((path) => thread.remove(path)));
+    const [first = "", ...others] = paths;
+    await Promise.all([thread.remove(first), thread.remove(...others, join(directory, "never-there"))]);
     assert.ok(!paths.some((path) => existsSync(path)));
   }));
 

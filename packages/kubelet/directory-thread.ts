@@ -7,9 +7,11 @@ export interface DirectoryContent {
   readonly files: readonly string[];
 }
 
-type Work = { readonly do: "remove" } | { readonly do: "make"; readonly content: DirectoryContent };
+type Work =
+  | { readonly do: "remove"; readonly paths: readonly string[] }
+  | { readonly do: "make"; readonly path: string; readonly content: DirectoryContent };
 
-export type Job = Work & { readonly id: number; readonly path: string };
+export type Job = Work & { readonly id: number };
 
 export interface JobDone {
   readonly id: number;
@@ -30,22 +32,25 @@ export class DirectoryThread {
     signal.addEventListener("abort", () => void this.#worker?.terminate(), { once: true });
   }
 
-  /** Removes a directory with all that is in it; one that is not there is fine. Links are removed, never followed. Rejects with the system's error. */
-  remove(path: string): Promise<void> {
-    return this.#ask(path, { do: "remove" });
+  /**
+   * Removes directories with all that is in them; one that is not there is fine. Links are removed, never followed. Rejects with the
+   * system's first error, once it has tried them all. Several at a time cost one message each way.
+   */
+  remove(...paths: readonly string[]): Promise<void> {
+    return this.#ask({ do: "remove", paths });
   }
 
   /** Makes a directory, for its owner alone, with what belongs in it. Rejects with the system's error, also if it is there. */
   make(path: string, content: DirectoryContent): Promise<void> {
-    return this.#ask(path, { do: "make", content });
+    return this.#ask({ do: "make", path, content });
   }
 
-  async #ask(path: string, work: Work): Promise<void> {
+  async #ask(work: Work): Promise<void> {
     const worker = (this.#worker ??= this.#start());
     this.#last += 1;
     const done = Promise.withResolvers<void>();
     this.#waiting.set(this.#last, done);
-    worker.postMessage({ id: this.#last, path, ...work } satisfies Job, []);
+    worker.postMessage({ id: this.#last, ...work } satisfies Job, []);
     await done.promise;
   }
 

@@ -9,11 +9,23 @@ parentPort?.on("message", (job: Job) => parentPort?.postMessage(perform(job), []
 function perform(job: Job): JobDone {
   try {
     if (job.do === "make") make(job.path, job.content);
-    else rmSync(job.path, { recursive: true, force: true });
+    else remove(job.paths);
     return { id: job.id };
   } catch (error) {
     return { id: job.id, error };
   }
+}
+
+function remove(paths: readonly string[]): void {
+  const errors: unknown[] = [];
+  for (const path of paths) {
+    try {
+      rmSync(path, { recursive: true, force: true });
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw errors[0];
 }
 
 function make(path: string, { folders, files }: DirectoryContent): void {

@@ -68,9 +68,9 @@ export class PodDirectories {
     this.#thread = new DirectoryThread(options.signal);
   }
 
-  /** Resolves once a directory and all that is in it are gone. Rejects with the system's error. */
-  remove(path: string): Promise<void> {
-    return this.#thread.remove(path);
+  /** Resolves once directories and all that is in them are gone. Rejects with the system's first error. */
+  remove(...paths: readonly string[]): Promise<void> {
+    return this.#thread.remove(...paths);
   }
 
   /** The pod's directory is there afterwards, with the scratch directory and its folders if the pod is a step; what else a step's shape names may be missing. */
@@ -109,7 +109,7 @@ export class PodDirectories {
     try {
       const outdated = this.#spares.filter((spare) => spare.shape !== shape);
       this.#spares = this.#spares.filter((spare) => spare.shape === shape);
-      for (const { path } of outdated) await this.remove(path);
+      if (outdated.length > 0) await this.remove(...outdated.map(({ path }) => path));
       while (this.#spares.length < spares && !this.#signal.aborted) {
         const path = join(this.#podsDirectory, `${spareDirectoryPrefix}${this.#ids.suffix(10)}`);
         await this.#thread.make(path, contentOf(step));

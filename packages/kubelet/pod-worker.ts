@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { type Environment, EnvironmentError } from "@headrace/environments";
 import type { Container, LifecycleHandler, Pod, Probe } from "@headrace/k8s";
 import { isApiError, type StepIO, type StepReport } from "@headrace/model";
-import { type EventMessage, exponentialDelay, pause } from "@headrace/runtime";
+import { afterThisTurn, type EventMessage, exponentialDelay, pause } from "@headrace/runtime";
 import type { ContainerExit } from "@headrace/sandbox";
 import { type CommandResult, runInContainer } from "./commands.ts";
 import { instanceId, makesItsFolders, parseInstanceId } from "./container-spec.ts";
@@ -578,11 +578,15 @@ export class PodWorker {
     if (signal.aborted) return;
     this.#reported = true;
     await this.#status.publishForCertain();
+    // The next step's pod has come with the same commit: it is started first.
+    await afterThisTurn();
     if (signal.aborted) return;
-    await this.#acknowledge();
-    this.#settled = true;
+    const acknowledged = this.#acknowledge();
     this.#sayUnsaid();
-    await this.#clearAway();
+    const cleared = this.#clearAway();
+    await acknowledged;
+    this.#settled = true;
+    await cleared;
     if (this.#gone || this.#isDeleted) await this.#remove();
   }
 
@@ -596,7 +600,7 @@ export class PodWorker {
   async #clearAway(): Promise<void> {
     const { directories, sandbox, onError } = this.#services;
     await sandbox.removeGroup(this.#uid).catch(onError);
-    await Promise.all(this.#needless.map((path) => directories.remove(path).catch(onError)));
+    await directories.remove(...this.#needless).catch(onError);
   }
 
   /** What a pod that is over has no use for. */
@@ -686,7 +690,7 @@ export class PodWorker {
       await persist({ clock, signal, onError, final: finalForObject }, () => pods.delete({ namespace, name }, options));
     }
     if (signal.aborted) return;
-    await Promise.all([this.#directory, this.#projections].map((path) => directories.remove(path).catch(onError)));
+    await directories.remove(this.#directory, this.#projections).catch(onError);
     this.#onRemoved();
   }
 

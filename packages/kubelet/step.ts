@@ -1,5 +1,5 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
-import { chmod, mkdir, statfs } from "node:fs/promises";
+import { closeSync, constants, fstatSync, openSync, readSync, statfsSync } from "node:fs";
+import { chmod, mkdir } from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
 import { type ArtifactStore, bring } from "@headrace/artifacts";
 import type { Pod } from "@headrace/k8s";
@@ -182,13 +182,14 @@ export async function collectStep({
     outputs,
     ...(step.log !== undefined && printed !== undefined && { log: await artifacts.write(step.log, printed) }),
     tail: logTail(logPath, tailBytes),
-    ...((await isFull(scratchDirectory)) && { diskFull: true }),
+    ...(isFull(scratchDirectory) && { diskFull: true }),
   };
 }
 
-async function isFull(directory: string): Promise<boolean> {
+/** Asked in place: the next step waits for the report, and the answer is in memory. */
+function isFull(directory: string): boolean {
   try {
-    const { bavail, bsize } = await statfs(directory);
+    const { bavail, bsize } = statfsSync(directory);
     return bavail * bsize < leastRoom;
   } catch {
     return false;

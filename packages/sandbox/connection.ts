@@ -55,6 +55,11 @@ export class Connection {
     const n = this.#number;
     return new Promise((resolve, reject) => {
       this.#pending.set(n, { resolve, reject });
+      // What is asked in the same turn goes in one piece, and wakes the launcher once.
+      if (this.#socket.writableCorked === 0) {
+        this.#socket.cork();
+        process.nextTick(() => this.#socket.uncork());
+      }
       this.#socket.write(`${JSON.stringify({ n, do: verb, ...fields })}\n`);
     });
   }
