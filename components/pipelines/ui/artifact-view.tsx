@@ -20,6 +20,7 @@ import { ArtifactContent, ArtifactProperties } from "./artifact-content.tsx";
 import {
   artifactKind,
   confusionMatrix,
+  byIteration,
   metricTable,
   notedProperties,
   rocPoints,
@@ -94,8 +95,9 @@ export function ArtifactPanel({
 }
 
 /** Every metric of the run in one table, then the charts. */
-export function MetricsView({ items }: { readonly items: readonly NamedArtifact[] }) {
+export function MetricsView({ items: made }: { readonly items: readonly NamedArtifact[] }) {
   const t = useMessages(pipelineMessages);
+  const items = byIteration(made);
   const table = metricTable(items, placeOf);
   const charts = items.filter((item) => artifactKind(item.artifact.type) === "classification");
   const curves = charts.flatMap((item) => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { artifactKind, confusionMatrix, metricRows, rocPoints, slicesOf, typeName } from "./artifacts.ts";
+import type { Task } from "../resources/index.ts";
+import { artifactKind, byIteration, confusionMatrix, metricRows, rocPoints, slicesOf, typeName } from "./artifacts.ts";
 
 test("a type decides how its artifact is looked at, whatever its version", () => {
   assert.equal(artifactKind("system.ClassificationMetrics@0.0.1"), "classification");
@@ -77,4 +78,17 @@ test("sliced metrics have a curve and a matrix a slice", () => {
   assert.deepEqual(young?.matrix, { labels: ["cat"], rows: [[3]] });
   assert.deepEqual([old?.points, old?.matrix], [undefined, undefined]);
   assert.equal(artifactKind("system.SlicedClassificationMetrics@0.0.1"), "sliced");
+});
+
+test("what the iterations of a step made stands in their order, whichever was done first", () => {
+  const made = ["root/load", "root/loop[10]/train", "root/loop[2]/train", "root/loop[10]/judge", "root/loop[2]/judge"];
+  const items = made.map((key, id) => ({
+    artifact: { id, uri: "", type: "system.Metrics", metadata: {} },
+    output: "metrics",
+    task: { spec: { key } } as Task,
+  }));
+  assert.deepEqual(
+    byIteration(items).map(({ task }) => task.spec.key),
+    ["root/load", "root/loop[2]/train", "root/loop[10]/train", "root/loop[2]/judge", "root/loop[10]/judge"],
+  );
 });

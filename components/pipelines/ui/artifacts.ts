@@ -130,6 +130,16 @@ export function producedArtifacts(tasks: readonly Task[]): readonly NamedArtifac
   return [...made.values()].sort((a, b) => a.artifact.id - b.artifact.id);
 }
 
+/** The same with what one step made in the order of its iterations, whichever of them was done first. */
+export function byIteration(items: readonly NamedArtifact[]): readonly NamedArtifact[] {
+  const steps = Map.groupBy(items, ({ task }) => task.spec.key.replace(iteration, "[]"));
+  return [...steps.values()].flatMap((made) =>
+    made.toSorted((a, b) => a.task.spec.key.localeCompare(b.task.spec.key, "en", { numeric: true })),
+  );
+}
+
+const iteration = /\[\d+\]/g;
+
 export interface MetricTable {
   readonly metrics: readonly string[];
   readonly rows: readonly { readonly place: string; readonly values: Readonly<Record<string, string | number>> }[];

@@ -81,7 +81,7 @@ export function ComparePage() {
         <EmptyState
           sentence={t("compare.few", { most: mostRuns })}
           action={
-            <Link className="button-link" to="/runs">
+            <Link className="button" to="/runs">
               {t("compare.toRuns")}
             </Link>
           }

@@ -91,7 +91,7 @@ export const resultMessages = defineMessages({
     "older.someOfNewest": "{shown} of the newest {count}",
     compare: "Compare runs",
     "compare.sentence": "{count} {count|run|runs} side by side.",
-    "compare.few": "Choose two to {most} runs in the list of runs, then compare them.",
+    "compare.few": "Choose 2 to {most} runs in the list of runs, then compare them.",
     "compare.tooMany": "The first {most} of {count} runs are compared.",
     "compare.missing": "{count} of the runs cannot be found: {names}",
     "compare.failed": "Cannot compare the runs",
