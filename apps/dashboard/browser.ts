@@ -36,8 +36,15 @@ export async function launchBrowser(env: BrowserEnvironment): Promise<Browser> {
     );
   }
   // Root may not use Chromium's own sandbox; the pages that tests open are ours.
-  return await chromium.launch({ executablePath, args: process.getuid?.() === 0 ? ["--no-sandbox"] : [] });
+  return await chromium.launch({
+    executablePath,
+    timeout: patienceMs,
+    args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
+  });
 }
+
+/** What a crowded machine may take for what takes a moment here. */
+const patienceMs = 120_000;
 
 export interface PageOptions {
   readonly theme?: "light" | "dark";
@@ -67,9 +74,10 @@ export async function openPage(
     reducedMotion: "reduce",
   });
   const errors: string[] = [];
+  page.setDefaultTimeout(patienceMs);
   page.on("pageerror", (error) => errors.push(error.message));
   page.on("console", (message) => {
-    if (message.type() === "error") errors.push(message.text());
+    if (message.type() === "error") errors.push(`${message.text()} (${message.location().url})`);
   });
   await page.goto(`${gateway}/#${path}`);
   return { page, errors };

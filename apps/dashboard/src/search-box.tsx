@@ -14,6 +14,8 @@ export function SearchBox() {
   const [text, setText] = useState("");
   const [found, setFound] = useState<Found>({ hits: [], text: "" });
   const [at, setAt] = useState(0);
+  /** Enter came before what it is to open was found. */
+  const [isAwaited, setAwaited] = useState(false);
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => {
     const wanted = text.trim();
@@ -32,8 +34,10 @@ export function SearchBox() {
       controller.abort();
     };
   }, [text, kit]);
+  const isCurrent = found.text === text.trim();
   const close = (): void => {
     setText("");
+    setAwaited(false);
     input.current?.blur();
   };
   const go = (hit: SearchHit | undefined): void => {
@@ -41,13 +45,19 @@ export function SearchBox() {
     void navigate(hit.path);
     close();
   };
+  useEffect(() => {
+    if (!isAwaited || !isCurrent) return;
+    setAwaited(false);
+    go(found.hits[0]);
+  }, [isAwaited, isCurrent, found]);
   const keys = (event: KeyboardEvent<HTMLInputElement>): void => {
     const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
     if (step !== 0) {
       event.preventDefault();
       setAt(Math.max(0, Math.min(found.hits.length - 1, at + step)));
     }
-    if (event.key === "Enter") go(found.hits[at]);
+    if (event.key === "Enter" && isCurrent) go(found.hits[at]);
+    else if (event.key === "Enter") setAwaited(true);
     if (event.key === "Escape") close();
   };
   const isOpen = text.trim() !== "" && found.text !== "";
@@ -66,7 +76,10 @@ export function SearchBox() {
         value={text}
         autoComplete="off"
         spellCheck={false}
-        onChange={(event) => setText(event.target.value)}
+        onChange={(event) => {
+          setText(event.target.value);
+          setAwaited(false);
+        }}
         onKeyDown={keys}
       />
       <kbd aria-hidden>/</kbd>
