@@ -20,6 +20,7 @@ export function runProjection({ records, stuck }: RunProjectionOptions): View<Ru
     definition: runs,
     changes: "runs",
     places: byTime,
+    remedy: "runs are made, ended and deleted by `headrace run` and `headrace runs`, or through KFP's API",
     prefix: ({ labels }) => labels[runLabel] ?? "",
     async find(db, { namespace, names, fields, labels, after, limit }) {
       if (names?.length === 0) return [];

@@ -34,11 +34,12 @@ test("a run is a Workflow with its label, its name, its phase and its steps", as
     "workflows.argoproj.io/completed": "true",
   });
   assert.equal(workflow?.metadata.annotations?.["pipelines.kubeflow.org/run_name"], "First run");
-  const { phase, progress, message, finishedAt, nodes } = workflow?.status ?? {};
+  const { phase, progress, message, finishedAt, conditions, nodes } = workflow?.status ?? {};
   assert.deepEqual(
     [phase, progress, message, finishedAt],
     ["Failed", "0/1", "exited with code 1", "2026-01-01T00:00:00Z"],
   );
+  assert.deepEqual(conditions, [{ type: "Completed", status: "True" }]);
   const [node] = Object.values(nodes ?? {});
   assert.deepEqual([node?.displayName, node?.phase, node?.message], ["adder", "Failed", "exited with code 1"]);
   const [page] = (await kube.list({ namespace, limit: 1 })).items;

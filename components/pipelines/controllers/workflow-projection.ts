@@ -163,6 +163,8 @@ function toWorkflow(row: Row, steps: readonly Step[]): Workflow {
       phase: phaseOf(row.state as RunState),
       progress: `${Number(done)}/${Number(total)}`,
       ...timesOf(row),
+      // As Argo has it, and only once it is over: what `kubectl wait --for=condition=Completed` waits for.
+      ...(row.finished_at !== null && { conditions: [{ type: "Completed", status: "True" }] }),
       ...(message !== null && { message: readMessage(message) }),
       ...(steps.length > 0 && { nodes: Object.fromEntries(steps.map((step) => [step.uid, nodeOf(step)])) }),
     },

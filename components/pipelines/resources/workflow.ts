@@ -1,4 +1,4 @@
-import { age, defineResource, type ResourceOf, s } from "@headrace/model";
+import { age, conditions, defineResource, type ResourceOf, s } from "@headrace/model";
 
 const node = s.object(
   { id: s.string(), name: s.string(), displayName: s.string(), type: s.string(), phase: s.string() },
@@ -21,6 +21,7 @@ export const workflows = defineResource({
         startedAt: s.time(),
         finishedAt: s.time(),
         message: s.string(),
+        conditions: conditions("Completed"),
         nodes: s.map(node, { description: "The steps, the first hundred of them." }),
       },
     ),
