@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConfigMap, Secret } from "@headrace/k8s";
-import { runs } from "@headrace/pipelines/resources";
 import { startFresh } from "./testing/fresh.ts";
+import { succeeded } from "./testing/runs.ts";
 import { startS3Server } from "./testing/s3-server.ts";
 
 const server = await startS3Server().then(
@@ -67,7 +67,6 @@ test(
   "a namespace whose artifacts are in a store elsewhere runs its pipelines there",
   {
     skip: server.skip,
-    timeout: 60_000,
   },
   async () => {
     await using store = server.started ?? assert.fail("There is a server, or the test is skipped");
@@ -107,13 +106,7 @@ test(
       });
     const created = await ask("/apis/v2beta1/runs", { display_name: "elsewhere", pipeline_spec: pipeline });
     const { run_id: name } = (await created.json()) as { run_id: string };
-    for await (const { object: run } of client
-      .resource(runs)
-      .watch({ namespace, signal: AbortSignal.timeout(30_000) })) {
-      if (run.metadata.name !== name || !["SUCCEEDED", "FAILED"].includes(run.status.state)) continue;
-      assert.equal(run.status.state, "SUCCEEDED", run.status.error ?? "");
-      break;
-    }
+    await succeeded(fresh.platform, name);
 
     const { artifacts } = (await (await ask(`/apis/v2beta1/artifacts?namespace=${namespace}`)).json()) as {
       artifacts: { artifact_id: string; uri: string }[];

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { test } from "node:test";
 import { Secret } from "@headrace/k8s";
-import { runs } from "@headrace/pipelines/resources";
 import { createPlatform, type Platform } from "./platform.ts";
 import { restoreBackup } from "./restore.ts";
 import { cacheDirectory, packaging, startFresh } from "./testing/fresh.ts";
+import { runOnceIn, succeeded } from "./testing/runs.ts";
 
 const namespace = "kubeflow";
 
@@ -37,14 +37,6 @@ async function submit(platform: Platform, script: string): Promise<string> {
   return run_id;
 }
 
-/** Resolves once the run is in one of the states. */
-async function untilIn({ client }: Platform, name: string, ...states: readonly string[]): Promise<void> {
-  for await (const { object } of client.resource(runs).watch({ namespace, signal: AbortSignal.timeout(30_000) })) {
-    if (object.metadata.name === name && states.includes(object.status.state)) return;
-  }
-  assert.fail(`Run ${name} did not come so far`);
-}
-
 async function contentOf(platform: Platform, run: string): Promise<string> {
   const listed = await (await ask(platform, `/apis/v2beta1/artifacts?namespace=${namespace}`)).json();
   const { artifacts = [] } = listed as { artifacts?: { artifact_id: string; uri: string }[] };
@@ -53,52 +45,46 @@ async function contentOf(platform: Platform, run: string): Promise<string> {
   return (await ask(platform, path)).text();
 }
 
-test(
-  "a backup of a Headrace at work comes to life with all that was there, and goes on with what was running",
-  {
-    timeout: 60_000,
-  },
-  async () => {
-    await using fresh = await startFresh();
-    const { platform, shared, directory } = fresh;
-    const done = await submit(platform, 'printf made > "$0"');
-    await untilIn(platform, done, "SUCCEEDED");
-    const going = await submit(platform, `while [ ! -e ${shared}/go ]; do sleep 0.05; done; printf late > "$0"`);
-    await untilIn(platform, going, "RUNNING");
-    const key = (from: Platform) => from.client.resource(Secret).get({ namespace, name: "mlpipeline-minio-artifact" });
+test("a backup of a Headrace at work comes to life with all that was there, and goes on with what was running", async () => {
+  await using fresh = await startFresh();
+  const { platform, shared, directory } = fresh;
+  const done = await submit(platform, 'printf made > "$0"');
+  await succeeded(platform, done);
+  const going = await submit(platform, `while [ ! -e ${shared}/go ]; do sleep 0.05; done; printf late > "$0"`);
+  await runOnceIn(platform, going, "RUNNING");
+  const key = (from: Platform) => from.client.resource(Secret).get({ namespace, name: "mlpipeline-minio-artifact" });
 
-    const response = await ask(platform, "/apis/headrace.io/v1/backup");
-    assert.ok(response.body);
-    const home = join(directory, "restored");
-    await restoreBackup(Readable.from(response.body), home);
+  const response = await ask(platform, "/apis/headrace.io/v1/backup");
+  assert.ok(response.body);
+  const home = join(directory, "restored");
+  await restoreBackup(Readable.from(response.body), home);
 
-    const restored = await createPlatform({
-      dataDirectory: home,
-      cacheDirectory,
-      runtimeDirectory: directory,
-      host: "127.0.0.1",
-      port: 0,
-      kubePort: 0,
-      s3Port: 0,
-      auth: "local",
-      shares: [shared],
-      packaging,
-      log: () => {},
-    });
-    try {
-      await writeFile(join(shared, "go"), "");
-      assert.equal(await contentOf(restored, done), "made");
-      await untilIn(restored, going, "SUCCEEDED");
-      assert.equal(await contentOf(restored, going), "late");
-      assert.deepEqual((await key(restored)).data, (await key(platform)).data);
-      await untilIn(platform, going, "SUCCEEDED");
-    } finally {
-      await restored.stop({ keepPods: false });
-    }
-  },
-);
+  const restored = await createPlatform({
+    dataDirectory: home,
+    cacheDirectory,
+    runtimeDirectory: directory,
+    host: "127.0.0.1",
+    port: 0,
+    kubePort: 0,
+    s3Port: 0,
+    auth: "local",
+    shares: [shared],
+    packaging,
+    log: () => {},
+  });
+  try {
+    await writeFile(join(shared, "go"), "");
+    assert.equal(await contentOf(restored, done), "made");
+    await succeeded(restored, going);
+    assert.equal(await contentOf(restored, going), "late");
+    assert.deepEqual((await key(restored)).data, (await key(platform)).data);
+    await succeeded(platform, going);
+  } finally {
+    await restored.stop({ keepPods: false });
+  }
+});
 
-test("what is no whole backup is refused, and leaves nothing", { timeout: 60_000 }, async () => {
+test("what is no whole backup is refused, and leaves nothing", async () => {
   await using fresh = await startFresh();
   const { platform, directory } = fresh;
   const bytes = Buffer.from(await (await ask(platform, "/apis/headrace.io/v1/backup")).arrayBuffer());

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
+import { eventually } from "@headrace/model/testing";
 import { findLauncher, HeadraceProcess, traces } from "./testing/index.ts";
 
 /** A data directory for Headraces that come and go; steps see `shared` at the same path. */
@@ -45,13 +45,12 @@ class Home implements AsyncDisposable {
 
   /** The step's attempts and the run's state once that is final. */
   async ended(run: string): Promise<{ state: string; error: string; attempts: Attempt[] }> {
-    for (;;) {
+    const state = await eventually(`run ${run} has ended`, async () => {
       const { state } = await this.ask(`/apis/v2beta1/runs/${run}`);
-      const task = await this.task(run);
-      if (state === "SUCCEEDED" || state === "FAILED")
-        return { state, error: task?.error?.message ?? "", attempts: task?.attempts ?? [] };
-      await pause(50);
-    }
+      return state === "SUCCEEDED" || state === "FAILED" ? state : undefined;
+    });
+    const task = await this.task(run);
+    return { state, error: task?.error?.message ?? "", attempts: task?.attempts ?? [] };
   }
 
   async task(run: string): Promise<TaskStatus | undefined> {
@@ -60,10 +59,19 @@ class Home implements AsyncDisposable {
     return (items as TaskItem[]).find(({ spec }) => spec.key === "root/step")?.status;
   }
 
-  /** Waits until a step has made this file in the shared folder, and resolves to its content. */
-  async made(name: string): Promise<string> {
-    while (!existsSync(join(this.shared, name))) await pause(20);
-    return readFileSync(join(this.shared, name), "utf8");
+  /** What steps have said in this file of the shared folder, once it is a line. A file is there before anything is in it. */
+  async said(name: string): Promise<string> {
+    const read = (): string => {
+      try {
+        return readFileSync(join(this.shared, name), "utf8");
+      } catch {
+        return "";
+      }
+    };
+    return eventually(`a step says something in ${name}`, () => {
+      const text = read();
+      return text.endsWith("\n") && text;
+    });
   }
 
   async ask(path: string, body?: unknown): Promise<Record<string, unknown>> {
@@ -111,26 +119,26 @@ test("a launcher that is killed is replaced, and its steps run on", async () => 
   await using home = new Home();
   await home.up();
   const run = await home.run(`echo x >> ${home.shared}/begun; while [ ! -e ${home.shared}/go ]; do sleep 0.05; done`);
-  await home.made("begun");
+  await home.said("begun");
   const first = findLauncher(home) ?? assert.fail("no launcher");
   process.kill(first, "SIGKILL");
-  while ((findLauncher(home) ?? first) === first) await pause(20);
+  await eventually("there is another launcher", () => (findLauncher(home) ?? first) !== first);
   const second = await home.run(`touch ${home.shared}/go`);
   assert.equal((await home.ended(second)).state, "SUCCEEDED");
   const { state, attempts } = await home.ended(run);
   assert.deepEqual([state, outcomes(attempts)], ["SUCCEEDED", [["SUCCEEDED", 0]]]);
-  assert.equal(await home.made("begun"), "x\n");
+  assert.equal(await home.said("begun"), "x\n");
   await home.down();
 });
 
 test("a step that ends while neither Headrace nor its launcher is there is found to have ended", async () => {
   await using home = new Home();
   await home.up();
-  const run = await home.run(`echo x >> ${home.shared}/begun; sleep 0.5; touch ${home.shared}/over; exit 7`);
-  await home.made("begun");
+  const run = await home.run(`echo x >> ${home.shared}/begun; sleep 0.5; echo x > ${home.shared}/over; exit 7`);
+  await home.said("begun");
   process.kill(findLauncher(home) ?? assert.fail("no launcher"), "SIGKILL");
   await home.headrace.kill();
-  await home.made("over");
+  await home.said("over");
   await home.up();
   const { state, attempts } = await home.ended(run);
   assert.deepEqual([state, outcomes(attempts)], ["FAILED", [["FAILED", 7]]]);
@@ -144,12 +152,12 @@ test("stopping ends steps that fork and ignore SIGTERM at once, and they run aga
   const run = await home.run(
     `trap '' TERM; echo x >> ${home.shared}/begun; [ -e ${home.shared}/go ] && exit 0; ${patience} & ${patience}`,
   );
-  await home.made("begun");
+  await home.said("begun");
   await home.down();
   rmSync(join(home.shared, "begun"));
   await home.up();
-  await home.made("begun");
-  assert.equal(await home.made("begun"), "x\n");
+  await home.said("begun");
+  assert.equal(await home.said("begun"), "x\n");
   const { attempts } = (await home.task(run)) ?? assert.fail("no task");
   assert.deepEqual(
     attempts.map(({ state }) => state),
@@ -163,13 +171,13 @@ test("stopping may keep pods: their steps run on, and are found again at the nex
   await using home = new Home();
   await home.up();
   const run = await home.run(`echo x >> ${home.shared}/begun; while [ ! -e ${home.shared}/go ]; do sleep 0.05; done`);
-  await home.made("begun");
+  await home.said("begun");
   assert.equal(await home.headrace.stop({ keepPods: true }), 0, home.headrace.words);
   await home.up();
   await home.ended(await home.run(`touch ${home.shared}/go`));
   const { state, attempts } = await home.ended(run);
   assert.deepEqual([state, outcomes(attempts)], ["SUCCEEDED", [["SUCCEEDED", 0]]]);
-  assert.equal(await home.made("begun"), "x\n");
+  assert.equal(await home.said("begun"), "x\n");
   await home.down();
 });
 
@@ -234,6 +242,6 @@ test("a Headrace whose launcher is gone and cannot be started again stops in ord
   const directory = join(home.home, "launcher");
   rmSync(directory, { recursive: true });
   writeFileSync(directory, "no directory any more");
-  while (findLauncher(home) !== undefined) await pause(20);
+  await eventually("the launcher is gone", () => findLauncher(home) === undefined);
   await home.down();
 });

@@ -17,7 +17,7 @@ interface Said {
   readonly url: string;
 }
 
-describe("the digits example", { timeout: 240_000 }, () => {
+describe("the digits example", () => {
   async function headraceRun(): Promise<Said> {
     const { platform } = await sharedPlatform();
     const { stdout } = await promisify(execFile)(process.execPath, [bin, "run", example, "--output", "json"], {

@@ -117,7 +117,7 @@ class Crowded implements AsyncDisposable {
 
 test(
   "on a full disk what cannot be kept is refused, what was taken goes on, and all is well once there is room",
-  { skip: refusal ?? false, timeout: 60_000 },
+  { skip: refusal ?? false },
   async () => {
     await using crowded = await Crowded.make();
     const waiting = await crowded.run(
@@ -142,7 +142,7 @@ test(
 
 test(
   "a step that fills the disk fails, and takes nobody along: neither its scratch space, nor its artifact, nor its log",
-  { skip: refusal ?? false, timeout: 60_000 },
+  { skip: refusal ?? false },
   async () => {
     await using crowded = await Crowded.make();
     const much = "head -c 100000000 /dev/zero";

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
 import { findKubectl, type Kubectl } from "./testing/kubectl.ts";
 import { sharedPlatform } from "./testing/shared.ts";
@@ -22,8 +24,8 @@ metadata: { name: settings }
 data: { colour: ${value} }
 `;
 
-test("kubectl works with pods, and what they need, as on a cluster", { timeout: 120_000 }, async (t) => {
-  const { platform } = await sharedPlatform();
+test("kubectl works with pods, and what they need, as on a cluster", async (t) => {
+  const { platform, shared } = await sharedPlatform();
   await using found = await findKubectl(platform.running.kubeconfig);
   if (found === undefined) return t.skip("kubectl is not on the PATH");
   const kubectl: Kubectl = found;
@@ -31,7 +33,7 @@ test("kubectl works with pods, and what they need, as on a cluster", { timeout: 
   await kubectl.ok("create namespace kubectl-test");
 
   await t.test("a namespace gets its default service account", async () => {
-    await kubectl.ok(`wait --for=jsonpath={.metadata.uid} serviceaccount/default --timeout=10s ${ns}`);
+    await kubectl.ok(`wait --for=jsonpath={.metadata.uid} serviceaccount/default --timeout=120s ${ns}`);
   });
 
   await t.test("a config map is applied, changed, described and deleted", async () => {
@@ -48,41 +50,49 @@ test("kubectl works with pods, and what they need, as on a cluster", { timeout: 
     await kubectl.ok(`create secret generic login --from-literal=word=swordfish ${ns}`);
     const withSecret = `${pod("with-secret", "echo $WORD")}      env: [{ name: WORD, valueFrom: { secretKeyRef: { name: login, key: word } } }]\n`;
     await kubectl.ok(`apply -f - ${ns}`, withSecret);
-    await kubectl.ok(`wait --for=jsonpath={.status.phase}=Succeeded pod/with-secret --timeout=30s ${ns}`);
+    await kubectl.ok(`wait --for=jsonpath={.status.phase}=Succeeded pod/with-secret --timeout=120s ${ns}`);
     assert.equal(await kubectl.ok(`logs with-secret ${ns}`), "swordfish\n");
   });
 
   await t.test("the log of a running pod is followed to its end", async () => {
-    await kubectl.ok(`apply -f - ${ns}`, pod("talks", "for i in 1 2 3; do echo line $i; sleep 0.3; done"));
-    await kubectl.ok(`wait --for=jsonpath={.status.phase}=Running pod/talks --timeout=30s ${ns}`);
-    assert.equal(await kubectl.ok(`logs -f talks ${ns}`), "line 1\nline 2\nline 3\n");
+    const script = "echo line 1; until [ -e /shared/let-it-end ]; do sleep 0.05; done; echo line 2";
+    const mounts = `      volumeMounts: [{ name: shared, mountPath: /shared }]
+  volumes: [{ name: shared, hostPath: { path: ${shared} } }]
+`;
+    await kubectl.ok(`apply -f - ${ns}`, pod("talks", script) + mounts);
+    await kubectl.ok(`wait --for=jsonpath={.status.phase}=Running pod/talks --timeout=120s ${ns}`);
+    await using following = kubectl.watch(`logs -f talks ${ns}`);
+    await following.printed(/^line 1$/m);
+    await writeFile(join(shared, "let-it-end"), "");
+    await following.printed(/^line 1\nline 2\n$/);
   });
 
   await t.test("a pod is watched, described, and gone when it is deleted", async () => {
-    const watching = kubectl.until(`get pods -w ${ns}`, (output) => /sleeps.*Terminating/.test(output));
     await kubectl.ok(`apply -f - ${ns}`, pod("sleeps", "sleep 1000"));
-    await kubectl.ok(`wait --for=condition=Ready pod/sleeps --timeout=30s ${ns}`);
+    await using watching = kubectl.watch(`get pods -w ${ns}`);
+    await watching.printed(/sleeps/);
+    await kubectl.ok(`wait --for=condition=Ready pod/sleeps --timeout=120s ${ns}`);
     const described = await kubectl.ok(`describe pod sleeps ${ns}`);
     assert.match(described, /Status:\s+Running/);
     assert.match(described, /Image:\s+busybox/);
     assert.match(described, /Scheduled|Started/);
     assert.match(await kubectl.ok(`get pods ${ns}`), /sleeps\s+1\/1\s+Running\s+0/);
     await kubectl.ok(`delete pod sleeps ${ns}`);
-    assert.match(await watching, /sleeps\s+1\/1\s+Running/);
+    assert.match(await watching.printed(/sleeps.*Terminating/), /sleeps\s+1\/1\s+Running/);
     assert.match(await kubectl.fails(`get pod sleeps ${ns}`), /not found/);
   });
 
   await t.test("an image that stands for nothing is named, with what to do", async () => {
     await kubectl.ok(`run unknown --image=example.com/nothing:1 --restart=Never ${ns}`);
     await kubectl.ok(
-      `wait --for=jsonpath={.status.containerStatuses[0].state.waiting.reason} pod/unknown --timeout=30s ${ns}`,
+      `wait --for=jsonpath={.status.containerStatuses[0].state.waiting.reason} pod/unknown --timeout=120s ${ns}`,
     );
     assert.match(await kubectl.ok(`describe pod unknown ${ns}`), /ImagePullBackOff|ErrImagePull/);
     assert.match(await kubectl.ok(`describe pod unknown ${ns}`), /ImageMapping/);
   });
 
   await t.test("a namespace takes what is in it along", async () => {
-    await kubectl.ok("delete namespace kubectl-test --timeout=30s");
+    await kubectl.ok("delete namespace kubectl-test --timeout=120s");
     assert.match(await kubectl.fails("get namespace kubectl-test"), /not found/);
     assert.equal(await kubectl.ok(`get pods ${ns}`), "");
   });

@@ -3,9 +3,9 @@ import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Secret } from "@headrace/k8s";
-import { type Run, runs } from "@headrace/pipelines/resources";
 import type { Platform } from "./platform.ts";
 import { pythonWith, startProgram, type PythonProgram } from "./testing/python.ts";
+import { succeeded } from "./testing/runs.ts";
 import { sharedPlatform } from "./testing/shared.ts";
 
 const clients = await pythonWith("boto3==1.44.8", "minio==7.2.20").then(
@@ -23,7 +23,7 @@ except urllib.error.HTTPError as error:
 open(sys.argv[1], "wb").write(answer)
 `;
 
-describe("the object store with stock clients", { timeout: 120_000, skip: clients.skip }, () => {
+describe("the object store with stock clients", { skip: clients.skip }, () => {
   let program: PythonProgram | undefined;
   let artifact = "";
 
@@ -94,10 +94,11 @@ describe("the object store with stock clients", { timeout: 120_000, skip: client
 
   test("a deleted run's bytes are freed, and nothing is left that no record knows", async () => {
     const { platform, directory } = await sharedPlatform();
+    const doomed = await runStep(platform);
     const { gateway, token } = platform.running;
     const ask = (method: string, path: string): Promise<Response> =>
       fetch(`${gateway}${path}`, { method, headers: { authorization: `Bearer ${token}` } });
-    const [folder = ""] = /^.*?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(artifact) ?? [];
+    const [folder = ""] = /^.*?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(doomed) ?? [];
     const place = join(directory, "home", "artifacts", "mlpipeline", folder);
     assert.ok(existsSync(place));
     await ask("DELETE", `/apis/v2beta1/runs/${basename(folder)}`);
@@ -129,21 +130,12 @@ async function runStep(platform: Platform): Promise<string> {
     }),
   });
   const { run_id: name } = (await response.json()) as { run_id: string };
-  const run = await over(platform, name);
-  assert.equal(run.status.state, "SUCCEEDED", run.status.error ?? "");
+  await succeeded(platform, name);
   const details = await fetch(`${running.gateway}/apis/v2beta1/artifacts?namespace=kubeflow&page_size=200`, {
     headers: { authorization: `Bearer ${running.token}` },
   });
   const found = (await details.text()).match(new RegExp(`minio://mlpipeline/([^"]*${name}[^"]*)`));
   return found?.[1] ?? assert.fail("The run has no artifact");
-}
-
-async function over({ client }: Platform, name: string): Promise<Run> {
-  const signal = AbortSignal.timeout(60_000);
-  for await (const { object: run } of client.resource(runs).watch({ namespace: "kubeflow", signal })) {
-    if (run.metadata.name === name && ["SUCCEEDED", "FAILED"].includes(run.status.state)) return run;
-  }
-  return assert.fail(`Run ${name} did not end`);
 }
 
 async function keyOf({ client }: Platform, namespace: string): Promise<readonly [string, string]> {

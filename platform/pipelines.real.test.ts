@@ -25,7 +25,7 @@ interface Ended extends RunWords {
 const namespace = "kubeflow";
 const sdk = await sdkPython();
 
-describe("pipelines of the stock SDK", { timeout: 120_000, skip: sdk.skip }, () => {
+describe("pipelines of the stock SDK", { skip: sdk.skip }, () => {
   let program: PythonProgram | undefined;
   let client: Client;
 

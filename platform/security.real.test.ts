@@ -3,6 +3,7 @@ import { networkInterfaces } from "node:os";
 import { before, describe, test } from "node:test";
 import type { Client } from "@headrace/client";
 import { Namespace, Pod, ServiceAccount } from "@headrace/k8s";
+import { eventually } from "@headrace/model/testing";
 import type { Running } from "./index.ts";
 import { sharedPlatform } from "./testing/shared.ts";
 
@@ -17,38 +18,35 @@ for place in sys.argv[1:]:
         print(place, "directly: connected")
     except OSError:
         print(place, "directly: no")
-    with socket.create_connection((proxy.hostname, proxy.port), timeout=5) as connection:
+    with socket.create_connection((proxy.hostname, proxy.port), timeout=60) as connection:
         connection.sendall(f"CONNECT {place} HTTP/1.1\\r\\nhost: {place}\\r\\n\\r\\n".encode())
         status = connection.recv(100).split(b" ")[1].decode()
         print(place, "by proxy:", "connected" if status == "200" else "no")
 `;
 
 /**
- * Tells whether a pod at the address was heard on port 7000: a gateway on the way may take any connection, so that connecting
- * says nothing. Tries again only while the pod refuses, since it may not listen yet.
+ * Tells whether a pod at the address was heard on port 7000 within so many seconds: a gateway on the way may take any connection,
+ * so that connecting says nothing.
  */
 const listenTo = `
-import os, socket, sys, time, urllib.parse
-address = sys.argv[1]
+import os, socket, sys, urllib.parse
+address, patience = sys.argv[1], float(sys.argv[2])
 
 def hear(connect):
-    for _ in range(100):
-        try:
-            with connect() as connection:
-                connection.settimeout(2)
-                return "heard" if b"mine" in connection.recv(200) + connection.recv(200) else "nothing"
-        except ConnectionRefusedError:
-            time.sleep(0.05)
-        except OSError:
-            return "nothing"
+    try:
+        with connect() as connection:
+            connection.settimeout(patience)
+            return "heard" if b"mine" in connection.recv(200) + connection.recv(200) else "nothing"
+    except OSError:
+        return "nothing"
 
 def through_proxy():
     proxy = urllib.parse.urlsplit(os.environ.get("HTTP_PROXY") or os.environ["http_proxy"])
-    connection = socket.create_connection((proxy.hostname, proxy.port), timeout=5)
+    connection = socket.create_connection((proxy.hostname, proxy.port), timeout=60)
     connection.sendall(f"CONNECT {address}:7000 HTTP/1.1\\r\\nhost: {address}:7000\\r\\n\\r\\n".encode())
     return connection
 
-print("directly:", hear(lambda: socket.create_connection((address, 7000), timeout=2)))
+print("directly:", hear(lambda: socket.create_connection((address, 7000), timeout=patience)))
 if "by proxy" in sys.argv:
     print("by proxy:", hear(through_proxy))
 `;
@@ -61,28 +59,31 @@ direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.req
 for url in sys.argv[1:]:
     for who, headers in (("anonymous", {}), ("itself", {"authorization": "Bearer " + token}), ("claiming", {"kubeflow-userid": "admin", "x-remote-user": "admin", "x-remote-group": "system:masters"})):
         try:
-            print(url, who, direct.open(urllib.request.Request(url, headers=headers), timeout=10).status)
+            print(url, who, direct.open(urllib.request.Request(url, headers=headers), timeout=60).status)
         except urllib.error.HTTPError as error:
             print(url, who, error.code)
 `;
 
 const python = (program: string, ...args: readonly string[]) => ["python3", "-c", program, ...args];
 
-describe("a step", { timeout: 120_000 }, () => {
+describe("a step", () => {
   let client: Client;
   let running: Running;
-  let fetchText: (path: string) => Promise<string>;
 
   before(async () => {
     const { platform } = await sharedPlatform();
     ({ running, client } = platform);
-    const headers = { authorization: `Bearer ${running.token}` };
-    fetchText = async (path) => (await fetch(`${running.gateway}/kube${path}`, { headers })).text();
     for (const name of ["tenant-one", "tenant-two"]) {
       await client.resource(Namespace).create({ apiVersion: "v1", kind: "Namespace", metadata: { name }, spec: {} });
       await seen(client, ServiceAccount, name, "default", () => true);
     }
   });
+
+  async function logOf(namespace: string, name: string): Promise<string> {
+    const headers = { authorization: `Bearer ${running.token}` };
+    const url = `${running.gateway}/kube/api/v1/namespaces/${namespace}/pods/${name}/log`;
+    return (await fetch(url, { headers })).text();
+  }
 
   async function start(namespace: string, name: string, command: readonly string[]): Promise<void> {
     await client.resource(Pod).create({
@@ -100,8 +101,7 @@ describe("a step", { timeout: 120_000 }, () => {
   async function run(namespace: string, name: string, command: readonly string[]): Promise<readonly string[]> {
     await start(namespace, name, command);
     await seen(client, Pod, namespace, name, ({ status }) => /Succeeded|Failed/.test(status?.phase ?? ""));
-    const log = await fetchText(`/api/v1/namespaces/${namespace}/pods/${name}/log`);
-    return log.trimEnd().split("\n");
+    return (await logOf(namespace, name)).trimEnd().split("\n");
   }
 
   test("reaches neither the host's loopback, nor the host's own addresses, nor metadata services", async () => {
@@ -143,7 +143,7 @@ describe("a step", { timeout: 120_000 }, () => {
 
   test("reaches pods of its own tenant, and none of another's", async () => {
     const listen =
-      "import socket\ns = socket.create_server(('', 7000))\nwhile True: c = s.accept()[0]; c.sendall(b'mine'); c.close()";
+      "import socket\ns = socket.create_server(('', 7000))\nprint('ready', flush=True)\nwhile True: c = s.accept()[0]; c.sendall(b'mine'); c.close()";
     await start("tenant-one", "listens", python(listen));
     const { status } = await seen(
       client,
@@ -153,8 +153,9 @@ describe("a step", { timeout: 120_000 }, () => {
       (pod) => pod.status?.phase === "Running" && pod.status.podIP !== undefined,
     );
     const address = status?.podIP ?? "";
-    assert.deepEqual(await run("tenant-one", "neighbour", python(listenTo, address)), ["directly: heard"]);
-    assert.deepEqual(await run("tenant-two", "stranger", python(listenTo, address, "by proxy")), [
+    await eventually("it listens", async () => (await logOf("tenant-one", "listens")).includes("ready"));
+    assert.deepEqual(await run("tenant-one", "neighbour", python(listenTo, address, "60")), ["directly: heard"]);
+    assert.deepEqual(await run("tenant-two", "stranger", python(listenTo, address, "2", "by proxy")), [
       "directly: nothing",
       "by proxy: nothing",
     ]);

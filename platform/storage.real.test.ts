@@ -51,14 +51,10 @@ test("what one pod leaves in a claim the next one finds, until the claim is dele
         ],
       },
     });
-    const pod = await eventually(
-      `pod ${name} is over`,
-      async () => {
-        const found = await client.resource(Pod).get(key(name));
-        return ["Succeeded", "Failed"].includes(found.status?.phase ?? "") && found;
-      },
-      60_000,
-    );
+    const pod = await eventually(`pod ${name} is over`, async () => {
+      const found = await client.resource(Pod).get(key(name));
+      return ["Succeeded", "Failed"].includes(found.status?.phase ?? "") && found;
+    });
     return pod.status?.containerStatuses?.[0]?.state?.terminated?.message ?? "";
   }
 
@@ -94,5 +90,5 @@ test("what one pod leaves in a claim the next one finds, until the claim is dele
   await claims.delete(key("data"));
   await eventually("the claim is gone", async () => !(await ifPresent(claims.get(key("data")))));
   await client.resource(Namespace).delete({ namespace: "", name: namespace });
-  await eventually("its folder is gone", async () => !(await readdir(volumes)).includes(spec.volumeName ?? ""), 20_000);
+  await eventually("its folder is gone", async () => !(await readdir(volumes)).includes(spec.volumeName ?? ""));
 });

@@ -132,7 +132,7 @@ test("kubectl finds everything that it needs", async (t) => {
     assert.match(await ok("describe pod one"), /Image:\s+busybox:2/);
     assert.equal(await ok("logs one -c side --tail=3"), "side 3\n");
     assert.match(await ok("describe node"), /^$|No resources/);
-    const waiting = ok("wait pod/one --for=jsonpath={.status.phase}=Running --timeout=20s");
+    const waiting = ok("wait pod/one --for=jsonpath={.status.phase}=Running --timeout=120s");
     const pods = api.client.resource(Pod);
     await pods.patch(
       { namespace: "default", name: "one" },

@@ -17,7 +17,7 @@ const started = await startS3Server().then(
 );
 const key = { accessKey: "key", secretKey: "secret" };
 
-describe("artifacts in an S3 server of somebody else", { skip: started.skip, timeout: 60_000 }, () => {
+describe("artifacts in an S3 server of somebody else", { skip: started.skip }, () => {
   let server: S3Server;
   let folder: string;
   let stores: Stores;

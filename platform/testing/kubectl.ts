@@ -1,7 +1,9 @@
 import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { eventually } from "@headrace/model/testing";
 import { packaging } from "./fresh.ts";
 
 /** The stock kubectl with the kubeconfig that Headrace writes. */
@@ -10,8 +12,13 @@ export interface Kubectl extends AsyncDisposable {
   ok(command: string, input?: string): Promise<string>;
   /** What a command prints on standard error when it fails, as it must. */
   fails(command: string, input?: string): Promise<string>;
-  /** Runs until it has printed what `isEnough` likes, or ends; then stops it and gives what it printed. */
-  until(command: string, isEnough: (output: string) => boolean): Promise<string>;
+  /** Runs until it is disposed of. */
+  watch(command: string): Watching;
+}
+
+export interface Watching extends AsyncDisposable {
+  /** All that it has printed, once that matches; rejects if it ends without. */
+  printed(wanted: RegExp): Promise<string>;
 }
 
 class KubectlError extends Error {
@@ -21,7 +28,7 @@ class KubectlError extends Error {
 /** undefined where there is no kubectl on the PATH. Arguments are split at blanks. */
 export async function findKubectl(kubeconfig: string): Promise<Kubectl | undefined> {
   const home = await mkdtemp(join(tmpdir(), "headrace-kubectl-"));
-  const options = { env: { PATH: packaging["PATH"], HOME: home, KUBECONFIG: kubeconfig }, timeout: 60_000 };
+  const options = { env: { PATH: packaging["PATH"], HOME: home, KUBECONFIG: kubeconfig }, timeout: 300_000 };
   const remove = (): Promise<void> => rm(home, { recursive: true, force: true });
 
   const run = (command: string, input = ""): Promise<{ ok: boolean; stdout: string; stderr: string }> =>
@@ -49,19 +56,26 @@ export async function findKubectl(kubeconfig: string): Promise<Kubectl | undefin
       if (ok) throw new KubectlError(`kubectl ${command} should have failed: ${stdout}`);
       return stderr;
     },
-    until(command, isEnough) {
+    watch(command) {
       const child = spawn("kubectl", command.split(" "), { ...options, stdio: ["ignore", "pipe", "pipe"] });
-      return new Promise((resolve, reject) => {
-        let output = "";
-        const take = (chunk: Buffer): void => {
-          output += chunk.toString();
-          if (isEnough(output)) child.kill();
-        };
-        child.stdout.on("data", take);
-        child.stderr.on("data", take);
-        child.once("error", reject);
-        child.once("close", () => resolve(output));
-      });
+      const closed = once(child, "close");
+      let output = "";
+      let ended = false;
+      for (const stream of [child.stdout, child.stderr])
+        stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
+      child.once("close", () => (ended = true));
+      return {
+        printed: (wanted) =>
+          eventually(`kubectl ${command} prints ${wanted}`, () => {
+            if (wanted.test(output)) return output;
+            if (ended) throw new KubectlError(`kubectl ${command} ended and had not printed ${wanted}: ${output}`);
+            return undefined;
+          }),
+        async [Symbol.asyncDispose]() {
+          child.kill();
+          await closed;
+        },
+      };
     },
     [Symbol.asyncDispose]: remove,
   };

@@ -24,7 +24,6 @@ export async function printedInPod({ client, running }: Platform, program: PodPr
   const phase = await eventually(
     `pod ${name} is over`,
     async () => /Succeeded|Failed/.exec((await client.resource(Pod).get({ namespace, name })).status?.phase ?? "")?.[0],
-    120_000,
   );
   const url = `${running.gateway}/kube/api/v1/namespaces/${namespace}/pods/${name}/log`;
   const log = await (await fetch(url)).text();

@@ -12,7 +12,7 @@ import { lineageWriter } from "../testing/task-rows.ts";
 
 const ns = "kubeflow";
 
-test(`the stock clients of kfp ${kfpVersion} find everything they call`, { timeout: 240_000 }, async (t) => {
+test(`the stock clients of kfp ${kfpVersion} find everything they call`, async (t) => {
   await runStock(t, "stock_client.py", [
     "healthz",
     "experiments",
@@ -24,20 +24,16 @@ test(`the stock clients of kfp ${kfpVersion} find everything they call`, { timeo
   ]);
 });
 
-test(
-  `every command of the program kfp ${kfpVersion} works, and what it leaves out of kfp-server-api`,
-  { timeout: 240_000 },
-  async (t) => {
-    await runStock(t, "stock_cli.py", [
-      "kfp experiment",
-      "kfp pipeline",
-      "kfp run",
-      "kfp recurring-run",
-      "kfp delete",
-      "kfp-server-api",
-    ]);
-  },
-);
+test(`every command of the program kfp ${kfpVersion} works, and what it leaves out of kfp-server-api`, async (t) => {
+  await runStock(t, "stock_cli.py", [
+    "kfp experiment",
+    "kfp pipeline",
+    "kfp run",
+    "kfp recurring-run",
+    "kfp delete",
+    "kfp-server-api",
+  ]);
+});
 
 /** Runs the Python script, which must say what it passed, and end well. */
 async function runStock(t: TestContext, script: string, passes: readonly string[]): Promise<void> {

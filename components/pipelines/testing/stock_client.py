@@ -132,7 +132,7 @@ run = client.run_pipeline(
     service_account="robot",
 )
 assert run.state == "PENDING" and run.service_account == "robot" and run.pipeline_spec is None
-done = client.wait_for_run_completion(run.run_id, timeout=60, sleep_duration=0.05)
+done = client.wait_for_run_completion(run.run_id, timeout=600, sleep_duration=0.05)
 assert done.state == "SUCCEEDED" and done.finished_at >= done.created_at, done
 assert done.pipeline_version_reference.pipeline_version_id == version.pipeline_version_id
 assert done.runtime_config.parameters == {"a": 1, "note": "x"}, done.runtime_config
@@ -141,7 +141,7 @@ assert [each.state for each in done.state_history] == ["PENDING", "SUCCEEDED"], 
 result = client.create_run_from_pipeline_func(
     sum_pipeline, arguments={"a": 2}, run_name="fails from a function", experiment_name="mnist", enable_caching=False
 )
-failed = client.wait_for_run_completion(result.run_id, timeout=60, sleep_duration=0.05)
+failed = client.wait_for_run_completion(result.run_id, timeout=600, sleep_duration=0.05)
 assert failed.state == "FAILED" and 'Step "add" failed' in failed.error.message, failed.error
 assert "ZeroDivisionError" in failed.error.message
 detail = failed.run_details.task_details[0]
@@ -152,7 +152,7 @@ assert "enableCache" not in task.get("cachingOptions", {}), task
 packaged = client.create_run_from_pipeline_package(package, arguments={"a": 3}, run_name="waits")
 assert client.get_run(packaged.run_id).experiment_id == client.get_experiment(experiment_name="Default").experiment_id
 client.terminate_run(packaged.run_id)
-ended = packaged.wait_for_run_completion(timeout=60)
+ended = packaged.wait_for_run_completion(timeout=600)
 assert ended.state == "FAILED" and "terminated" in ended.error.message, ended
 refused(400, client.terminate_run, packaged.run_id)
 
@@ -265,9 +265,9 @@ simple.upload_pipeline(package, name="simple", version="two")
 assert simple.get_pipeline_version("simple", "one").pipeline_version_id == uploaded.pipeline_version_id
 assert {each.display_name for each in simple.list_pipeline_versions("simple").pipeline_versions} == {"one", "two"}
 quick = simple.run("simple", params={"a": 1}, name="succeeds simply", experiment="mnist")
-assert simple.wait_for_run_status(quick, timeout=60, polling_interval=0.05).state == "SUCCEEDED"
+assert simple.wait_for_run_status(quick, timeout=600, polling_interval=0.05).state == "SUCCEEDED"
 inline = simple.run(sum_pipeline, params={"a": 1}, name="succeeds inline")
-assert simple.wait_for_run_status(inline.run_id, timeout=60, polling_interval=0.05).state == "SUCCEEDED"
+assert simple.wait_for_run_status(inline.run_id, timeout=600, polling_interval=0.05).state == "SUCCEEDED"
 assert [each.run_id for each in simple.list_runs(pipeline="simple", status="succeeded").runs] == [quick.run_id]
 assert simple.create_experiment("mnist").experiment_id == simple.get_experiment("mnist").experiment_id
 try:

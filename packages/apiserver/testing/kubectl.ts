@@ -20,7 +20,7 @@ export interface Kubectl extends Disposable {
 export async function findKubectl(server: string): Promise<Kubectl | undefined> {
   const home = mkdtempSync(join(tmpdir(), "headrace-kubectl-"));
   const flags = ["--server", server, "--kubeconfig", "/dev/null", "--cache-dir", join(home, "cache")];
-  const options = { env: { PATH: process.env["PATH"], HOME: home }, timeout: 30_000 };
+  const options = { env: { PATH: process.env["PATH"], HOME: home }, timeout: 300_000 };
 
   const run: Kubectl["run"] = (args, input = "") =>
     new Promise((resolve) => {

@@ -48,7 +48,7 @@ def start(pipeline, arguments=None, caching=False):
 
 
 def wait(run):
-    ended = client.wait_for_run_completion(run, 60, sleep_duration=0.05)
+    ended = client.wait_for_run_completion(run, 600, sleep_duration=0.05)
     return {"run": run, "state": ended.state, "error": ended.error.message if ended.error else None}
 
 

@@ -1,9 +1,10 @@
-"""Uses the stock Kubernetes client as a user's program does, and the SDK over it. usage: kubernetes_client.py KUBECONFIG
+"""Uses the stock Kubernetes client as a user's program does, and the SDK over it. usage: kubernetes_client.py KUBECONFIG FOLDER
 
-Says one JSON line for each thing that worked.
+Says one JSON line for each thing that worked. Pods may mount the folder.
 """
 
 import json
+import os
 import sys
 import threading
 
@@ -12,6 +13,7 @@ from kubernetes import client, config, watch
 from kubernetes.client.exceptions import ApiException
 
 config.load_kube_config(sys.argv[1])
+folder = sys.argv[2]
 core = client.CoreV1Api()
 ns = "python-client"
 
@@ -50,16 +52,25 @@ phases = []
 
 
 def follow():
-    for event in watch.Watch().stream(core.list_namespaced_pod, ns, timeout_seconds=60):
+    for event in watch.Watch().stream(core.list_namespaced_pod, ns, timeout_seconds=600):
         phases.append(event["object"].status.phase)
+        if phases[-1] == "Running" and "Running" not in phases[:-1]:
+            open(os.path.join(folder, "seen"), "w").close()
         if phases[-1] in ("Succeeded", "Failed"):
             return
 
 
 following = threading.Thread(target=follow)
 following.start()
-container = client.V1Container(name="main", image="busybox", command=["sh", "-c", "echo from python; sleep 0.2"])
-spec = client.V1PodSpec(containers=[container], restart_policy="Never")
+script = "echo from python; until [ -e /shared/seen ]; do sleep 0.05; done"
+container = client.V1Container(
+    name="main",
+    image="busybox",
+    command=["sh", "-c", script],
+    volume_mounts=[client.V1VolumeMount(name="shared", mount_path="/shared")],
+)
+shared = client.V1Volume(name="shared", host_path=client.V1HostPathVolumeSource(path=folder))
+spec = client.V1PodSpec(containers=[container], restart_policy="Never", volumes=[shared])
 core.create_namespaced_pod(ns, client.V1Pod(metadata=client.V1ObjectMeta(name="one"), spec=spec))
 following.join()
 assert phases[-1] == "Succeeded" and "Running" in phases, phases
@@ -86,7 +97,7 @@ pipelines.delete_experiment(made.experiment_id)
 say("pipelines without a host")
 
 core.delete_namespace(ns)
-for event in watch.Watch().stream(core.list_namespace, field_selector=f"metadata.name={ns}", timeout_seconds=30):
+for event in watch.Watch().stream(core.list_namespace, field_selector=f"metadata.name={ns}", timeout_seconds=600):
     if event["type"] == "DELETED":
         say("deletion")
         break
