@@ -45,7 +45,10 @@ export async function buildDashboard(options: { readonly force?: boolean } = {})
     await writeFile(join(fresh, "sources.sha256"), hash);
     await rm(folder, { recursive: true, force: true });
     await mkdir(here, { recursive: true });
-    await rename(fresh, folder);
+    // Two Headraces of one checkout may build at once: the other's files are as good, as long as they are of the same sources.
+    await rename(fresh, folder).catch(async (error: unknown) => {
+      if ((await readStamp()) !== hash) throw error;
+    });
   } finally {
     await rm(fresh, { recursive: true, force: true });
   }
