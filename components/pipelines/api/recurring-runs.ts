@@ -27,7 +27,7 @@ import {
   type ApiContext,
   checkLength,
   longText,
-  notFound,
+  lookup,
   readMessage,
   requireAccess,
   requireName,
@@ -48,6 +48,12 @@ import { splitVerb } from "./verbs.ts";
 
 const maxNameLength = 255;
 const collection = "/apis/v2beta1/recurringruns";
+
+const { required: requireRecurringRun, permitted: permittedRecurringRun } = lookup({
+  what: "RecurringRun",
+  resource: "jobs",
+  find: findRecurringRun,
+});
 
 /** What makes runs by the clock: the controller does, from the rows that are written here. */
 export function recurringRunRoutes(context: ApiContext): readonly Route[] {
@@ -252,23 +258,6 @@ function readPolicy(text: string) {
   return text === ""
     ? undefined
     : propagationPolicy.read(/^\d+$/.test(text) ? Number(text) : text, "propagation_policy");
-}
-
-async function permittedRecurringRun(
-  context: ApiContext,
-  user: User,
-  verb: string,
-  id: string,
-): Promise<RecurringRunRow> {
-  const row = await requireRecurringRun(context, id);
-  await requireAccess(context, user, verb, "jobs", row.ns, id);
-  return row;
-}
-
-async function requireRecurringRun(context: ApiContext, id: string): Promise<RecurringRunRow> {
-  const row = await findRecurringRun(anyTables(context), id);
-  if (!row) throw notFound("RecurringRun", id);
-  return row;
 }
 
 async function show(context: ApiContext, row: RecurringRunRow) {
