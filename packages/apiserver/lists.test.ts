@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Pod } from "@headrace/k8s";
+import { defineResource, s } from "@headrace/model";
 import { createMemoryStore } from "@headrace/store/memory";
 import { fetchFrom, testApi, type TestApi } from "./testing/index.ts";
 import { pod, widget, Widget } from "./testing/kinds.ts";
@@ -108,6 +109,34 @@ test("labels and fields select, and what cannot be selected by is refused with w
     /field label not supported: spec.size; supported: metadata.name, metadata.namespace, spec.color/,
   );
   await assert.rejects(widgets.list({ labelSelector: "a in" }), { code: 400 });
+});
+
+test("a search finds the objects that have all of its words, of kinds that say what they are searched by", async () => {
+  const Note = defineResource({
+    group: "example.com",
+    version: "v1",
+    kind: "Note",
+    spec: s.object({ text: s.string() }),
+    searchText: ({ metadata, spec }) => `${metadata.name} ${spec.text}`,
+  });
+  await using api = testApi([Widget, Note]);
+  const notes = api.client.resource(Note);
+  const note = (name: string, text: string) =>
+    notes.create({
+      apiVersion: "example.com/v1",
+      kind: "Note",
+      metadata: { name, namespace: "default" },
+      spec: { text },
+    });
+  await note("a", "Loss of the nightly run");
+  await note("b", "Ärger with the NIGHTLY build");
+  const names = async (...search: string[]): Promise<unknown> =>
+    (await notes.list({ search })).items.map(({ metadata }) => metadata.name);
+  assert.deepEqual(await names("nightly"), ["a", "b"]);
+  assert.deepEqual(await names("nightly", "ärg"), ["b"]);
+  assert.deepEqual(await names("nightly", "loss", "b"), []);
+  await assert.rejects(api.client.resource(Widget).list({ search: ["a"] }), /search: widgets are not searched/);
+  await assert.rejects(notes.list({ search: ["x".repeat(201)] }), /search: may be given 10 times/);
 });
 
 test("the client follows pages to the end, or to the limit", async () => {

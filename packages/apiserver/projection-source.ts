@@ -11,10 +11,11 @@ const longestPage = 5_000;
  * is of the moment of its first piece, or of a later one: a watch from its resourceVersion tells what has changed since.
  */
 export function projectionSource(projection: Projection): Source {
-  const queryOf = (namespace: string, { fields, labels }: Selection): ProjectionQuery => ({
+  const queryOf = (namespace: string, { fields, labels, search }: Selection): ProjectionQuery => ({
     namespace,
     fields,
     labels,
+    ...(search.length > 0 && { search }),
   });
 
   const listPiece = ({ namespace, selection }: PageQuery, limit: number, token: string | undefined) =>

@@ -11,7 +11,7 @@ import {
   type Selector,
 } from "@headrace/model";
 
-/** Which objects a list or a watch is about: its label and field selectors, understood. */
+/** Which objects a list or a watch is about: its label and field selectors and the words of its `search`, understood. */
 export interface Selection {
   readonly selectsAll: boolean;
   matches(object: KubeObject): boolean;
@@ -20,27 +20,50 @@ export interface Selection {
   /** Terms with `=`, for those who can look them up. `matches` holds for all terms. */
   readonly fields: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
+  readonly search: readonly string[];
 }
 
-const everything: Selection = { selectsAll: true, matches: () => true, fields: {}, labels: {} };
+const everything: Selection = { selectsAll: true, matches: () => true, fields: {}, labels: {}, search: [] };
+const maxWords = 10;
+const maxWordLength = 200;
 
 /** Throws BadRequest for a selector that cannot be read, and for a field that the kind cannot be selected by. */
 export function selectionOf(query: URLSearchParams, definition: ResourceDefinition, only?: string): Selection {
   const labelText = query.get("labelSelector") ?? "";
   const fieldText = query.get("fieldSelector") ?? "";
-  if (labelText === "" && fieldText === "" && only === undefined) return everything;
+  const search = wordsOf(query, definition);
+  if (labelText === "" && fieldText === "" && only === undefined && search.length === 0) return everything;
   const labels = read(labelText, parseSelector);
   const terms = [...read(fieldText, parseFieldSelector), ...(only === undefined ? [] : [nameIs(only)])];
   for (const { path } of terms) requireSelectable(path, definition);
   const fields = Object.fromEntries(terms.filter(({ negated }) => !negated).map(({ path, value }) => [path, value]));
   const name = fields["metadata.name"];
   return {
-    selectsAll: labels.length === 0 && terms.length === 0,
-    matches: (object) => matchesLabels(labels, object.metadata.labels) && matchesFields(terms, object),
+    selectsAll: labels.length === 0 && terms.length === 0 && search.length === 0,
+    matches: (object) =>
+      matchesLabels(labels, object.metadata.labels) &&
+      matchesFields(terms, object) &&
+      hasAll(definition.searchText?.(object) ?? "", search),
     ...(name !== undefined && { name }),
     fields,
     labels: equalLabels(labels),
+    search,
   };
+}
+
+/** `search` is ours: Kubernetes has no way to look for a part of a name. It may be given several times, and then all of it counts. */
+function wordsOf(query: URLSearchParams, { plural, searchText }: ResourceDefinition): readonly string[] {
+  const words = query.getAll("search").filter((word) => word !== "");
+  if (words.length === 0) return words;
+  if (!searchText) throw badRequest(`search: ${plural} are not searched; use a field or a label selector`);
+  if (words.length > maxWords || words.some((word) => word.length > maxWordLength))
+    throw badRequest(`search: may be given ${maxWords} times, with ${maxWordLength} characters each`);
+  return words;
+}
+
+function hasAll(text: string, words: readonly string[]): boolean {
+  const lower = text.toLowerCase();
+  return words.every((word) => lower.includes(word.toLowerCase()));
 }
 
 const nameIs = (value: string): FieldTerm => ({ path: "metadata.name", value, negated: false });

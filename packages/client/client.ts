@@ -33,6 +33,8 @@ export interface ListQuery extends CallOptions {
   readonly namespace?: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
+  /** Words that all stand in what an object's kind is searched by. */
+  readonly search?: readonly string[];
   readonly limit?: number;
   readonly continue?: string;
 }

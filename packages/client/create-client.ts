@@ -26,7 +26,7 @@ export interface ClientOptions {
 interface Call extends CallOptions {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly path: string;
-  readonly query?: Readonly<Record<string, string | undefined>>;
+  readonly query?: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly contentType?: string;
   readonly value?: unknown;
 }
@@ -57,7 +57,7 @@ export function createClient({ transport, user = platformUser }: ClientOptions):
       method,
       path,
       query: new URLSearchParams(
-        Object.entries(query ?? {}).filter((entry): entry is [string, string] => entry[1] !== undefined),
+        Object.entries(query ?? {}).flatMap(([name, value]) => [value ?? []].flat().map((each) => [name, each])),
       ),
       headers: {
         accept: "application/x-headrace-value, application/json",
@@ -179,7 +179,11 @@ export function createClient({ transport, user = platformUser }: ClientOptions):
   return { resource };
 }
 
-const selectors = ({ labelSelector, fieldSelector }: ListQuery) => ({ labelSelector, fieldSelector });
+const selectors = ({ labelSelector, fieldSelector, search }: ListQuery) => ({
+  labelSelector,
+  fieldSelector,
+  ...(search && { search }),
+});
 
 const signalOf = (options: { readonly signal?: AbortSignal | undefined } | undefined): CallOptions =>
   options?.signal ? { signal: options.signal } : {};

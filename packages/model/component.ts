@@ -76,6 +76,8 @@ export interface ProjectionQuery {
   readonly fields: Readonly<Record<string, string>>;
   /** Label selector terms with `=`. */
   readonly labels: Readonly<Record<string, string>>;
+  /** Words of a list that all stand in an object's `searchText`. */
+  readonly search?: readonly string[];
   readonly limit?: number;
   readonly continue?: string;
 }

@@ -40,6 +40,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly tracksGeneration: boolean;
   /** Which names `metadata.name` may have. */
   readonly nameRule: NameRule;
+  /** What a list's `search` looks in, whatever the case of its letters; absent for kinds that are not searched. */
+  searchText?(object: T): string;
   /** Seconds of grace a delete gets; 0 removes at once. Pods answer from their spec. */
   gracePeriodSeconds?(object: T): number;
   /** Fill what the schema's defaults cannot say (fields that depend on others). Pure; runs after schema defaults, on create and update. */
@@ -134,6 +136,7 @@ export interface ResourceDeclaration<Spec, Status, F extends Fields, T extends K
   readonly tracksGeneration?: boolean;
   /** Default: subdomain. */
   readonly nameRule?: NameRule;
+  searchText?(object: T): string;
   gracePeriodSeconds?(object: T): number;
   prepare?(object: T, old: T | undefined): T;
   validate?(object: T, old: T | undefined, subresource: string): readonly StatusCause[];
@@ -181,6 +184,7 @@ export function defineResource<
     ...(declaration.ttlSeconds !== undefined && { ttlSeconds: declaration.ttlSeconds }),
     tracksGeneration: declaration.tracksGeneration ?? declaration.spec !== undefined,
     nameRule: declaration.nameRule ?? "subdomain",
+    ...(declaration.searchText && { searchText: declaration.searchText }),
     ...(declaration.gracePeriodSeconds && { gracePeriodSeconds: declaration.gracePeriodSeconds }),
     ...(declaration.prepare && { prepare: declaration.prepare }),
     ...(declaration.validate && { validate: declaration.validate }),

@@ -4,7 +4,7 @@ import { isApiError, type Clock, type KubeObject } from "@headrace/model";
 /** What a live list reads from: a ResourceClient, or anything that lists and watches like one. */
 export type LiveSource<T extends KubeObject> = Pick<ResourceClient<T>, "list" | "watch">;
 
-export type LiveQuery = Pick<ListQuery, "namespace" | "labelSelector" | "fieldSelector"> & {
+export type LiveQuery = Pick<ListQuery, "namespace" | "labelSelector" | "fieldSelector" | "search"> & {
   /** At least so many from the beginning of the list are loaded, and no more than needed; without it, all. */
   readonly most?: number;
   /** Read and not followed, for what changes no more: it holds none of the few connections to the server. */
@@ -244,6 +244,7 @@ export class LiveLists {
       query.namespace,
       query.labelSelector,
       query.fieldSelector,
+      query.search,
       query.most,
       query.still,
     ]);

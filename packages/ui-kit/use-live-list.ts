@@ -22,6 +22,8 @@ export function useLiveList<T extends KubeObject>(
   const { client, lists } = useKit();
   const source = useMemo(() => client.resource(definition), [client, definition]);
   const { namespace = "", labelSelector = "", fieldSelector = "", most, still = false } = query ?? {};
+  // Words have no line feeds; a list that is made anew with each drawing is still the same question.
+  const search = query?.search?.join("\n") ?? "";
   const asked = query !== undefined;
   const [list, setList] = useState<LiveList<T>>();
   useEffect(() => {
@@ -30,6 +32,7 @@ export function useLiveList<T extends KubeObject>(
       namespace,
       ...(labelSelector !== "" && { labelSelector }),
       ...(fieldSelector !== "" && { fieldSelector }),
+      ...(search !== "" && { search: search.split("\n") }),
       ...(most !== undefined && { most }),
       ...(still && { still }),
     });
@@ -38,7 +41,7 @@ export function useLiveList<T extends KubeObject>(
       held.release();
       setList(undefined);
     };
-  }, [lists, definition, source, namespace, labelSelector, fieldSelector, most, still, asked]);
+  }, [lists, definition, source, namespace, labelSelector, fieldSelector, search, most, still, asked]);
   const snapshot = useSyncExternalStore<LiveSnapshot<T>>(
     list?.subscribe ?? noSubscription,
     list?.snapshot ?? (() => nothing),

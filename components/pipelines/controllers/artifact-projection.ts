@@ -1,9 +1,12 @@
 import { formatTime } from "@headrace/model";
 import type { Records } from "@headrace/records";
+import type { ExpressionBuilder, SelectQueryBuilder } from "kysely";
 import { parseObject } from "../core/json.ts";
 import type { ArtifactRow } from "../records/artifacts.ts";
-import type { PipelineDatabase } from "../records/tables.ts";
+import { holdsWord } from "../records/listing.ts";
+import type { PipelineDatabase, PipelineTables } from "../records/tables.ts";
 import { type Artifact, artifacts, runLabel, stepTypes } from "../resources/index.ts";
+import { lookBack, type Window } from "./look-back.ts";
 import { byNumber, createView, type View } from "./projection.ts";
 
 /** `artifacts.headrace.io`, the newest first, each with the step that made it. */
@@ -13,22 +16,27 @@ export function artifactProjection(records: Records): View<Artifact> {
     changes: "artifacts",
     places: byNumber,
     isFixed: true,
-    async find(db, { namespace, names, fields, labels, after, limit }) {
+    async find(db, { namespace, names, fields, labels, search = [], after, limit }) {
       const { "spec.type": type } = fields;
       const run = labels[runLabel];
       const ids = names?.flatMap((name) => (/^\d{1,15}$/.test(name) ? [Number(name)] : []));
       if (ids?.length === 0) return [];
-      const rows = await db
-        .selectFrom("artifact")
-        .selectAll()
-        .$if(namespace !== "", (query) => query.where("ns", "=", namespace))
-        .$if(ids !== undefined, (query) => query.where("id", "in", ids ?? []))
-        .$if(type !== undefined, (query) => query.where("type", "=", type ?? ""))
-        .$if(run !== undefined, (query) => query.where("id", "in", madeBy(db, run ?? "")))
-        .$if(after !== undefined, (query) => query.where("id", "<", after ?? 0))
-        .$if(limit !== undefined, (query) => query.limit(limit ?? 0))
-        .orderBy("id", "desc")
-        .execute();
+      const named = (query: ArtifactQuery) => search.reduce((found, word) => found.where(isKnownBy(word)), query);
+      const within = ({ from, below, limit }: Window) =>
+        named(db.selectFrom("artifact").selectAll())
+          .$if(namespace !== "", (query) => query.where("ns", "=", namespace))
+          .$if(ids !== undefined, (query) => query.where("id", "in", ids ?? []))
+          .$if(type !== undefined, (query) => query.where("type", "=", type ?? ""))
+          .$if(run !== undefined, (query) => query.where("id", "in", madeBy(db, run ?? "")))
+          .$if(from !== undefined, (query) => query.where("id", ">=", from ?? 0))
+          .$if(below !== undefined, (query) => query.where("id", "<", below ?? 0))
+          .$if(limit !== undefined, (query) => query.limit(limit ?? 0))
+          .orderBy("id", "desc")
+          .execute();
+      const rows =
+        search.length === 0 || ids !== undefined
+          ? await within({ below: after, limit })
+          : await lookBack({ below: after ?? (await numberAfter(db)), limit }, within);
       const producers = await readProducers(
         db,
         rows.map(({ id }) => id),
@@ -37,6 +45,35 @@ export function artifactProjection(records: Records): View<Artifact> {
     },
   });
 }
+
+async function numberAfter(db: PipelineDatabase): Promise<number> {
+  const newest = await db.selectFrom("artifact").select("id").orderBy("id", "desc").limit(1).executeTakeFirst();
+  return (newest?.id ?? 0) + 1;
+}
+
+type ArtifactQuery = SelectQueryBuilder<PipelineTables, "artifact", ArtifactRow>;
+
+/** By what it is called, where it lies, its type, or the step, run and pipeline that made it or took it from the cache. */
+const isKnownBy =
+  (word: string) =>
+  ({ exists, or, selectFrom }: ExpressionBuilder<PipelineTables, "artifact">) =>
+    or([
+      holdsWord(["artifact.name", "artifact.uri", "artifact.type"], word),
+      exists(
+        selectFrom("task_artifact")
+          .innerJoin("task", "task.id", "task_artifact.task")
+          .innerJoin("pipeline_run", "pipeline_run.run", "task.run")
+          .select("task_artifact.task")
+          .whereRef("task_artifact.artifact", "=", "artifact.id")
+          .where("task_artifact.direction", "=", "OUTPUT")
+          .where(
+            holdsWord(
+              ["task_artifact.name", "task.display_name", "pipeline_run.display_name", "pipeline_run.pipeline_name"],
+              word,
+            ),
+          ),
+      ),
+    ]);
 
 const madeBy = (db: PipelineDatabase, run: string) =>
   db

@@ -222,6 +222,23 @@ describe("projections", { skip }, () => {
     assert.equal(rest.at(-1)?.metadata.name, String(id));
   });
 
+  test("a search looks through all artifacts and steps, whatever page asks", async () => {
+    await using bench = await createBench(program);
+    const { tasks } = projections(bench);
+    const { run } = await bench.run(pipeline("artifacts"));
+    await bench.run(pipeline("chain"));
+    const found = async (...search: string[]) =>
+      (await list<Artifact>(artifactProjection(bench.records), { search })).map(({ spec }) => spec.producer?.output);
+    assert.deepEqual(await found("MODEL"), ["model"]);
+    assert.deepEqual(await found("system.", "make"), ["rows"]);
+    assert.deepEqual(await found(run.display_name.toUpperCase()), ["model", "rows"]);
+    assert.deepEqual(await found("mod_l"), []);
+    const steps = async (...search: string[]) => (await list<Task>(tasks, { search })).map(({ spec }) => spec.key);
+    assert.deepEqual(await steps("root/", "tra"), ["root/train"]);
+    assert.deepEqual(await steps(run.display_name, "make"), ["root/make"]);
+    assert.deepEqual(await steps("100%"), []);
+  });
+
   test("times are told to the millisecond, as durations of steps are short", async () => {
     await using bench = await createBench(program);
     const { runs, tasks } = projections(bench);

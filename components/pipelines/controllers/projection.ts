@@ -42,7 +42,7 @@ export interface Found<T extends KubeObject, P> {
   readonly place: P;
 }
 
-type Selectors = Pick<ProjectionQuery, "fields" | "labels">;
+type Selectors = Pick<ProjectionQuery, "fields" | "labels" | "search">;
 
 export interface ViewSearch<P> extends Selectors {
   /** Empty for all. */

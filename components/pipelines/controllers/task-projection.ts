@@ -1,11 +1,12 @@
 import { formatMicroTime, formatTime, type ObjectKey } from "@headrace/model";
 import { inChunks, type Records } from "@headrace/records";
-import { sql } from "kysely";
+import { type ExpressionBuilder, sql } from "kysely";
 import { type Component, taskAt } from "../core/ir.ts";
 import { isList, isObject, type JsonObject, parseObject } from "../core/json.ts";
 import type { ArtifactRow } from "../records/artifacts.ts";
 import type { AttemptRow, TaskRow } from "../records/runs.ts";
-import type { PipelineDatabase } from "../records/tables.ts";
+import { holdsWord } from "../records/listing.ts";
+import type { PipelineDatabase, PipelineTables } from "../records/tables.ts";
 import {
   runLabel,
   type Task,
@@ -16,6 +17,7 @@ import {
   tasks,
   type TaskValues,
 } from "../resources/index.ts";
+import { lookBack, type Window } from "./look-back.ts";
 import type { PipelineCache } from "./pipeline-cache.ts";
 import type { Waiting } from "./pods.ts";
 import { byNumber, createView, type Found, type View, type ViewSearch } from "./projection.ts";
@@ -40,6 +42,19 @@ export function taskProjection({ records, ...options }: TaskProjectionOptions): 
     find: (db, search) => new TaskReader(db, options).find(search),
   });
 }
+
+/** By its own name, its place in its run, or its run's name. */
+const isKnownBy = ({ eb, or, selectFrom }: ExpressionBuilder<PipelineTables, "task">, word: string) =>
+  or([
+    holdsWord(["task.display_name", "task.key"], word),
+    eb(
+      "task.run",
+      "in",
+      selectFrom("pipeline_run")
+        .select("pipeline_run.run")
+        .where(holdsWord(["pipeline_run.display_name"], word)),
+    ),
+  ]);
 
 const runOf = ({ fields, labels }: Pick<Search, "fields" | "labels">): string | undefined =>
   labels[runLabel] ?? fields["spec.run"];
@@ -75,27 +90,41 @@ class TaskReader {
     });
   }
 
-  async #rows({ namespace, names, fields, labels, after, limit }: Search): Promise<readonly TaskRow[]> {
+  async #rows({ namespace, names, fields, labels, search = [], after, limit }: Search): Promise<readonly TaskRow[]> {
     const { "spec.id": id, "spec.type": type, "status.state": state } = fields;
     const run = runOf({ fields, labels });
     const ids = names?.flatMap((name) => taskNumber(name) ?? []);
     if (ids?.length === 0) return [];
     const oldestFirst = run !== undefined || names !== undefined;
-    const rows: TaskRow[] = await this.#db
-      .selectFrom("task")
-      .selectAll()
-      .$if(namespace !== "", (query) => query.where("ns", "=", namespace))
-      .$if(ids !== undefined, (query) => query.where("id", "in", ids ?? []))
-      .$if(run !== undefined, (query) => query.where("run", "=", run ?? ""))
-      .$if(id !== undefined, (query) => query.where("id", "=", Number(id)))
-      .$if(type !== undefined, (query) => query.where(sql<boolean>`type = ${type}`))
-      .$if(state !== undefined, (query) => query.where(sql<boolean>`state = ${state}`))
-      .$if(after !== undefined, (query) => query.where("id", oldestFirst ? ">" : "<", after ?? 0))
-      .$if(limit !== undefined, (query) => query.limit(limit ?? 0))
-      .orderBy("id", oldestFirst ? "asc" : "desc")
-      .execute();
+    const wide = search.reduce(
+      (query, word) => query.where((eb) => isKnownBy(eb, word)),
+      this.#db.selectFrom("task").selectAll(),
+    );
+    const within = ({ from, below, limit: most }: Window): Promise<TaskRow[]> =>
+      wide
+        .$if(namespace !== "", (query) => query.where("ns", "=", namespace))
+        .$if(ids !== undefined, (query) => query.where("id", "in", ids ?? []))
+        .$if(run !== undefined, (query) => query.where("run", "=", run ?? ""))
+        .$if(id !== undefined, (query) => query.where("id", "=", Number(id)))
+        .$if(type !== undefined, (query) => query.where(sql<boolean>`type = ${type}`))
+        .$if(state !== undefined, (query) => query.where(sql<boolean>`state = ${state}`))
+        .$if(oldestFirst && after !== undefined, (query) => query.where("id", ">", after ?? 0))
+        .$if(from !== undefined, (query) => query.where("id", ">=", from ?? 0))
+        .$if(below !== undefined, (query) => query.where("id", "<", below ?? 0))
+        .$if(most !== undefined, (query) => query.limit(most ?? 0))
+        .orderBy("id", oldestFirst ? "asc" : "desc")
+        .execute();
+    const rows =
+      search.length === 0 || oldestFirst
+        ? await within({ below: oldestFirst ? undefined : after, limit })
+        : await lookBack({ below: after ?? (await this.#numberAfter()), limit }, within);
     const wanted = names && new Set(names);
     return rows.filter((row) => !wanted || wanted.has(taskName(row.run, row.id)));
+  }
+
+  async #numberAfter(): Promise<number> {
+    const newest = await this.#db.selectFrom("task").select("id").orderBy("id", "desc").limit(1).executeTakeFirst();
+    return (newest?.id ?? 0) + 1;
   }
 
   async #attempts(rows: readonly TaskRow[]): Promise<readonly AttemptRow[]> {

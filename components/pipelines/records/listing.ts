@@ -123,6 +123,19 @@ function asSql(condition: ListCondition): RawBuilder<SqlBool> {
   }
 }
 
+/**
+ * Whether any of these columns holds the word, whatever the case of its letters. Databases agree on the case of ASCII alone: any other
+ * letter stands for anything, and who asked sifts what is found.
+ */
+export function holdsWord(columns: readonly string[], word: string): RawBuilder<SqlBool> {
+  const letters = word
+    .toLowerCase()
+    .replaceAll(/[%_!]/g, "!$&")
+    .replaceAll(/[^\p{ASCII}]+/gu, "%");
+  const any = columns.map((column) => sql`lower(${sql.ref(column)}) like ${`%${letters}%`} escape '!'`);
+  return sql<SqlBool>`(${sql.join(any, sql` or `)})`;
+}
+
 // Quotes within JSON text are escaped, so this cannot occur inside a value.
 const entryText = (key: string, value: string): string => `${JSON.stringify(key)}:${JSON.stringify(value)}`;
 

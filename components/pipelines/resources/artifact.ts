@@ -39,6 +39,10 @@ export const artifacts = defineResource({
     { name: "Run", value: (artifact) => artifact.spec.producer?.runName },
     { name: "URI", priority: 1, value: (artifact) => artifact.spec.uri },
   ],
+  searchText({ spec: { name, uri, type, producer } }) {
+    const { output = "", step = "", runName = "", pipeline = "" } = producer ?? {};
+    return `${output} ${name} ${uri} ${type} ${step} ${runName} ${pipeline}`;
+  },
   selectableFields: ["spec.type"],
   readOnly: true,
   tracksGeneration: false,

@@ -99,6 +99,7 @@ export const tasks = defineResource({
     { name: "State", value: (task) => task.status.state },
     { name: "Type", priority: 1, value: (task) => task.spec.type },
   ],
+  searchText: ({ spec }) => `${spec.displayName} ${spec.key} ${spec.runName ?? ""}`,
   selectableFields: ["spec.run", "spec.id", "spec.type", "status.state"],
   readOnly: true,
   tracksGeneration: false,

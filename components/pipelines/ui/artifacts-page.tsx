@@ -13,7 +13,6 @@ import {
   timeColumn,
   useKit,
   useListing,
-  useLiveList,
   useMessages,
   useNavigate,
   usePage,
@@ -28,7 +27,8 @@ import { useMemo, useState } from "react";
 import { artifacts as artifactKindOf, type Artifact } from "../resources/index.ts";
 import { typeName } from "./artifacts.ts";
 import { runOf } from "./lineage-view.tsx";
-import { NoMatchYet, OlderRows, useCount, useReach } from "./older-rows.tsx";
+import { NoMatchYet, OlderRows, useCount, useFound, useReach } from "./older-rows.tsx";
+import { askedWords } from "./step-filter.ts";
 import { resultMessages } from "./results-messages.ts";
 
 type Words = Translate<keyof (typeof resultMessages)["en"]>;
@@ -47,10 +47,17 @@ export function ArtifactsPage() {
   const [view, setView] = useQueryItem("view");
   usePage(t("artifacts"), [{ label: t("artifacts") }]);
   const reach = useReach();
-  const live = useLiveList(artifactKindOf, { namespace, most: reach.most });
+  const [text] = useQueryItem("q");
+  const asked = askedWords(text, searchedFields);
+  const live = useFound(artifactKindOf, { namespace, most: reach.most }, asked.search);
   const list = useListing(live.items, filterable);
   const found = list.rows;
-  const atHand = { count: live.items.length, more: live.more === true, filtered: list.filter.text !== "" };
+  const isWhole = live.isSearched && asked.isWhole;
+  const atHand = {
+    count: isWhole ? found.length : live.items.length,
+    more: live.more === true,
+    filtered: text !== "" && !isWhole,
+  };
   const count = useCount(found.length, atHand);
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
   const grouped = view === "runs";
@@ -132,6 +139,9 @@ function byRun(found: readonly Artifact[]): readonly Row[] {
     run === "" ? made.map(asRow) : [{ kind: "run", key: run, name: made[0]?.spec.producer?.runName ?? run, made }],
   );
 }
+
+/** Fields of the filter that the server searches too. */
+const searchedFields = ["name", "type", "run", "step", "pipeline"];
 
 const pathOf = (artifact: Artifact): string => `/artifacts/${artifact.spec.id}`;
 export const outputName = (artifact: Artifact): string =>
@@ -258,7 +268,7 @@ function filterable(artifact: Artifact): Filterable {
   const { spec, metadata } = artifact;
   const created = parseTime(metadata.creationTimestamp);
   return {
-    text: `${outputName(artifact)} ${spec.uri} ${spec.producer?.runName ?? ""} ${spec.producer?.step ?? ""}`,
+    text: artifactKindOf.searchText?.(artifact) ?? "",
     fields: {
       name: outputName(artifact),
       type: typeName(spec.type),

@@ -14,7 +14,6 @@ import {
   useHiddenColumns,
   useKit,
   useListing,
-  useLiveList,
   useMessages,
   useNavigate,
   usePage,
@@ -28,11 +27,11 @@ import {
 import { useMemo } from "react";
 import { isStepType, tasks as taskKind, type Task } from "../resources/index.ts";
 import { failureLine } from "./failure-words.ts";
-import { NoMatchYet, OlderRows, useCount, useReach } from "./older-rows.tsx";
+import { NoMatchYet, OlderRows, useCount, useFound, useReach } from "./older-rows.tsx";
 import { resultMessages } from "./results-messages.ts";
 import { spanField, spanOrder } from "./span.ts";
 import { taskState } from "./state.ts";
-import { askedOfServer } from "./step-filter.ts";
+import { askedState, askedWords } from "./step-filter.ts";
 
 type Words = Translate<keyof (typeof resultMessages)["en"]>;
 
@@ -45,12 +44,17 @@ export function ExecutionsPage() {
   usePage(t("steps"), [{ label: t("steps") }]);
   const reach = useReach();
   const [text] = useQueryItem("q");
-  const fieldSelector = useMemo(() => askedOfServer(text), [text]);
-  const live = useLiveList(taskKind, { namespace, most: reach.most, fieldSelector });
+  const asked = askedWords(text, searchedFields);
+  const live = useFound(taskKind, { namespace, most: reach.most, fieldSelector: askedState(text) }, asked.search);
   const steps = useMemo(() => live.items.filter(isStep), [live.items]);
   const list = useListing(steps, filterable);
   const filtered = text !== "";
-  const atHand = { count: steps.length, more: live.more === true, filtered };
+  const isWhole = live.isSearched && asked.isWhole;
+  const atHand = {
+    count: isWhole ? list.rows.length : steps.length,
+    more: live.more === true,
+    filtered: filtered && !isWhole,
+  };
   const count = useCount(list.rows.length, atHand);
   const columns = useMemo(() => stepColumns(t, namespace === ""), [t, namespace]);
   const [hidden, toggle] = useHiddenColumns("headrace.columns.steps", columns);
@@ -87,6 +91,9 @@ export function ExecutionsPage() {
     </ListPage>
   );
 }
+
+/** Fields of the filter that the server searches too. */
+const searchedFields = ["name", "run"];
 
 const isStep = ({ spec }: Task): boolean => isStepType(spec.type);
 const pathOf = ({ spec }: Task): string => `/executions/${spec.id}`;
@@ -207,7 +214,7 @@ function stepColumns(t: Words, allNamespaces: boolean): readonly TableColumn<Tas
 function filterable(task: Task): Filterable {
   const { spec, status, metadata } = task;
   return {
-    text: `${spec.displayName} ${spec.key} ${spec.runName ?? ""}`,
+    text: taskKind.searchText?.(task) ?? "",
     fields: {
       name: spec.displayName,
       state: taskState(task),
