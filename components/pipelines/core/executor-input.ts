@@ -12,9 +12,18 @@ export const parameterFile = (name: string): string => `${scratch}/kfp/outputs/$
 
 /**
  * The file in which a Python step says all its outputs. The SDK takes its folder for the root of the task's artifacts
- * (`dsl.get_uri`), so it lies where they do.
+ * (`dsl.get_uri`), so it lies where they do. Where there are none, it lies where KFP's own driver puts it, so that nothing has to be
+ * made and mounted for it.
  */
-export const outputMetadataFile = (directory: string): string => `${localPath(directory)}/output_metadata.json`;
+function outputMetadataFile(component: Component, directory: string): string {
+  return `${needsDirectory(component) ? localPath(directory) : `${scratch}/kfp_outputs`}/output_metadata.json`;
+}
+
+/** Whether a step has to do with the place of its artifacts: it has some, or asks the SDK where they would lie. */
+export function needsDirectory({ outputs, body }: Component): boolean {
+  if (outputs.artifacts.size > 0 || body.kind !== "container") return true;
+  return [...body.command, ...body.args].some((word) => word.includes("get_uri"));
+}
 
 /** KFP's ExecutorInput in JSON: what `{{$}}` becomes. */
 export interface ExecutorInput {
@@ -64,7 +73,7 @@ export function executorInput(
       artifacts: mapEntries(component.outputs.artifacts, ({ type, metadata = {} }, name) => ({
         artifacts: [{ name, uri: `${directory}/${name}`, type, metadata }],
       })),
-      outputFile: outputMetadataFile(directory),
+      outputFile: outputMetadataFile(component, directory),
     },
   };
 }

@@ -6,7 +6,7 @@ import {
   warmEntryAnnotation,
 } from "@headrace/model";
 import type { EnvVar, Pod, ResourceRequirements } from "@headrace/k8s";
-import { type ExecutorInput, isInWorkspace, outputMetadataFile, parameterFile, scratch } from "./executor-input.ts";
+import { type ExecutorInput, isInWorkspace, needsDirectory, parameterFile, scratch } from "./executor-input.ts";
 import { PipelineFault } from "./errors.ts";
 import type { Component, ContainerExecutor } from "./ir.ts";
 import { fillCommand, fillText, localPath, type RunFacts, type TaskNames } from "./placeholders.ts";
@@ -190,11 +190,11 @@ export function reportPath(run: string, task: number, n: number): string {
 function stepIOOf({ run, task, n, component, input, directory, log }: AttemptPlan): StepIO {
   const readable = readPlaces(task.name, input);
   const outputs = Object.values(input.outputs.artifacts).flatMap(({ artifacts }) => artifacts);
-  const metadata = outputMetadataFile(directory);
+  const metadata = input.outputs.outputFile;
   return {
     artifacts: [
       ...[...readable].map(([path, uri]) => ({ path, uri, mode: "read" as const })),
-      { path: localPath(directory), uri: directory, mode: "write" },
+      ...(needsDirectory(component) ? [{ path: localPath(directory), uri: directory, mode: "write" as const }] : []),
     ],
     scratch,
     files: [

@@ -337,6 +337,25 @@ describe("a step's pod", () => {
     });
   });
 
+  test("has no place for artifacts where it makes none, unless it asks the SDK for it", () => {
+    const numbers = { outputDefinitions: { parameters: { score: { parameterType: "NUMBER_DOUBLE" } } } };
+    const placesOf = (source: string) => {
+      const pod = plan(
+        stepOf({ command: ["python3", "-c", source], args: ["{{$.outputs.output_file}}"] }, numbers),
+        [],
+      );
+      const { artifacts, files } = JSON.parse(pod.metadata.annotations?.[stepIOAnnotation] ?? "");
+      assert.deepEqual(pod.spec.containers[0]?.args, [files[0].path]);
+      return [files[0].path, ...artifacts.map(({ path, mode }: { path: string; mode: string }) => `${mode} ${path}`)];
+    };
+    assert.deepEqual(placesOf("return 1.5"), ["/tmp/kfp_outputs/output_metadata.json"]);
+    const directory = "/minio/b/p/7c5e/train-17/0";
+    assert.deepEqual(placesOf("print(dsl.get_uri()); return 1.5"), [
+      `${directory}/output_metadata.json`,
+      `write ${directory}`,
+    ]);
+  });
+
   test("is given the directories of runs where it has more inputs than can be mounted one by one", () => {
     const lists = { artifacts: { rows: { ...ports.inputDefinitions.artifacts.rows, isArtifactList: true } } };
     const step = stepOf({ command: lightweight }, { ...ports, inputDefinitions: lists });
