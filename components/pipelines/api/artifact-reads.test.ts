@@ -170,7 +170,7 @@ test("a step's end is taken from who may write its pod's status, for that pod al
   assert.equal((await face.call("POST", path, { body: report })).status, 200);
   assert.equal(face.engine.told.at(-1), `report ${id} ${task} 0 exit 3`);
   const other = { ...report, pod: { ...report.pod, name: "train-1" } };
-  for (const body of [other, { ...report, exitCode: "0" }, {}, []]) {
+  for (const body of [other, { ...report, exitCode: "0" }, { ...report, log: { size: "1" } }, {}, []]) {
     assert.equal((await face.call("POST", path, { body })).status, 400, JSON.stringify(body));
   }
   assert.equal((await face.call("POST", path.replace("/0/", "/7/"), { body: report })).status, 404);

@@ -65,7 +65,7 @@ describe("what a pod may mount", () => {
         .execute();
     });
     const labels = { [runLabel]: mine, [taskLabel]: "1", [attemptLabel]: "0" };
-    const refusal = (uri: string) =>
+    const refusal = (uri: string, log?: string) =>
       refuseStep(
         bench.records,
         { metadata: { name: "step", namespace: "kubeflow", labels } },
@@ -74,6 +74,7 @@ describe("what a pod may mount", () => {
           scratch: "/tmp",
           files: [],
           outputs: [],
+          ...(log !== undefined && { log }),
           report: reportPath(mine, 1, 0),
         },
       );
@@ -81,5 +82,7 @@ describe("what a pod may mount", () => {
     assert.match((await refusal(`${root}/p/${theirs}`)) ?? "", /is not an artifact of namespace "kubeflow"/);
     assert.match((await refusal(`${root}/p`)) ?? "", /is not an artifact/);
     assert.match((await refusal(`${root}/p/${mine}/../..`)) ?? "", /is not an artifact/);
+    assert.equal(await refusal(`${root}/p/${mine}`, `${root}/p/${mine}/step-1/executor-logs-0`), undefined);
+    assert.match((await refusal(`${root}/p/${mine}`, `${root}/p/${theirs}/log`)) ?? "", /is not below its own run/);
   });
 });
