@@ -72,6 +72,15 @@ export class CommandError extends Error {
   }
 }
 
+export function cannotWrite(file: string, cause: unknown): CommandError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new CommandError(
+    `Cannot write ${file}`,
+    { why, remedy: "Name a file in a folder that is there, and where you may write" },
+    { cause },
+  );
+}
+
 /** Three lines: what could not be done, why, how to fix it. A stack only with `--debug`. */
 export function describeError(error: unknown, debug: boolean): string {
   if (debug && error instanceof Error) return error.stack ?? error.message;

@@ -1,11 +1,11 @@
-import { createWriteStream } from "node:fs";
+import { open } from "node:fs/promises";
 import { Readable } from "node:stream";
 import { pipeline as stream } from "node:stream/promises";
 import { age, systemClock } from "@headrace/model";
 import { type Artifact, artifacts } from "@headrace/pipelines/resources";
 import { connect, type Connection } from "../connection.ts";
 import { type Column, printItems } from "../table.ts";
-import { CommandError, type Terminal } from "../terminal.ts";
+import { cannotWrite, CommandError, type Terminal } from "../terminal.ts";
 import { findRun } from "./logs.ts";
 import type { ListFlags } from "./pipelines.ts";
 
@@ -73,6 +73,10 @@ function theArtifact(items: readonly Artifact[], reference: string): Artifact {
 async function fetchBytes(connection: Connection, artifact: Artifact, to: string, terminal: Terminal): Promise<void> {
   const content = `/apis/headrace.io/v1/namespaces/${artifact.metadata.namespace}/artifacts/${artifact.spec.id}/content`;
   const bytes = Readable.from(connection.stream(`${content}?archive=tar.gz`, new AbortController().signal));
-  await stream(bytes, to === "-" ? process.stdout : createWriteStream(to));
-  if (to !== "-") terminal.note(`Wrote ${artifact.spec.name} to ${to}`);
+  if (to === "-") return stream(bytes, process.stdout);
+  const file = await open(to, "w").catch((error: unknown) => {
+    throw cannotWrite(to, error);
+  });
+  await stream(bytes, file.createWriteStream());
+  terminal.note(`Wrote ${artifact.spec.name} to ${to}`);
 }

@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { connect } from "../connection.ts";
-import type { Terminal } from "../terminal.ts";
+import { cannotWrite, type Terminal } from "../terminal.ts";
 
 /** Writes all of the running Headrace to a file, which is there whole or not at all. Resolves to the exit status. */
 export async function backup(name: string, home: string, terminal: Terminal): Promise<number> {
@@ -20,7 +20,9 @@ export async function backup(name: string, home: string, terminal: Terminal): Pr
   try {
     await rm(part, { force: true });
     // It holds every key: nobody else may read it.
-    await using file = await open(part, "wx", 0o600);
+    await using file = await open(part, "wx", 0o600).catch((error: unknown) => {
+      throw cannotWrite(path, error);
+    });
     const content = Readable.from(connection.stream("/apis/headrace.io/v1/backup", stop.signal));
     const write = async (chunks: AsyncIterable<Uint8Array>): Promise<void> => {
       for await (const chunk of chunks) await file.writeFile(chunk);

@@ -1,6 +1,6 @@
 import { age, systemClock } from "@headrace/model";
 import { readPipelineDocument } from "@headrace/pipelines";
-import { runLabel, tasks } from "@headrace/pipelines/resources";
+import { runLabel, runStates, tasks } from "@headrace/pipelines/resources";
 import { connect, type Connection } from "../connection.ts";
 import { followRun } from "../follow.ts";
 import { type Collection, filterOf, findItem, findItems, itemPath, listItems } from "../kfp.ts";
@@ -64,7 +64,8 @@ export interface RunListFlags extends ListFlags {
 export async function listRuns(flags: RunListFlags, home: string, terminal: Terminal): Promise<number> {
   const connection = connect(home);
   const { experiment, state, archived, namespace } = flags;
-  const inState = state === undefined ? [] : [{ key: "state", operation: "EQUALS", string_value: state.toUpperCase() }];
+  const inState =
+    state === undefined ? [] : [{ key: "state", operation: "EQUALS", string_value: readState(state).toUpperCase() }];
   const query = {
     sort_by: "created_at desc",
     filter: filterOf([storedAs(archived), ...inState]),
@@ -75,6 +76,12 @@ export async function listRuns(flags: RunListFlags, home: string, terminal: Term
   };
   printItems(await listItems(connection, runs, query, flags.limit), runs, terminal);
   return 0;
+}
+
+function readState(text: string): string {
+  const known = runStates.map((state) => state.toLowerCase());
+  if (known.includes(text.toLowerCase())) return text;
+  throw new CommandError(`No run is in the state "${text}", ever`, { remedy: `Write one of: ${known.join(", ")}` });
 }
 
 export async function getRuns(references: readonly string[], home: string, terminal: Terminal): Promise<number> {

@@ -1,5 +1,5 @@
 export { type Artifact, artifacts } from "./artifact.ts";
-export { type Run, runs } from "./run.ts";
+export { type Run, runStates, runs } from "./run.ts";
 export {
   isStepType,
   runLabel,

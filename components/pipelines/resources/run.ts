@@ -1,6 +1,7 @@
 import { defineResource, type ResourceOf, s } from "@headrace/model";
 
-const runStates = ["PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELING", "CANCELED"] as const;
+/** All that a run can be in. */
+export const runStates = ["PENDING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELING", "CANCELED"] as const;
 
 /** A run as the pages and the command line see it: read-only, projected from records. Its name is the run's id. */
 export const runs = defineResource({
