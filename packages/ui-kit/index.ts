@@ -36,7 +36,8 @@ export {
   parseTime,
   shortId,
 } from "./format.ts";
-export { GraphView, type GraphEdge, type GraphNode } from "./graph-view.tsx";
+export type { GraphEdge, GraphNode } from "./graph-node.ts";
+export { GraphView } from "./graph-view.tsx";
 export { KitProvider, useKit, useKitMessages, useMessages, useNow, useNowWhile, usePage, type Kit } from "./kit.tsx";
 export { stateKey } from "./kit-messages.ts";
 export { distinctValues, NoMatch, Selection, useChosen, useListing, type Chosen } from "./listing.tsx";
