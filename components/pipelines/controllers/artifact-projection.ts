@@ -5,8 +5,8 @@ import { parseObject } from "../core/json.ts";
 import type { ArtifactRow } from "../records/artifacts.ts";
 import { holdsWord } from "../records/listing.ts";
 import type { PipelineDatabase, PipelineTables } from "../records/tables.ts";
-import { type Artifact, artifacts, runLabel, stepTypes } from "../resources/index.ts";
-import { lookBack, type Window } from "./look-back.ts";
+import { type Artifact, artifacts, runLabel, stepTypes, type TaskArtifact } from "../resources/index.ts";
+import { lookBack, numberAfter, type Window } from "./look-back.ts";
 import { byNumber, createView, type View } from "./projection.ts";
 
 /** `artifacts.headrace.io`, the newest first, each with the step that made it. */
@@ -36,7 +36,7 @@ export function artifactProjection(records: Records): View<Artifact> {
       const rows =
         search.length === 0 || ids !== undefined
           ? await within({ below: after, limit })
-          : await lookBack({ below: after ?? (await numberAfter(db)), limit }, within);
+          : await lookBack({ below: after ?? (await numberAfter(db, "artifact")), limit }, within);
       const producers = await readProducers(
         db,
         rows.map(({ id }) => id),
@@ -44,11 +44,6 @@ export function artifactProjection(records: Records): View<Artifact> {
       return rows.map((row) => ({ place: row.id, object: toArtifact(row, producers.get(row.id)) }));
     },
   });
-}
-
-async function numberAfter(db: PipelineDatabase): Promise<number> {
-  const newest = await db.selectFrom("artifact").select("id").orderBy("id", "desc").limit(1).executeTakeFirst();
-  return (newest?.id ?? 0) + 1;
 }
 
 type ArtifactQuery = SelectQueryBuilder<PipelineTables, "artifact", ArtifactRow>;
@@ -128,15 +123,19 @@ function toArtifact(row: ArtifactRow, producer: Producer | undefined): Artifact 
       creationTimestamp: formatTime(row.created_at),
       ...(producer && { labels: { [runLabel]: producer.run } }),
     },
-    spec: {
-      id: row.id,
-      name: row.name ?? "",
-      type: row.type,
-      uri: row.uri,
-      metadata: parseObject(row.metadata),
-      ...(row.digest !== null && { digest: row.digest }),
-      ...(row.size !== null && { size: row.size }),
-      ...(producer && { producer }),
-    },
+    spec: { ...artifactFacts(row), ...(producer && { producer }) },
+  };
+}
+
+/** What is known of an artifact itself, wherever it is shown. */
+export function artifactFacts(row: ArtifactRow): TaskArtifact {
+  return {
+    id: row.id,
+    name: row.name ?? "",
+    type: row.type,
+    uri: row.uri,
+    metadata: parseObject(row.metadata),
+    ...(row.digest !== null && { digest: row.digest }),
+    ...(row.size !== null && { size: row.size }),
   };
 }

@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers/promises";
+import type { PipelineDatabase } from "../records/tables.ts";
 
 /** Rows that are looked at in one go: some 20 ms of the database's time. */
 const atOnce = 2_000;
@@ -24,4 +25,10 @@ export async function lookBack<R>(
     await setImmediate();
   }
   return found;
+}
+
+/** Where looking back over all of a table begins. */
+export async function numberAfter(db: PipelineDatabase, table: "artifact" | "task"): Promise<number> {
+  const newest = await db.selectFrom(table).select("id").orderBy("id", "desc").limit(1).executeTakeFirst();
+  return (newest?.id ?? 0) + 1;
 }

@@ -10,14 +10,14 @@ import type { PipelineDatabase, PipelineTables } from "../records/tables.ts";
 import {
   runLabel,
   type Task,
-  type TaskArtifact,
   type TaskAttempt,
   taskName,
   taskNumber,
   tasks,
   type TaskValues,
 } from "../resources/index.ts";
-import { lookBack, type Window } from "./look-back.ts";
+import { artifactFacts } from "./artifact-projection.ts";
+import { lookBack, numberAfter, type Window } from "./look-back.ts";
 import type { PipelineCache } from "./pipeline-cache.ts";
 import type { Waiting } from "./pods.ts";
 import { byNumber, createView, type Found, type View, type ViewSearch } from "./projection.ts";
@@ -117,14 +117,9 @@ class TaskReader {
     const rows =
       search.length === 0 || oldestFirst
         ? await within({ below: oldestFirst ? undefined : after, limit })
-        : await lookBack({ below: after ?? (await this.#numberAfter()), limit }, within);
+        : await lookBack({ below: after ?? (await numberAfter(this.#db, "task")), limit }, within);
     const wanted = names && new Set(names);
     return rows.filter((row) => !wanted || wanted.has(taskName(row.run, row.id)));
-  }
-
-  async #numberAfter(): Promise<number> {
-    const newest = await this.#db.selectFrom("task").select("id").orderBy("id", "desc").limit(1).executeTakeFirst();
-    return (newest?.id ?? 0) + 1;
   }
 
   async #attempts(rows: readonly TaskRow[]): Promise<readonly AttemptRow[]> {
@@ -244,21 +239,9 @@ function readValues(text: string | null, rows: ReadonlyMap<number, ArtifactRow>)
   const { parameters, artifacts } = parseObject(text);
   const lists = Object.entries(isObject(artifacts) ? artifacts : {}).map(([name, ids]) => {
     const list = isList(ids) ? ids.flatMap((id) => rows.get(Number(id)) ?? []) : [];
-    return [name, list.map(toArtifact)] as const;
+    return [name, list.map(artifactFacts)] as const;
   });
   return { parameters: isObject(parameters) ? parameters : {}, artifacts: Object.fromEntries(lists) };
-}
-
-function toArtifact(row: ArtifactRow): TaskArtifact {
-  return {
-    id: row.id,
-    name: row.name ?? "",
-    type: row.type,
-    uri: row.uri,
-    metadata: parseObject(row.metadata),
-    ...(row.digest !== null && { digest: row.digest }),
-    ...(row.size !== null && { size: row.size }),
-  };
 }
 
 function toAttempt(row: AttemptRow): TaskAttempt {
