@@ -134,6 +134,19 @@ test("what cannot be is refused, and the field is named", async () => {
     [cron(""), 400, /trigger\.cron_schedule\.cron: Required/],
     [cron("* * * *"), 400, /trigger\.cron_schedule\.cron: Invalid value: .*: expected 5 or 6 fields, found 4/],
     [cron("0 0 0 30 2 *"), 400, /no such time within the next five years/],
+    [
+      {
+        trigger: {
+          periodic_schedule: {
+            interval_second: 1,
+            start_time: "2027-01-01T00:00:00Z",
+            end_time: "2026-01-01T00:00:00Z",
+          },
+        },
+      },
+      400,
+      /trigger\.periodic_schedule\.end_time: Invalid value: it is before start_time/,
+    ],
     [{ pipeline_spec: undefined }, 400, /pipeline_spec or pipeline_version_reference/],
     [{ pipeline_version_reference: { pipeline_id: "p" } }, 400, /together/],
     [{ runtime_config: { parameters: {} } }, 400, /runtime_config\.parameters\.a: Required/],

@@ -157,6 +157,10 @@ function readConcurrency({ max_concurrency = 0 }: RecurringRunMessage): number {
 function readTrigger({ clock, timeZone }: ApiContext, { trigger = {} }: RecurringRunMessage) {
   const { cron_schedule, periodic_schedule } = trigger;
   const { start_time: start_at = null, end_time: end_at = null } = cron_schedule ?? periodic_schedule ?? {};
+  if (start_at !== null && end_at !== null && end_at < start_at) {
+    const schedule = cron_schedule ? "cron_schedule" : "periodic_schedule";
+    throw badRequest(`trigger.${schedule}.end_time: Invalid value: it is before start_time, so no run would ever come`);
+  }
   if (cron_schedule) {
     const place = "trigger.cron_schedule.cron";
     const { cron = "" } = cron_schedule;

@@ -37,7 +37,8 @@ async function uploadPipeline(context: ApiContext, request: ApiRequest) {
 
 async function uploadVersion(context: ApiContext, request: ApiRequest) {
   const id = request.query.get("pipelineid");
-  if (!id) throw badRequest("pipelineid: Required value");
+  if (!id)
+    throw badRequest("pipelineid: Required value: a pipeline's id, which clients look up by its name; is there one?");
   const pipeline = await permittedPipeline(context, request.user, "create", id);
   const { spec, given } = await readPipelineUpload(context, request);
   const version = newVersion(context, pipeline, given);
