@@ -26,7 +26,7 @@ const pipeline = {
   },
   deploymentSpec: {
     executors: {
-      write: container('mkdir "$0" && printf rows > "$0/part"', "{{$.outputs.artifacts['rows'].path}}"),
+      write: container('echo wrote && mkdir "$0" && printf rows > "$0/part"', "{{$.outputs.artifacts['rows'].path}}"),
       read: container(
         'printf "%s %s" "$0" "$(cat "$0/part")" > "$1"',
         "{{$.inputs.artifacts['rows'].path}}",
@@ -70,7 +70,7 @@ test(
   },
   async () => {
     await using store = server.started ?? assert.fail("There is a server, or the test is skipped");
-    await using fresh = await startFresh({ allowedStores: [store.host] });
+    await using fresh = await startFresh({ allowedStores: [store.host], publishLogs: "true" });
     const { running, client } = fresh.platform;
     await client.resource(Secret).create({
       apiVersion: "v1",
@@ -111,12 +111,22 @@ test(
     const { artifacts } = (await (await ask(`/apis/v2beta1/artifacts?namespace=${namespace}`)).json()) as {
       artifacts: { artifact_id: string; uri: string }[];
     };
-    const [rows] = artifacts;
+    const rows = artifacts.find(({ uri }) => uri.endsWith("/rows"));
     assert.match(rows?.uri ?? "", new RegExp(`^s3://lake/team/elsewhere/${name}/write-\\d+/0/rows$`));
     const listing = await (await fetch(`http://${store.host}/lake?list-type=2`)).text();
     assert.match(listing, new RegExp(`<Key>team/elsewhere/${name}/write-\\d+/0/rows/part</Key>`));
     const content = `/apis/headrace.io/v1/namespaces/${namespace}/artifacts/${rows?.artifact_id}/content?path=part`;
     assert.equal(await (await ask(content)).text(), "rows");
+
+    const place = new RegExp(`^s3://lake/(team/elsewhere/${name}/write-(\\d+)/executor-logs-0)$`);
+    const log = artifacts.find(({ uri }) => place.test(uri));
+    const [, key = "", task = ""] = place.exec(log?.uri ?? "") ?? [];
+    assert.ok(listing.includes(`<Key>${key}</Key>`), "what a step printed lies with what it made");
+    for (const path of [
+      `/apis/headrace.io/v1/namespaces/${namespace}/artifacts/${log?.artifact_id}/content`,
+      `/apis/v1alpha1/runs/${name}/nodes/${task}/log`,
+    ])
+      assert.equal(await (await ask(path)).text(), "wrote\n");
 
     const details = await (await ask(`/apis/v2beta1/runs/${name}?view=FULL`)).text();
     assert.ok(details.includes(`/s3/lake/team/elsewhere/${name}/write-`), "the step found it beneath /s3");

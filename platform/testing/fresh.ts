@@ -27,10 +27,16 @@ interface FreshOptions {
   /** `host:port` of stores on this machine. */
   readonly allowedStores?: readonly string[];
   readonly sandboxed?: boolean;
+  /** As `PUBLISH_LOGS` says it. */
+  readonly publishLogs?: string;
 }
 
 /** Starts a Headrace on a directory and ports of its own; disposing stops it and removes everything. */
-export async function startFresh({ allowedStores = [], sandboxed = true }: FreshOptions = {}): Promise<Fresh> {
+export async function startFresh({
+  allowedStores = [],
+  sandboxed = true,
+  publishLogs = "false",
+}: FreshOptions = {}): Promise<Fresh> {
   const directory = await mkdtemp(join(tmpdir(), "headrace-"));
   const shared = join(directory, "shared");
   await chmod(directory, 0o755);
@@ -49,6 +55,7 @@ export async function startFresh({ allowedStores = [], sandboxed = true }: Fresh
     shares: [shared],
     allowedStores,
     sandboxed,
+    publishLogs,
     packaging,
     log: (line) => complaints.push(line),
   });
