@@ -6,9 +6,6 @@ import { CommandError, type Terminal } from "../terminal.ts";
 /** Longer than the longest grace that a pod gets at the end. */
 const patience = 60_000;
 
-/** What a process takes to end when it has nothing left to do. */
-const lastWordsMs = 5_000;
-
 /** Stops the Headrace that holds the data directory and waits until nothing of it is left. Resolves to the exit status. */
 export async function down(home: string, flags: { keepPods: boolean }, terminal: Terminal): Promise<number> {
   const running = findRunning(home);
@@ -30,7 +27,7 @@ export async function down(home: string, flags: { keepPods: boolean }, terminal:
 
 /** The directory is free a moment before its process has ended. No event tells of the end of a process that is not our child. */
 async function untilEnded(pid: number): Promise<void> {
-  const deadline = systemClock.now() + lastWordsMs;
+  const deadline = systemClock.now() + patience;
   while (isAlive(pid) && systemClock.now() < deadline) {
     await pause(5);
   }

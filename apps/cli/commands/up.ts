@@ -38,6 +38,8 @@ export async function up(flags: UpFlags, surroundings: Surroundings, terminal: T
 }
 
 async function serve(home: string, flags: UpFlags, surroundings: Surroundings, terminal: Terminal): Promise<number> {
+  // Listening first: who asks while it starts, or as soon as it reads that it is ready, has it stop in order, too.
+  const asked = Promise.race([once(process, "SIGINT"), once(process, "SIGTERM"), once(process, "SIGUSR2")]);
   keepHeapSmall();
   const platform = await createPlatform({
     dataDirectory: home,
@@ -59,8 +61,10 @@ async function serve(home: string, flags: UpFlags, surroundings: Surroundings, t
     dashboard: pagesDirectory,
     log: (line) => terminal.note(line),
   });
-  // Listening first: whoever reads that it is ready may stop it in the same breath.
-  const asked = Promise.race([once(process, "SIGINT"), once(process, "SIGTERM"), once(process, "SIGUSR2")]);
+  if (isAbandoned()) {
+    await platform.stop({ keepPods: false });
+    return 1;
+  }
   announce(platform.running, terminal);
   tellParent({ running: platform.running });
   const stopBuilding = buildPages((line) => terminal.note(line));
@@ -80,8 +84,11 @@ function announce(running: Running, terminal: Terminal): void {
 }
 
 function tellParent(answer: StartAnswer): void {
-  process.send?.(answer);
+  if (!isAbandoned()) process.send?.(answer);
 }
+
+/** Whether who started it in the background, and waited for it, was interrupted: then nobody has asked for it any more. */
+const isAbandoned = (): boolean => process.send !== undefined && !process.connected;
 
 function backgroundFlags(flags: UpFlags): readonly string[] {
   return [
