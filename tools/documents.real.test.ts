@@ -12,31 +12,35 @@ import { kubernetesPage } from "./reference-pages.ts";
 import { askThrough, kubernetesPath } from "./reference-sources.ts";
 
 /** The marked blocks of a page do what the page says, in order, in a folder of their own, against a real platform. */
-const patience = 120_000;
-
 for (const page of readPages()) {
   const marked = blocksOf(page).filter(({ mark }) => mark !== "");
   if (marked.length === 0) continue;
-  test(`${page.path} does what it says`, { timeout: 2 * patience }, async (t) => {
+  test(`${page.path} does what it says`, async (t) => {
     const needs = marked.some(({ text }) => /\bkubectl\b/.test(text)) ? ["jq", "kubectl"] : ["jq"];
     const missing = needs.filter((program) => !isInstalled(program));
     if (missing.length > 0) return t.skip(`${missing.join(" and ")} is not installed`);
     const folder = await mkdtemp(join(tmpdir(), "headrace-page-"));
     try {
-      await follow(page, marked, folder, await sharedPlatform());
+      await follow(page, marked, folder, await sharedPlatform(), t.signal);
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
   });
 }
 
-test("the page of the Kubernetes API is fresh", { timeout: patience }, async () => {
+test("the page of the Kubernetes API is fresh", async () => {
   const { platform } = await sharedPlatform();
   const page = await readFile(kubernetesPath, "utf8");
   assert.equal(page, await kubernetesPage(page, askThrough(platform.running)), "write it again: npm run reference");
 });
 
-async function follow(page: Page, marked: readonly Block[], folder: string, headrace: Fresh): Promise<void> {
+async function follow(
+  page: Page,
+  marked: readonly Block[],
+  folder: string,
+  headrace: Fresh,
+  signal: AbortSignal,
+): Promise<void> {
   const env = await surroundings(folder, headrace);
   const { gateway, dataDir } = headrace.platform.running;
   for (const { mark, text, line } of marked) {
@@ -46,7 +50,7 @@ async function follow(page: Page, marked: readonly Block[], folder: string, head
       await writeFile(join(folder, rest), real);
       continue;
     }
-    const { code, output } = await runShell(real, folder, env);
+    const { code, output } = await runShell(real, folder, env, signal);
     const where = `${page.path}:${line}\n${real}\n${output}`;
     assert.equal(code, 0, where);
     const inner = rest.replace("(?s)", "");
@@ -75,19 +79,26 @@ function isInstalled(program: string): boolean {
   return (process.env["PATH"] ?? "").split(delimiter).some((folder) => isThere(join(folder, program)));
 }
 
+/** Ends what the script has started, too, if the test is over before. */
 async function runShell(
   script: string,
   folder: string,
   env: Readonly<Record<string, string>>,
+  signal: AbortSignal,
 ): Promise<{ readonly code: number | null; readonly output: string }> {
   const child = spawn("bash", ["-euo", "pipefail", "-c", script], {
     cwd: folder,
     env,
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: patience,
+    detached: true,
   });
+  const end = (): void => {
+    if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+  };
+  signal.addEventListener("abort", end);
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += chunk.toString()));
   const code = await new Promise<number | null>((done) => child.once("close", done));
+  signal.removeEventListener("abort", end);
   return { code, output };
 }

@@ -40,6 +40,8 @@ function run(lane: Lane): Promise<Result> {
   const flags = ["--test", "--test-isolation=none", "--test-reporter=./tools/reporter.ts", `--test-timeout=${limitMs}`];
   const since = performance.now();
   const child = spawn(process.execPath, [...flags, ...lane.files], { stdio: ["ignore", "pipe", "pipe"] });
+  // A terminal's Ctrl-C reaches the lanes by itself. Each ends what it has started.
+  process.on("SIGTERM", () => child.kill());
   let output = "";
   const keep = (chunk: Buffer): void => {
     output += chunk.toString();

@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
 import { eventually, once } from "@headrace/model/testing";
-import { sdkPython, traces } from "@headrace/platform/testing";
+import { endWithTests, sdkPython, traces } from "@headrace/platform/testing";
 
 const bin = join(import.meta.dirname, "bin", "headrace.js");
 const pipeline = join(import.meta.dirname, "testing", "greetings.py");
@@ -39,6 +39,7 @@ describe("the command line", { skip: sdk.skip }, () => {
   let path: string;
   const over = new AbortController();
   const asked = new Set<Promise<unknown>>();
+  const bonds = new Map<string, Disposable>();
   const placeOf = (name: string) => ({ home: join(directory, name), runtime: join(directory, `${name}-run`) });
 
   /** Runs `headrace` as a user does, on the home of that name. */
@@ -77,7 +78,15 @@ describe("the command line", { skip: sdk.skip }, () => {
     const words = ["--output", "json", "up", "--detach", "--port", "0", "--kube-port", "0"];
     const { code, stdout, stderr } = await said(words, name);
     assert.equal(code, 0, stderr);
-    return JSON.parse(stdout) as Started;
+    const running = JSON.parse(stdout) as Started;
+    bonds.set(name, endWithTests(running.pid));
+    return running;
+  }
+
+  async function down(name: string): Promise<Finished> {
+    const finished = await headrace(["down"], name);
+    bonds.get(name)?.[Symbol.dispose]();
+    return finished;
   }
 
   /** The Headrace that the tests share, and what several of them look at: made by the first of them. */
@@ -104,7 +113,7 @@ describe("the command line", { skip: sdk.skip }, () => {
   after(async () => {
     over.abort();
     await Promise.all(asked);
-    for (const name of ["home", "alone"]) await headrace(["down"], name);
+    for (const name of ["home", "alone"]) await down(name);
     await rm(directory, { recursive: true, force: true });
   });
 
@@ -129,7 +138,7 @@ describe("the command line", { skip: sdk.skip }, () => {
     const status = JSON.parse((await said(["status", "--output", "json"], "alone")).stdout);
     assert.deepEqual([status.running, status.gateway, status.pid, status.runs], [true, gateway, pid, 0]);
     assert.notDeepEqual(traces(place), []);
-    const { code, stdout } = await said(["down"], "alone");
+    const { code, stdout } = await down("alone");
     assert.equal(code, 0);
     assert.match(stdout, new RegExp(`pid ${pid}\\) has stopped`));
     assert.deepEqual(traces(place), []);

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { endWithTests } from "./end-with-tests.ts";
 
 const bin = fileURLToPath(new URL("../../apps/cli/bin/headrace.js", import.meta.url));
 
@@ -34,7 +35,8 @@ export class HeadraceProcess {
     });
     this.#child = child;
     child.stderr.on("data", (chunk: Buffer) => (this.#words = `${this.#words}${chunk.toString()}`.slice(-20_000)));
-    this.ended = once(child, "close");
+    const bond = child.pid === undefined ? undefined : endWithTests(child.pid);
+    this.ended = once(child, "close").finally(() => bond?.[Symbol.dispose]());
     this.ready = this.#announcement();
     this.ready.catch(() => {});
   }

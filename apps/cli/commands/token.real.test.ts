@@ -14,12 +14,27 @@ interface Said {
   readonly err: string;
 }
 
-describe("headrace token", { timeout: 60_000 }, () => {
+describe("headrace token", () => {
   let directory = "";
   let platform: Platform | undefined;
-  let early = "";
+  let early: Said;
+  let kept = "";
   before(async () => {
     directory = await mkdtemp(join(tmpdir(), "headrace-token-"));
+    early = await token("early@example.com", "--admin");
+    kept = await readFile(join(directory, "home", "pki", "tokens.json"), "utf8");
+    platform = await createPlatform({
+      dataDirectory: join(directory, "home"),
+      cacheDirectory: join(directory, "cache"),
+      runtimeDirectory: directory,
+      host: "127.0.0.1",
+      port: 0,
+      kubePort: 0,
+      auth: "token",
+      shares: [],
+      packaging: {},
+      log: (line) => process.stderr.write(`${line}\n`),
+    });
   });
   after(async () => {
     await platform?.stop({ keepPods: false });
@@ -40,30 +55,15 @@ describe("headrace token", { timeout: 60_000 }, () => {
     return (await fetch(`${platform?.running.gateway}/apis/v2beta1/runs`, { headers })).status;
   };
 
-  test("issues a token while no Headrace runs, alone on its line, and keeps only its digest", async () => {
-    const { status, out, err } = await token("early@example.com", "--admin");
-    assert.equal(status, 0, err);
-    assert.match(out, /^headrace-[\w-]{43}\n$/);
-    early = out.trim();
-    assert.match(err, /not shown again/);
-    const kept = await readFile(join(directory, "home", "pki", "tokens.json"), "utf8");
-    assert.equal(kept.includes(early), false);
+  test("issues a token while no Headrace runs, alone on its line, and keeps only its digest", () => {
+    assert.equal(early.status, 0, early.err);
+    assert.match(early.out, /^headrace-[\w-]{43}\n$/);
+    assert.match(early.err, /not shown again/);
+    assert.equal(kept.includes(early.out.trim()), false);
   });
 
   test("lets its bearer in once Headrace runs, and issues more while it does", async () => {
-    platform = await createPlatform({
-      dataDirectory: join(directory, "home"),
-      cacheDirectory: join(directory, "cache"),
-      runtimeDirectory: directory,
-      host: "127.0.0.1",
-      port: 0,
-      kubePort: 0,
-      auth: "token",
-      shares: [],
-      packaging: {},
-      log: (line) => process.stderr.write(`${line}\n`),
-    });
-    assert.equal(await list(early), 200);
+    assert.equal(await list(early.out.trim()), 200);
     const { out } = await token("ana@example.com", "--admin", "--output", "json");
     const issued = JSON.parse(out) as { user: string; groups: string[]; token: string };
     assert.deepEqual([issued.user, issued.groups], ["ana@example.com", ["system:masters"]]);
@@ -83,9 +83,11 @@ describe("headrace token", { timeout: 60_000 }, () => {
   });
 
   test("makes all tokens of a user worthless at once", async () => {
-    const { out } = await token("early@example.com", "--revoke");
-    assert.equal(out, "1 tokens of early@example.com are worthless now\n");
-    assert.equal(await list(early), 401);
+    const bearer = (await token("lost@example.com", "--admin")).out.trim();
+    assert.equal(await list(bearer), 200);
+    const { out } = await token("lost@example.com", "--revoke");
+    assert.equal(out, "1 tokens of lost@example.com are worthless now\n");
+    assert.equal(await list(bearer), 401);
   });
 
   test("refuses names that are none, with what is wrong", async () => {
