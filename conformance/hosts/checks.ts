@@ -186,6 +186,15 @@ async function setKernel(setting: string): Promise<void> {
   await execute("/sbin/sysctl", ["--write", setting]);
 }
 
+/** What may say why a check missed: the kernel's last lines, with the crashes of programs among them, and those of Headrace's logs. */
+export async function gatherEvidence(): Promise<string> {
+  const homes = ["/home/ada/.headrace", "/root/.headrace"];
+  const logs = homes.flatMap((home) => [join(home, "logs/headrace.log"), join(home, "launcher/launcher.log")]);
+  const kernel = await execute("/bin/journalctl", ["--dmesg", "--lines=30", "--no-pager"]).then(({ stdout }) => stdout);
+  const told = await Promise.all(logs.map((path) => readFile(path, "utf8").catch(() => "")));
+  return [`kernel\n${kernel}`, ...told.map((text, index) => `${logs[index]}\n${text.slice(-3000)}`)].join("\n");
+}
+
 /** The ordinary user, with a session that systemd keeps for her. */
 export async function makeUser(): Promise<void> {
   await execute("/sbin/useradd", ["--create-home", "--uid", "1000", "ada"]);

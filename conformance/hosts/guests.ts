@@ -1,3 +1,5 @@
+import type { Row } from "../table.ts";
+
 /** A machine that the suite makes of Debian's packages. */
 export interface Guest {
   /** As `--only` and the table of it have it. */
@@ -13,6 +15,13 @@ export interface Refusal {
   readonly allowing: string;
 }
 
+/** What a guest says of its checks, in the order in which it tries them: a line of JSON each. */
+export type Word =
+  | { readonly trying: string }
+  | Row
+  /** After a miss: what the guest's kernel and Headrace have said since the check began. */
+  | { readonly evidence: string };
+
 const clone = { setting: "kernel.unprivileged_userns_clone", refusing: "0", allowing: "1" };
 const none = { setting: "user.max_user_namespaces", refusing: "0", allowing: "10000" };
 
@@ -21,6 +30,6 @@ export const guests: readonly Guest[] = [
   { name: "debian-testing", release: "forky", refusals: [clone, none] },
 ];
 
-/** Whether `--only TEXT` means this check of the guest: TEXT is a part of "debian-12: cgroup v2, user: a pipeline". */
+/** Whether `--only PATTERN`, a regular expression, means this check of the guest, such as "debian-12: cgroup v2, user: a pipeline". */
 export const selected = (guest: Guest, check: { readonly name: string }, only: string): boolean =>
-  `${guest.name}: ${check.name}`.includes(only);
+  new RegExp(only).test(`${guest.name}: ${check.name}`);
