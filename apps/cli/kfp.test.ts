@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Connection } from "./connection.ts";
-import { type Collection, findItem } from "./kfp.ts";
+import { type Collection, findItem, listItems } from "./kfp.ts";
 
 interface Thing {
   readonly id: string;
@@ -43,4 +43,18 @@ test("what is not unique is refused with what it may mean, and so is what is not
 
 test("nothing means nothing, also where there is only one", async () => {
   await assert.rejects(find("", one), { message: "Cannot find a thing: its id or name is empty" });
+});
+
+test("as many are listed as asked for of those that are wanted, however many pages have none", async () => {
+  const pages = [[one], [two], [one, two]];
+  const paged: Pick<Connection, "call"> = {
+    async call(_method, path) {
+      const page = Number(new URLSearchParams(path.split("?")[1]).get("page_token") || 0);
+      return { things: pages[page] ?? [], next_page_token: page + 1 < pages.length ? String(page + 1) : "" };
+    },
+  };
+  const isTwo = (thing: Thing): boolean => thing === two;
+  assert.deepEqual(await listItems(paged, things, {}, 9, isTwo), [two, two]);
+  assert.deepEqual(await listItems(paged, things, {}, 1, isTwo), [two]);
+  assert.deepEqual(await listItems(paged, things, {}, 3), [one, two, one]);
 });

@@ -24,26 +24,27 @@ const pageSize = 200;
 /** Of candidates that are named when a reference is not unique. */
 const maxNamed = 5;
 
-/** Up to `limit` items, page by page. */
+/** Up to `limit` items, page by page, of those that `keep` takes. */
 export async function listItems<T>(
   connection: Pick<Connection, "call">,
   collection: Collection<T>,
   query: Readonly<Record<string, string | undefined>>,
   limit: number,
+  keep: (item: T) => boolean = () => true,
 ): Promise<readonly T[]> {
   const items: T[] = [];
   for (let token = ""; items.length < limit;) {
     const page = new URLSearchParams({
-      page_size: String(Math.min(pageSize, limit - items.length)),
+      page_size: String(Math.min(pageSize, limit)),
       page_token: token,
     });
     for (const [name, value] of Object.entries(query)) if (value !== undefined) page.set(name, value);
     const answer = (await connection.call("GET", `${collection.path}?${page.toString()}`)) as ListAnswer;
-    items.push(...(collection.itemsOf(answer) ?? []));
+    items.push(...(collection.itemsOf(answer) ?? []).filter(keep));
     token = answer.next_page_token ?? "";
     if (token === "") break;
   }
-  return items;
+  return items.slice(0, limit);
 }
 
 /** The item with that id, a beginning of it, or that name. Throws CommandError that says what was found instead. */

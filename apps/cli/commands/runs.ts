@@ -27,7 +27,15 @@ interface Run {
   readonly pipeline_version_reference?: { readonly pipeline_id: string; readonly pipeline_version_id: string };
   readonly service_account?: string;
   readonly plugins_input?: unknown;
-  readonly error?: { readonly message?: string };
+  readonly error?: { readonly code?: number; readonly message?: string };
+}
+
+/** Of google.rpc.Code. */
+const cancelled = 1;
+
+/** KFP's API calls a run that was terminated FAILED, since stock clients wait for ever on anything else. */
+function stateOf({ state, error }: Run): string {
+  return error?.code === cancelled ? "canceled" : state.toLowerCase();
 }
 
 export const runs: Collection<Run> = {
@@ -39,7 +47,7 @@ export const runs: Collection<Run> = {
   columns: [
     { title: "ID", value: (run) => run.run_id },
     { title: "NAME", value: (run) => run.display_name },
-    { title: "STATE", value: (run) => run.state.toLowerCase() },
+    { title: "STATE", value: stateOf },
     { title: "DURATION", value: (run) => durationOf(run) },
     { title: "AGE", value: (run) => age(run.created_at, systemClock.now()) },
     { title: "TASKS", wide: true, value: (run) => run.task_count },
@@ -63,9 +71,10 @@ export interface RunListFlags extends ListFlags {
 
 export async function listRuns(flags: RunListFlags, home: string, terminal: Terminal): Promise<number> {
   const connection = connect(home);
-  const { experiment, state, archived, namespace } = flags;
-  const inState =
-    state === undefined ? [] : [{ key: "state", operation: "EQUALS", string_value: readState(state).toUpperCase() }];
+  const { experiment, archived, namespace } = flags;
+  const state = flags.state === undefined ? undefined : readState(flags.state);
+  const asked = state === "canceled" ? "FAILED" : state?.toUpperCase();
+  const inState = asked === undefined ? [] : [{ key: "state", operation: "EQUALS", string_value: asked }];
   const query = {
     sort_by: "created_at desc",
     filter: filterOf([storedAs(archived), ...inState]),
@@ -74,13 +83,14 @@ export async function listRuns(flags: RunListFlags, home: string, terminal: Term
       experiment_id: experiments.idOf(await findItem(connection, experiments, experiment)),
     }),
   };
-  printItems(await listItems(connection, runs, query, flags.limit), runs, terminal);
+  const isWanted = (run: Run): boolean => state === undefined || stateOf(run) === state;
+  printItems(await listItems(connection, runs, query, flags.limit, isWanted), runs, terminal);
   return 0;
 }
 
 function readState(text: string): string {
   const known = runStates.map((state) => state.toLowerCase());
-  if (known.includes(text.toLowerCase())) return text;
+  if (known.includes(text.toLowerCase())) return text.toLowerCase();
   throw new CommandError(`No run is in the state "${text}", ever`, { remedy: `Write one of: ${known.join(", ")}` });
 }
 
