@@ -1,7 +1,6 @@
 import type { Admission } from "@headrace/apiserver";
 import type { ArtifactStore } from "@headrace/artifacts";
 import type { Client } from "@headrace/client";
-import type { Pod } from "@headrace/k8s";
 import {
   ApiError,
   apiVersionOf,
@@ -14,23 +13,15 @@ import {
 } from "@headrace/model";
 import { activeRunStates, type Records, type RunState, type WriteScope } from "@headrace/records";
 import { createEventRecorder, type EventRecorder, exponentialDelay } from "@headrace/runtime";
-import { claimOrder, workspaceClaimOf } from "../core/claim-order.ts";
 import { InconsistentRun, PipelineFault } from "../core/errors.ts";
-import { type Node, noValues, type Values } from "../core/graph.ts";
-import { importStep } from "../core/import-pod.ts";
-import type { ClaimExecutor, ContainerExecutor, ImporterExecutor } from "../core/ir.ts";
-import { asText } from "../core/json.ts";
-import { canPublishLog } from "../core/logs.ts";
-import { type AttemptPlan, podName, podOf } from "../core/pod.ts";
-import { localPath } from "../core/placeholders.ts";
 import type { SharedFolder } from "../core/shared-folders.ts";
-import type { StepResult } from "../core/step-report.ts";
 import type { Engine, RunKey } from "../engine.ts";
 import { findRun } from "../records/runs.ts";
 import type { PipelineTables } from "../records/tables.ts";
 import { runs } from "../resources/index.ts";
 import { type ActiveRun, loadRun } from "./active-run.ts";
-import { type ClaimEnd, Claims } from "./claims.ts";
+import { type AttemptEnd, attemptOf, Attempts, endOf, podKeyOf } from "./attempts.ts";
+import { Claims } from "./claims.ts";
 import { Jobs } from "./jobs.ts";
 import { Leftovers } from "./leftovers.ts";
 import { PipelineCache } from "./pipeline-cache.ts";
@@ -66,13 +57,7 @@ type Happening =
   | { readonly kind: "resume" }
   | { readonly kind: "continue" }
   | { readonly kind: "report"; readonly task: number; readonly n: number; readonly report: StepReport }
-  | {
-      readonly kind: "ended";
-      readonly task: number;
-      readonly n: number;
-      readonly result: StepResult;
-      readonly reason: string;
-    }
+  | ({ readonly kind: "ended" } & AttemptEnd)
   | { readonly kind: "running"; readonly task: number; readonly n: number; readonly startedAt: number }
   | { readonly kind: "due"; readonly task: number }
   | { readonly kind: "verified"; readonly verification: Verification; readonly areThere: boolean }
@@ -109,6 +94,7 @@ class RunEngine implements Engine {
   readonly #jobs: Jobs;
   readonly #pods: Pods;
   readonly #claims: Claims;
+  readonly #attempts: Attempts;
   readonly #leftovers: Leftovers;
   readonly #inbox: Item[] = [];
   readonly #active = new Map<string, ActiveRun>();
@@ -141,6 +127,14 @@ class RunEngine implements Engine {
         waiting: ({ task, ...at }) => this.#tell(keyOf(at), { kind: "waiting", task }),
         isOpen: (ref) => this.#isOpen(ref),
       },
+    });
+    this.#attempts = new Attempts({
+      ...options,
+      pods: this.#pods,
+      claims: this.#claims,
+      isActive: (run) => this.#active.get(run.id) === run,
+      ended: (run, end) => this.#tell(keyOf(run), { kind: "ended", ...end }),
+      onError: this.#onError,
     });
     this.#leftovers = new Leftovers({
       ...options,
@@ -446,22 +440,14 @@ class RunEngine implements Engine {
   #afterwards(run: ActiveRun, aftermath: Aftermath): void {
     if (aftermath.reload) this.#tell(keyOf(run), { kind: "resume" });
     if (this.#active.get(run.id) !== run) return;
-    for (const { node, n, message } of aftermath.losses) this.#tellLoss(this.#podKey(run, node, n), message);
-    for (const { node, n, again = false } of aftermath.attempts) this.#carryOut(run, node, n, again);
+    for (const { node, n, message } of aftermath.losses) this.#tellLoss(podKeyOf(run, node, n), message);
+    for (const { node, n, again = false } of aftermath.attempts) this.#attempts.carryOut(run, node, n, again);
     for (const verification of aftermath.verifications) void this.#verify(run, verification);
     for (const node of aftermath.timers) this.#wakeAt(run, node.retryAt ?? 0, { kind: "due", task: run.rowId(node) });
-    for (const { node, n } of aftermath.kills) this.#pods.kill(this.#refOf(run, node, n), this.#podKey(run, node, n));
+    for (const { node, n } of aftermath.kills) this.#pods.kill(attemptOf(run, node, n), podKeyOf(run, node, n));
     if (aftermath.isOver) this.#leave(run);
     else this.#watchDeadline(run);
     if (aftermath.hasMore) this.#tell(keyOf(run), { kind: "continue" });
-  }
-
-  #refOf(run: ActiveRun, node: Node, n: number): AttemptRef {
-    return { ns: run.ns, run: run.id, task: run.rowId(node), n };
-  }
-
-  #podKey(run: ActiveRun, node: Node, n: number): { namespace: string; name: string } {
-    return { namespace: run.ns, name: podName(run.facts.resourceName, node.name, run.rowId(node), n) };
   }
 
   #tellLoss(key: ObjectKey, message: string): void {
@@ -481,155 +467,9 @@ class RunEngine implements Engine {
     this.#leftovers.ended({ ...keyOf(run), state, finishedAt }, run.pipeline.settings);
   }
 
-  /** Does in the world what an attempt is for. `again`: an earlier process may have done it. */
-  #carryOut(run: ActiveRun, node: Node, n: number, again: boolean): void {
-    const { body } = node.component;
-    if (body.kind === "dag" || node.attempts.open !== n) return;
-    const task = run.rowId(node);
-    if (body.kind === "claim")
-      this.#unlessInvalid(run, task, n, () => this.#carryOutClaim(run, node, n, { body, again }));
-    else this.#unlessInvalid(run, task, n, () => this.#ensurePod(run, node, n, body));
-  }
-
-  /** A step that makes no sense ends before it began, and says why. */
-  #unlessInvalid<T>(run: ActiveRun, task: number, n: number, body: () => T): T | undefined {
-    try {
-      return body();
-    } catch (error) {
-      if (!(error instanceof PipelineFault) && !isApiError(error)) throw error;
-      this.#tell(keyOf(run), { kind: "ended", task, n, reason: "InvalidStep", result: endOf(false, error.message) });
-      return undefined;
-    }
-  }
-
-  #carryOutClaim(
-    run: ActiveRun,
-    node: Node,
-    n: number,
-    { body, again }: { readonly body: ClaimExecutor; readonly again: boolean },
-  ): void {
-    const task = run.rowId(node);
-    const order = claimOrder(body, node.inputs ?? noValues, { namespace: run.ns, run: run.id, rowId: task });
-    const done = (end: ClaimEnd): void => {
-      const result = "name" in end ? claimMade(node, end.name) : endOf(false, end.refusal);
-      const reason = "name" in end ? "Completed" : "ClaimRefused";
-      this.#tell(keyOf(run), { kind: "ended", task, n, reason, result });
-    };
-    this.#claims.carryOut(run.ns, order, { again, isWanted: this.#isWanted(run, node, n), done });
-  }
-
-  #isWanted(run: ActiveRun, node: Node, n: number): () => boolean {
-    return () => this.#active.get(run.id) === run && node.attempts.open === n && !run.graph.stopping;
-  }
-
-  /** What the pod of a step runs: the step itself, or the copy of what it imports. */
-  #stepOf(
-    run: ActiveRun,
-    node: Node,
-    n: number,
-    body: ContainerExecutor | ImporterExecutor,
-  ): Pick<AttemptPlan, "component" | "executor" | "input"> {
-    if (body.kind === "container") {
-      this.#checkInputs(run.ns, node.inputs);
-      return { component: node.component, executor: body, input: run.executorInput(node, n) };
-    }
-    const [artifact] = [...(node.outputs?.artifacts.values() ?? [])].flat();
-    if (!artifact || run.workspaceClaim === undefined)
-      throw new PipelineFault("Cannot import into the workspace: the pipeline has none (dsl.WorkspaceConfig)");
-    this.#checkInputs(run.ns, { parameters: new Map(), artifacts: new Map([["artifact", [artifact]]]) });
-    return importStep(node, artifact, run.directory(node, n));
-  }
-
-  #podOf(run: ActiveRun, node: Node, n: number, body: ContainerExecutor | ImporterExecutor): Pod {
-    const task = run.rowId(node);
-    const { workspaceClaim } = run;
-    return podOf({
-      ...this.#stepOf(run, node, n, body),
-      namespace: run.ns,
-      run: run.facts,
-      pipelineName: run.row.pipeline_name,
-      serviceAccount: run.row.service_account,
-      task: { name: node.name, id: String(task), rowId: task, displayName: node.displayName },
-      n,
-      directory: run.directory(node, n),
-      resolve: run.resolveFor(node),
-      sharedFolders: this.#options.sharedFolders ?? [],
-      ...(workspaceClaim !== undefined && { workspaceClaim }),
-      ...(this.#options.publishLogs && canPublishLog(node.component) && { log: run.logPlace(node, n) }),
-    });
-  }
-
-  /** What the pod is to be is worked out when its turn has come: of a wide loop most have to wait for that. */
-  #ensurePod(run: ActiveRun, node: Node, n: number, body: ContainerExecutor | ImporterExecutor): void {
-    const task = run.rowId(node);
-    const isWanted = this.#isWanted(run, node, n);
-    const ensure = (build: () => Pod | undefined): void =>
-      this.#pods.ensure(this.#refOf(run, node, n), this.#podKey(run, node, n).name, build, isWanted);
-    const { workspace } = run.pipeline.settings;
-    if (!workspace) {
-      ensure(() => this.#unlessInvalid(run, task, n, () => this.#podOf(run, node, n, body)));
-      return;
-    }
-    const pod = this.#podOf(run, node, n, body);
-    const usesIt = pod.spec.volumes?.some((each) => each.persistentVolumeClaim?.claimName === run.workspaceClaim);
-    if (!usesIt) {
-      ensure(() => pod);
-      return;
-    }
-    const claim = workspaceClaimOf({ namespace: run.ns, run: run.id, resourceName: run.facts.resourceName }, workspace);
-    const done = (end: ClaimEnd): void => {
-      if ("name" in end) ensure(() => pod);
-      else
-        this.#tell(keyOf(run), {
-          kind: "ended",
-          task,
-          n,
-          reason: "WorkspaceRefused",
-          result: endOf(false, `the run's workspace was refused: ${end.refusal}`),
-        });
-    };
-    this.#claims.ensure(claim, { isWanted, done });
-  }
-
-  /** An artifact that has a place in the container has to be one that we can put there. */
-  #checkInputs(ns: string, inputs: Values | undefined): void {
-    for (const [name, artifacts] of inputs?.artifacts ?? []) {
-      for (const { uri } of artifacts) {
-        if (!localPath(uri).startsWith("/")) continue;
-        const answer = this.#options.artifacts.in(ns).supports(uri);
-        if (!answer.ok) throw new PipelineFault(`Cannot mount input artifact "${name}" (${uri}): ${answer.reason}`);
-      }
-    }
-  }
-
   async #verify(run: ActiveRun, verification: Verification): Promise<void> {
-    const artifacts = [...verification.hit.outputs.artifacts.values()].flat().filter(({ written }) => written);
-    const found = await Promise.all([
-      ...artifacts.map(({ uri }) => this.#exists(run.ns, uri)),
-      ...(verification.node.component.body.kind === "claim" ? [this.#claimExists(run, verification)] : []),
-    ]);
-    this.#tell(keyOf(run), { kind: "verified", verification, areThere: found.every(Boolean) });
-  }
-
-  async #claimExists(run: ActiveRun, { hit }: Verification): Promise<boolean> {
-    try {
-      return await this.#claims.exists(run.ns, asText(hit.outputs.parameters.get("name") ?? ""));
-    } catch (error) {
-      this.#onError(error);
-      return false;
-    }
-  }
-
-  /** Bytes that we do not keep are taken to be where they are said to be. */
-  async #exists(ns: string, uri: string): Promise<boolean> {
-    const artifacts = this.#options.artifacts.in(ns);
-    if (!artifacts.supports(uri).ok) return true;
-    try {
-      return (await artifacts.stat(uri)) !== undefined;
-    } catch (error) {
-      this.#onError(error);
-      return false;
-    }
+    const areThere = await this.#attempts.verify(run, verification);
+    this.#tell(keyOf(run), { kind: "verified", verification, areThere });
   }
 
   #watchDeadline(run: ActiveRun): void {
@@ -688,15 +528,3 @@ const keyOf = (run: { readonly ns: string } & ({ readonly id: string } | { reado
   ns: run.ns,
   id: "id" in run ? run.id : run.run,
 });
-
-/** `CreatePVC` gives the claim's name as its one output. */
-function claimMade({ component }: Node, name: string): StepResult {
-  const names = [...component.outputs.parameters.keys()];
-  const parameters = new Map(names.map((key) => [key, name]));
-  return { kind: "succeeded", outputs: { parameters, artifacts: new Map() } };
-}
-
-function endOf(lost: boolean, message: string): StepResult {
-  if (lost) return { kind: "lost", error: { message } };
-  return { kind: "failed", error: { message }, outputs: { parameters: new Map(), artifacts: new Map() } };
-}
