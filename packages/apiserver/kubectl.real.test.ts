@@ -90,6 +90,14 @@ test("kubectl finds everything that it needs", async (t) => {
     assert.match(await fails("apply --server-side -f -", pod), /kubectl apply` without --server-side/);
   });
 
+  await t.test("what get writes of several is applied as the List that it is, strictly too", async () => {
+    const list = await ok("get secret/s configmap/c -o yaml");
+    assert.match(list, /^kind: List$/m);
+    await ok("delete secret/s configmap/c");
+    assert.match(await ok("apply -f -", list), /secret\/s created\nconfigmap\/c created/);
+    assert.match(await fails("apply -f -", list.replace("  data:", "  dta: {}\n  data:")), /unknown field "dta"/);
+  });
+
   await t.test("unknown fields are refused, warned of or ignored, as one asks", async () => {
     const odd = widget.replace("size: 3", "size: 3, junk: 1").replace("name: w", "name: odd");
     assert.match(await fails("create -f -", odd), /strict decoding error: unknown field "spec.junk"/);
