@@ -10,13 +10,16 @@ export const scratch = "/tmp";
 /** Where KFP's launcher expects the text of an output parameter. */
 export const parameterFile = (name: string): string => `${scratch}/kfp/outputs/${name}`;
 
+/** Where KFP's own driver has a Python step say its outputs. */
+export const metadataFolder = `${scratch}/kfp_outputs`;
+
 /**
  * The file in which a Python step says all its outputs. The SDK takes its folder for the root of the task's artifacts
  * (`dsl.get_uri`), so it lies where they do. Where there are none, it lies where KFP's own driver puts it, so that nothing has to be
  * made and mounted for it.
  */
 function outputMetadataFile(component: Component, directory: string): string {
-  return `${needsDirectory(component) ? localPath(directory) : `${scratch}/kfp_outputs`}/output_metadata.json`;
+  return `${needsDirectory(component) ? localPath(directory) : metadataFolder}/output_metadata.json`;
 }
 
 /** Whether a step has to do with the place of its artifacts: it has some, or asks the SDK where they would lie. */

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { type ExecutorInput, parameterFile } from "../core/executor-input.ts";
+import { type ExecutorInput, metadataFolder, parameterFile } from "../core/executor-input.ts";
 import { recognise } from "../core/recognise.ts";
 import type { Program, SimulatedEnd } from "./simulated-node.ts";
 
@@ -18,11 +18,19 @@ export function pythonProgram(python: string, directory: string): Program {
     try {
       const source = join(own, "component.py");
       await writeFile(source, words[known.entry.sourceIndex] ?? "");
-      const args = words.slice(known.entry.argumentsIndex).map((word) => word.replaceAll(parameterFile(""), `${own}/`));
-      const { outputs } = JSON.parse(args[1] ?? "{}") as ExecutorInput;
+      const led = (text: string): string =>
+        text.replaceAll(parameterFile(""), `${own}/`).replaceAll(`${metadataFolder}/`, `${own}/`);
+      const asked = words.slice(known.entry.argumentsIndex);
+      const { outputs } = JSON.parse(asked[1] ?? "{}") as ExecutorInput;
       await Promise.all(artifactPaths(outputs).map((path) => mkdir(dirname(path), { recursive: true })));
-      const end = await execute(python, ["-m", "kfp.dsl.executor_main", "--component_module_path", source, ...args]);
-      const metadata = await readFile(outputs.outputFile, "utf8").catch(() => "{}");
+      const end = await execute(python, [
+        "-m",
+        "kfp.dsl.executor_main",
+        "--component_module_path",
+        source,
+        ...asked.map(led),
+      ]);
+      const metadata = await readFile(led(outputs.outputFile), "utf8").catch(() => "{}");
       return { ...end, files: { [outputs.outputFile]: metadata } };
     } finally {
       await rm(own, { recursive: true, force: true });
