@@ -50,19 +50,21 @@ export async function getArtifact(
   terminal: Terminal,
 ): Promise<number> {
   const connection = connect(home);
-  const { items } = await connection.client.resource(artifacts).list();
-  const found = theArtifact(items, reference);
+  const found = await findArtifact(connection, reference);
   if (flags.to === undefined) printItems([found], table, terminal);
   else await fetchBytes(connection, found, flags.to, terminal);
   return 0;
 }
 
-function theArtifact(items: readonly Artifact[], reference: string): Artifact {
-  const numbered = items.filter(({ spec }) => String(spec.id) === reference);
-  const found =
-    numbered.length > 0
-      ? numbered
-      : items.filter(({ metadata }) => reference !== "" && metadata.uid?.startsWith(reference));
+/** By its number, which needs no look at all the others, or the beginning of its uuid. */
+async function findArtifact({ client }: Connection, reference: string): Promise<Artifact> {
+  const all = client.resource(artifacts);
+  const numbered = /^\d+$/.test(reference)
+    ? await all.list({ fieldSelector: `metadata.name=${reference}` })
+    : undefined;
+  const found = numbered?.items.length
+    ? numbered.items
+    : (await all.list()).items.filter(({ metadata }) => reference !== "" && metadata.uid?.startsWith(reference));
   const [first] = found;
   if (first === undefined)
     throw new CommandError(`There is no artifact "${reference}"`, { remedy: "List them: headrace artifacts list" });
