@@ -15,6 +15,7 @@ export function artifactProjection(records: Records): View<Artifact> {
     definition: artifacts,
     changes: "artifacts",
     places: byNumber,
+    remedy: "an artifact shows what a step made; it goes with its run, by `headrace runs delete`",
     isFixed: true,
     async find(db, { namespace, names, fields, labels, search = [], after, limit }) {
       const { "spec.type": type } = fields;

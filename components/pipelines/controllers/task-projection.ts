@@ -35,6 +35,7 @@ export function taskProjection({ records, ...options }: TaskProjectionOptions): 
     definition: tasks,
     changes: "tasks",
     places: byNumber,
+    remedy: "a task shows a step of a run, which only the engine writes; `headrace runs retry --from` runs steps again",
     prefix(selectors) {
       const run = runOf(selectors);
       return run === undefined ? "" : taskName(run, 0).slice(0, -1);
