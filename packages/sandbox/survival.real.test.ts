@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 import { openSandbox } from "./open.ts";
+import { moduleEnvironment } from "./testing/environment.ts";
 import { testSandbox } from "./testing/sandbox.ts";
 
 test("containers and their exits survive the end of the process that started them", async () => {
@@ -108,10 +109,16 @@ test("containers that are lost with their cell, running or about to, are told as
   const first = host.spec({ command: ["sleep", "1000"] });
   await host.sandbox.start(first);
   const [cell] = await host.cellProcesses();
+  const environment = await moduleEnvironment(host.directory, "beside", "");
+  const other = { tenant: "team-a/default", environment };
+  await host.run({ command: ["true"], cell: other });
   process.kill(cell ?? 0, "SIGSTOP");
   // More of them than there are networks at hand: some wait for one, which the cell is to make.
   const more = Array.from({ length: 20 }, () => host.spec({ command: ["sleep", "1000"] }));
   const starting = more.map((container) => host.sandbox.start(container));
+  // So do some of another cell of the same tenant, whose networks it was to make, too.
+  const beside = Array.from({ length: 20 }, () => host.spec({ command: ["true"], cell: other }));
+  starting.push(...beside.map((container) => host.sandbox.start(container)));
   // Answered in line: what was asked for before has reached the cell, or waits for it.
   await host.sandbox.sync();
   process.kill(cell ?? 0, "SIGKILL");
@@ -120,6 +127,7 @@ test("containers that are lost with their cell, running or about to, are told as
     const exit = await host.exitOf(id);
     assert.deepEqual([exit.exitCode, exit.reason], [137, "Lost"], id);
   }
+  for (const { id } of beside) assert.equal((await host.exitOf(id)).exitCode, 0, id);
   assert.equal((await host.run({ command: ["echo", "on"] })).output, "on\n");
 });
 
