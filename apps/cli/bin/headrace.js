@@ -9,8 +9,8 @@ import v8 from "node:v8";
 import { explainStatus, findNode, isNewEnough } from "./find-node.js";
 
 if (isNewEnough) {
-  // What strips types at a first start is WebAssembly. V8 now and then ends the process while it optimises such code in the background
-  // (nodejs/node#64500 is of the kind), and for a second's work it need not.
+  // What strips types at a first start is WebAssembly. V8 was seen to end the process while it optimised such code in the background
+  // (`Check failed: it->second.Size() > offset`), and for a second's work it need not.
   for (const flag of ["--no-wasm-dynamic-tiering", "--no-wasm-tier-up"]) v8.setFlagsFromString(flag);
   const cache = process.env.HEADRACE_CACHE || join(homedir(), ".cache", "headrace");
   module.enableCompileCache(join(cache, "compile"));
